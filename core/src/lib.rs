@@ -1,0 +1,33 @@
+//! The vocabulary of Chancery as types: ids, time, randomness, secrets, scopes, resources, actors, events, errors, and
+//! the few traits by which rooms meet that may not import each other. No I/O happens here.
+
+pub mod actor;
+pub mod caller;
+pub mod entropy;
+pub mod event;
+pub mod id;
+pub mod issuer;
+pub mod oauth;
+pub mod pages;
+pub mod resource;
+pub mod scope;
+pub mod secret;
+pub mod sign_in;
+pub mod slug;
+pub mod time;
+
+pub use actor::Actor;
+pub use caller::{Caller, CredentialTrouble, Credentials, UpstreamCredential};
+pub use entropy::{Entropy, Rng};
+pub use event::{Event, Field, Kind};
+pub use id::{
+    AgentId, ClientId, DecisionId, EventId, FamilyId, GrantId, IdError, KeyId, ResourceId, SessionId, SubjectId, TenantId, TokenId,
+};
+pub use issuer::Issuer;
+pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown};
+pub use resource::ResourceUrl;
+pub use scope::{Scope, ScopeSet};
+pub use secret::Secret;
+pub use sign_in::{Authentication, SignIn, SignInRequest, SignInTrouble};
+pub use slug::Slug;
+pub use time::{Clock, SystemClock, Timestamp};

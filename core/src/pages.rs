@@ -1,0 +1,88 @@
+//! The pages a person sees, as data. The console renders them; posts go back to the room that owns the state.
+
+/// A whole page of HTML.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Html(pub String);
+
+/// What a person said on the consent page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    Approve,
+    Deny,
+}
+
+/// Nobody has decided: pages that only show have this as their decision.
+impl From<std::convert::Infallible> for Decision {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// A page, or, where a stand-in for a person is allowed to answer, its answer. With `D = Infallible` there is only the page.
+pub enum Shown<D> {
+    Html(Html),
+    Decided(D),
+}
+
+/// One scope that is asked for, in the operator's words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeAsk {
+    pub scope: String,
+    pub words: String,
+}
+
+/// One resource that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceAsk {
+    pub name: String,
+    pub url: String,
+    pub scopes: Vec<ScopeAsk>,
+}
+
+/// What the consent page says (OA-22, facts MCP §1d 40).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsentPage {
+    pub tenant: String,
+    /// What the client calls itself: not to be believed.
+    pub client_name: String,
+    pub client_id: String,
+    /// Where the answer will be sent.
+    pub redirect_host: String,
+    /// Any program on this computer could be behind the redirect (OA-03).
+    pub loopback: bool,
+    /// The client registered itself; nobody vouches for its name.
+    pub unvouched: bool,
+    /// Shown for a session we know.
+    pub person: Option<String>,
+    /// The registered agent that will act, where the client proves to be one.
+    pub agent: Option<String>,
+    pub resources: Vec<ResourceAsk>,
+    /// Where the form posts to.
+    pub action: String,
+    /// The sealed request that travels in the page.
+    pub sealed: String,
+}
+
+/// A refusal that may not be redirected anywhere, so a person reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusalPage {
+    /// What happened, in one sentence.
+    pub title: String,
+    /// Why, and what was seen against what was expected.
+    pub text: String,
+    /// What to do.
+    pub remedy: String,
+    /// The conformance row, such as `OA-02`.
+    pub row: &'static str,
+    /// What support can be asked about.
+    pub reference: String,
+}
+
+/// Renders pages. The `Decided` of what `serve` uses is `Infallible`; only the demo's has a value.
+pub trait Pages: Send + Sync + 'static {
+    type Decided: Into<Decision> + Send;
+
+    fn consent(&self, page: &ConsentPage) -> Shown<Self::Decided>;
+
+    fn refusal(&self, page: &RefusalPage) -> Html;
+}
