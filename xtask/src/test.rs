@@ -1,0 +1,69 @@
+//! `cargo xtask test`: everything CI runs, in the order in which a mistake is cheapest to find.
+
+use std::path::{Path, PathBuf};
+
+use crate::run::{exists, run};
+use crate::{report, rows, tidy, tools};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    All,
+    /// Formatting, the house, clippy and the tests, with what is already installed.
+    Quick,
+}
+
+pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
+    let target = target_folder();
+    let target = target.to_string_lossy();
+    let path = format!("{}:{}", tools::checkers_folder().display(), std::env::var("PATH").unwrap_or_default());
+    let environment: &[(&str, &str)] = &[("CARGO_TARGET_DIR", &target), ("PATH", &path), ("CARGO_INCREMENTAL", "0")];
+    let cargo = |words: &[&str]| run(root, "cargo", words, environment);
+
+    cargo(&["fmt", "--all", "--check"])?;
+    report("tidy", tidy::problems(root))?;
+    report("rows", rows::problems(root))?;
+    if extent == Extent::All {
+        tools::install(root)?;
+        cargo(&["fetch", "--locked"])?;
+        cargo(&["deny", "--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])?;
+        audit(root, environment)?;
+    }
+    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
+    cargo(&["test", "--workspace", "--locked"])
+}
+
+/// Advisories, from a dated copy beside the checkout where there is one, else from wherever cargo audit fetches them.
+fn audit(root: &Path, environment: &[(&str, &str)]) -> Result<(), String> {
+    let Some(copy) = advisory_copy(root) else {
+        return run(root, "cargo", &["audit"], environment);
+    };
+    let folder = tools::cache().join("advisories").join(copy.file_stem().unwrap_or_default());
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    run(root, "tar", &["-xJf", &copy.to_string_lossy(), "-C", &folder.to_string_lossy()], &[])?;
+    println!("advisories as of the copy {}", copy.file_name().unwrap_or_default().to_string_lossy());
+    let database = database_in(&folder);
+    run(root, "cargo", &["audit", "--db", &database.to_string_lossy(), "--no-fetch", "--stale"], environment)
+}
+
+/// `rustsec-YYYY-MM-DD.tar.xz` in the folder `shared` beside the checkout.
+fn advisory_copy(root: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(root.parent()?.join("shared")).ok()?;
+    let mut copies: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(".tar.xz")).collect();
+    copies.sort();
+    copies.pop()
+}
+
+/// The unpacked folder that has `crates` in it: the archive's top, or one below.
+fn database_in(folder: &Path) -> PathBuf {
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    below.chain([folder.to_owned()]).find(|path| path.join("crates").is_dir()).unwrap_or_else(|| folder.to_owned())
+}
+
+/// Outside the clone, by toolchain, so that a fresh clone on the same machine is warm.
+fn target_folder() -> PathBuf {
+    if let Some(set) = std::env::var_os("CARGO_TARGET_DIR").filter(|_| exists("cargo")) {
+        return PathBuf::from(set);
+    }
+    tools::cache().join(format!("target-{}", env!("CARGO_PKG_RUST_VERSION")))
+}

