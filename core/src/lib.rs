@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod caller;
+pub mod cookie;
 pub mod entropy;
 pub mod event;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod time;
 
 pub use actor::Actor;
 pub use caller::{Caller, CredentialTrouble, Credentials, UpstreamCredential};
+pub use cookie::Cookie;
 pub use entropy::{Entropy, Rng};
 pub use event::{Event, Field, Kind};
 pub use id::{
@@ -28,6 +30,6 @@ pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, Sc
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
-pub use sign_in::{Authentication, SignIn, SignInRequest, SignInTrouble};
+pub use sign_in::{Authentication, SignIn, SignInRequest, SignInTrouble, SignedIn};
 pub use slug::Slug;
 pub use time::{Clock, SystemClock, Timestamp};

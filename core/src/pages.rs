@@ -11,6 +11,23 @@ pub enum Decision {
     Deny,
 }
 
+impl Decision {
+    /// The form field of the consent page that says it.
+    pub const FIELD: &'static str = "decision";
+
+    /// The field's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+        }
+    }
+
+    pub fn from_field(value: &str) -> Option<Self> {
+        [Self::Approve, Self::Deny].into_iter().find(|decision| decision.as_str() == value)
+    }
+}
+
 /// Nobody has decided: pages that only show have this as their decision.
 impl From<std::convert::Infallible> for Decision {
     fn from(never: std::convert::Infallible) -> Self {
@@ -59,8 +76,13 @@ pub struct ConsentPage {
     pub resources: Vec<ResourceAsk>,
     /// Where the form posts to.
     pub action: String,
-    /// The sealed request that travels in the page.
+    /// The sealed request that travels in the page, posted back as [`ConsentPage::SEALED_FIELD`].
     pub sealed: String,
+}
+
+impl ConsentPage {
+    /// The form field that brings the sealed request back.
+    pub const SEALED_FIELD: &'static str = "page";
 }
 
 /// A refusal that may not be redirected anywhere, so a person reads it.
@@ -85,4 +107,7 @@ pub trait Pages: Send + Sync + 'static {
     fn consent(&self, page: &ConsentPage) -> Shown<Self::Decided>;
 
     fn refusal(&self, page: &RefusalPage) -> Html;
+
+    /// The headers that every page is sent with: name in lower case, value (OA-18). Who sends a page sends all of them.
+    fn headers(&self) -> &'static [(&'static str, &'static str)];
 }

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::{Slug, TenantId, Timestamp};
+use crate::{SessionId, Slug, SubjectId, TenantId, Timestamp};
 
 /// How and when a person proved who they are, unchanged from the identity provider (OpenID Connect Core §2; AT-06).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -28,6 +28,15 @@ pub struct SignInRequest {
     pub login_hint: Option<String>,
     /// The provider must ask again, whatever session it has (`prompt=login`).
     pub fresh: bool,
+}
+
+/// What a sign-in came to: the `result` of its row, left there for the issuer's resume address.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SignedIn {
+    pub subject: SubjectId,
+    pub session: SessionId,
+    pub provider: Slug,
+    pub authentication: Authentication,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
