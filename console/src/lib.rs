@@ -1,1 +1,43 @@
+//! The pages a person reads: consent (design §4) and refusal. It renders; posts go to the room that owns the state.
+//!
+//! A page is one response: HTML with its stylesheet inside, no script, no image, nothing fetched. What a peer wrote is shown as text
+//! that cannot act, hide or reorder what stands around it.
 
+mod consent;
+mod headers;
+mod peer_text;
+mod refusal;
+
+use std::convert::Infallible;
+
+use askama::Template;
+use chancery_core::{ConsentPage, Html, Pages, RefusalPage, Shown};
+
+pub use headers::{HEADERS, STYLE};
+
+/// The pages that `serve` shows. They only show: nothing here can decide for a person.
+#[derive(Clone, Copy, Default)]
+pub struct Console;
+
+impl Pages for Console {
+    type Decided = Infallible;
+
+    fn consent(&self, page: &ConsentPage) -> Shown<Infallible> {
+        Shown::Html(rendered(&consent::Consent::of(page)))
+    }
+
+    fn refusal(&self, page: &RefusalPage) -> Html {
+        rendered(&refusal::Refusal::of(page))
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        HEADERS
+    }
+}
+
+fn rendered(template: &impl Template) -> Html {
+    Html(template.render().expect("a template of strings, written to a string, renders"))
+}
+
+#[cfg(test)]
+mod tests;
