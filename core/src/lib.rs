@@ -30,6 +30,6 @@ pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, Sc
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
-pub use sign_in::{Authentication, SignIn, SignInRequest, SignInTrouble, SignedIn};
+pub use sign_in::{Authentication, Person, SignIn, SignInRequest, SignInTrouble, SignedIn};
 pub use slug::Slug;
 pub use time::{Clock, SystemClock, Timestamp};

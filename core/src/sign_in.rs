@@ -39,6 +39,26 @@ pub struct SignedIn {
     pub authentication: Authentication,
 }
 
+/// What the provider last said of a person: the `claims` of the subject's row. For showing and for policy, never for knowing who it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Person {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<String>,
+}
+
+impl Person {
+    /// What to call them on a page.
+    pub fn label(&self) -> Option<&str> {
+        self.username.as_deref().or(self.email.as_deref()).or(self.name.as_deref())
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SignInTrouble {
     #[error("the tenant has no identity provider of that name")]
