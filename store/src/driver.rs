@@ -1,0 +1,20 @@
+//! What a storage backend does. A new one is one more implementation that passes the conformance suite.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::{CommitError, Receipt, Row, StoreError, Unit, Value};
+
+pub trait Driver: Send + Sync + 'static {
+    /// Runs one read.
+    fn query(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;
+
+    /// Writes all of a Unit durably, or nothing of it.
+    fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<Receipt, CommitError>>;
+
+    /// Wakes whoever follows the feed: the number moves when there may be something new, whichever node wrote it.
+    fn listen(&self) -> watch::Receiver<u64>;
+
+    /// Finishes what was begun and lets go of files and connections.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,58 @@
+//! What was ended: each row refuses tokens until the last that it could concern has expired anyway.
+
+use chancery_core::{TenantId, Timestamp};
+
+use super::{UnknownWord, words};
+use crate::{FromRow, Row, Store, StoreError, Write};
+
+words! {
+    /// What kind of thing was ended.
+    EndedKind {
+        Tenant = "tenant",
+        Subject = "subject",
+        Client = "client",
+        Agent = "agent",
+        Grant = "grant",
+        Key = "key",
+        Token = "token",
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct End {
+    pub tenant: TenantId,
+    pub kind: EndedKind,
+    /// The id of what was ended.
+    pub key: String,
+    pub at: Timestamp,
+    /// No token that this could refuse outlives this.
+    pub until: Timestamp,
+}
+
+const UNEXPIRED: &str = "SELECT tenant, kind, key, at, until FROM ended WHERE until > $1";
+const BY_KEY: &str = "SELECT tenant, kind, key, at, until FROM ended WHERE tenant = $1 AND kind = $2 AND key = $3";
+const PUT: &str = "INSERT INTO ended (tenant, kind, key, at, until) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (tenant, kind, key) DO UPDATE SET \
+     at = CASE WHEN excluded.at > ended.at THEN excluded.at ELSE ended.at END, \
+     until = CASE WHEN excluded.until > ended.until THEN excluded.until ELSE ended.until END";
+
+impl FromRow for End {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self { tenant: row.parsed()?, kind: row.parsed()?, key: row.text()?, at: row.at()?, until: row.at()? })
+    }
+}
+
+/// Of two ends of one thing the later stands.
+pub fn put(end: &End) -> Write {
+    let End { tenant, kind, key, at, until } = end;
+    Write::one(PUT, values![tenant, kind, key, at, until])
+}
+
+/// Every tenant's ends that can still refuse something.
+pub async fn unexpired(store: &Store, now: Timestamp) -> Result<Vec<End>, StoreError> {
+    store.all(UNEXPIRED, values![now]).await
+}
+
+pub async fn by_key(store: &Store, tenant: &TenantId, kind: EndedKind, key: &str) -> Result<Option<End>, StoreError> {
+    store.first(BY_KEY, values![tenant, kind, key]).await
+}

@@ -1,0 +1,84 @@
+//! Families of refresh tokens: one row with a generation (design §4). The tokens themselves are nowhere.
+
+use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
+
+use super::grants::{AllowedResource, Grant};
+use crate::{FromRow, Row, Store, StoreError, Value, Write};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Family {
+    pub tenant: TenantId,
+    pub id: FamilyId,
+    pub grant_id: GrantId,
+    pub client: ClientId,
+    /// Of the newest token.
+    pub generation: u64,
+    /// What its tokens may ask for, never more than the grant.
+    pub scopes: Vec<AllowedResource>,
+    pub created_at: Timestamp,
+    pub rotated_at: Timestamp,
+    pub used_at: Timestamp,
+    /// The absolute end. It never moves: idleness is counted from `used_at`.
+    pub expires_at: Timestamp,
+}
+
+const WITH_GRANT: &str = "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
+     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.created_at, g.expires_at, \
+     g.ended_at, g.end_reason \
+     FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id WHERE f.tenant = $1 AND f.id = $2";
+const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4 \
+     WHERE tenant = $1 AND id = $2 AND generation = $3 AND expires_at > $4 AND EXISTS (SELECT 1 FROM grants \
+     WHERE grants.tenant = families.tenant AND grants.id = families.grant_id AND grants.ended_at IS NULL AND grants.expires_at > $4)";
+const RETRY: &str = "UPDATE families SET used_at = $4 \
+     WHERE tenant = $1 AND id = $2 AND generation = $3 AND expires_at > $4 AND EXISTS (SELECT 1 FROM grants \
+     WHERE grants.tenant = families.tenant AND grants.id = families.grant_id AND grants.ended_at IS NULL AND grants.expires_at > $4)";
+
+impl FromRow for Family {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.parsed()?,
+            id: row.parsed()?,
+            grant_id: row.parsed()?,
+            client: row.client()?,
+            generation: row.count()?,
+            scopes: row.json()?,
+            created_at: row.at()?,
+            rotated_at: row.at()?,
+            used_at: row.at()?,
+            expires_at: row.at()?,
+        })
+    }
+}
+
+/// A family and the grant behind it, in one read.
+struct Refreshable(Family, Grant);
+
+impl FromRow for Refreshable {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self(Family::from_row(row)?, Grant::from_row(row)?))
+    }
+}
+
+pub fn insert(family: &Family) -> Write {
+    let Family { tenant, id, grant_id, client, generation, created_at, rotated_at, used_at, expires_at, .. } = family;
+    let scopes = Value::json(&family.scopes);
+    Write::one(INSERT, values![tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at])
+}
+
+/// From generation `from` to the next; the guard fails when somebody was first or the grant is not alive.
+pub fn advance(tenant: &TenantId, id: &FamilyId, from: u64, now: Timestamp) -> Write {
+    Write::one(ADVANCE, values![tenant, id, from, now])
+}
+
+/// The same successor once more: the newest is still `generation` and the grant alive.
+pub fn retry(tenant: &TenantId, id: &FamilyId, generation: u64, now: Timestamp) -> Write {
+    Write::one(RETRY, values![tenant, id, generation, now])
+}
+
+/// A family and its grant, in one read: all that a refresh reads.
+pub async fn with_grant(store: &Store, tenant: &TenantId, id: &FamilyId) -> Result<Option<(Family, Grant)>, StoreError> {
+    let found = store.first(WITH_GRANT, values![tenant, id]).await?;
+    Ok(found.map(|Refreshable(family, grant)| (family, grant)))
+}

@@ -1,0 +1,88 @@
+//! Grants: what a subject allowed a client to do at resources. A grant has a life of its own; tokens only point at it.
+
+use chancery_core::{AgentId, Authentication, ClientId, GrantId, ResourceId, ResourceUrl, ScopeSet, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{FromRow, Row, Store, StoreError, Value, Write};
+
+/// What was allowed at one resource.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AllowedResource {
+    pub resource: ResourceUrl,
+    pub resource_id: ResourceId,
+    pub scope: ScopeSet,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    pub tenant: TenantId,
+    pub id: GrantId,
+    pub parent: Option<GrantId>,
+    /// A subject's id, or an agent's or client's that acts as itself.
+    pub subject: String,
+    pub client: ClientId,
+    pub agent: Option<AgentId>,
+    pub resources: Vec<AllowedResource>,
+    pub authentication: Option<Authentication>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub end_reason: Option<String>,
+}
+
+const BY_ID: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason \
+     FROM grants WHERE tenant = $1 AND id = $2";
+const INSERT: &str = "INSERT INTO grants \
+     (tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const END: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
+const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
+
+impl Grant {
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.expires_at
+    }
+}
+
+impl FromRow for Grant {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.parsed()?,
+            id: row.parsed()?,
+            parent: row.opt(Row::parsed)?,
+            subject: row.text()?,
+            client: row.client()?,
+            agent: row.opt(Row::parsed)?,
+            resources: row.json()?,
+            authentication: row.opt(Row::json)?,
+            created_at: row.at()?,
+            expires_at: row.at()?,
+            ended_at: row.opt(Row::at)?,
+            end_reason: row.opt(Row::text)?,
+        })
+    }
+}
+
+pub fn insert(grant: &Grant) -> Write {
+    let Grant { tenant, id, parent, subject, client, agent, created_at, expires_at, ended_at, end_reason, .. } = grant;
+    let resources = Value::json(&grant.resources);
+    let authentication = grant.authentication.as_ref().map_or(Value::Null, Value::json);
+    Write::one(
+        INSERT,
+        values![tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason],
+    )
+}
+
+/// Ending twice is ending once: the first reason stands.
+pub fn end(tenant: &TenantId, id: &GrantId, now: Timestamp, reason: &str) -> Write {
+    Write::any(END, values![tenant, id, now, reason])
+}
+
+/// Changes nothing; its guard says that the grant is alive when the Unit commits. Every mint's Unit has one like it.
+pub fn alive(tenant: &TenantId, id: &GrantId, now: Timestamp) -> Write {
+    Write::one(ALIVE, values![tenant, id, now])
+}
+
+pub async fn by_id(store: &Store, tenant: &TenantId, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+    store.first(BY_ID, values![tenant, id]).await
+}

@@ -1,0 +1,52 @@
+//! One file a table: the row as a struct, its statements, and functions that give writes or read rows. Tenant leads every key.
+
+pub mod clients;
+pub mod codes;
+pub mod consumed;
+pub mod ended;
+pub mod events;
+pub mod families;
+pub mod grants;
+pub mod keys;
+pub mod objects;
+pub mod sessions;
+pub mod sign_ins;
+pub mod subjects;
+pub mod tenants;
+
+/// A closed set of words in a text column.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $name { $($variant),* }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or(UnknownWord)
+            }
+        }
+
+        impl From<$name> for crate::Value {
+            fn from(word: $name) -> Self {
+                Self::Text(word.as_str().to_owned())
+            }
+        }
+    };
+}
+use words;
+
+/// A word this version does not know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a word of this column")]
+pub struct UnknownWord;

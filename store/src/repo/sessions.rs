@@ -1,0 +1,70 @@
+//! Sessions of signed-in browsers, keyed by the hash of their cookie.
+
+use chancery_core::{Authentication, SessionId, Slug, SubjectId, TenantId, Timestamp};
+
+use crate::{FromRow, Row, Store, StoreError, Value, Write};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    pub tenant: TenantId,
+    /// SHA-256 of the cookie.
+    pub hash: [u8; 32],
+    pub id: SessionId,
+    pub subject: SubjectId,
+    pub provider: Slug,
+    pub authentication: Authentication,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+const BY_HASH: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at \
+     FROM sessions WHERE tenant = $1 AND hash = $2";
+const INSERT: &str = "INSERT INTO sessions \
+     (tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
+const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL AND expires_at > $3";
+
+impl Session {
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.expires_at
+    }
+}
+
+impl FromRow for Session {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.parsed()?,
+            hash: row.digest()?,
+            id: row.parsed()?,
+            subject: row.parsed()?,
+            provider: row.parsed()?,
+            authentication: Authentication { auth_time: row.at()?, acr: row.opt(Row::text)?, amr: row.json()? },
+            created_at: row.at()?,
+            expires_at: row.at()?,
+            ended_at: row.opt(Row::at)?,
+        })
+    }
+}
+
+pub fn insert(session: &Session) -> Write {
+    let Session { tenant, hash, id, subject, provider, authentication, created_at, expires_at, ended_at } = session;
+    let Authentication { auth_time, acr, amr } = authentication;
+    let amr = Value::json(amr);
+    Write::one(INSERT, values![tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at])
+}
+
+/// Ending twice is ending once.
+pub fn end(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
+    Write::any(END, values![tenant, hash, now])
+}
+
+/// Changes nothing; its guard says that the session is alive when the Unit commits.
+pub fn alive(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
+    Write::one(ALIVE, values![tenant, hash, now])
+}
+
+pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+    store.first(BY_HASH, values![tenant, hash]).await
+}

@@ -1,0 +1,63 @@
+//! Subjects: people, as an index row each that can be erased. Never a password, never a profile of our own.
+
+use chancery_core::{Slug, SubjectId, TenantId, Timestamp};
+
+use super::{UnknownWord, words};
+use crate::{FromRow, Row, Store, StoreError, Write};
+
+words! {
+    /// Whether a subject may sign in and be acted for.
+    Standing { Active = "active", Suspended = "suspended" }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject {
+    pub tenant: TenantId,
+    pub id: SubjectId,
+    pub provider: Slug,
+    /// The provider's stable key for this person.
+    pub key: String,
+    pub status: Standing,
+    /// JSON: the last mapped claims and groups.
+    pub claims: String,
+    pub seen_at: Timestamp,
+}
+
+const BY_ID: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects WHERE tenant = $1 AND id = $2";
+const BY_KEY: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects \
+     WHERE tenant = $1 AND provider = $2 AND key = $3";
+const INSERT: &str = "INSERT INTO subjects (tenant, id, provider, key, status, claims, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const SEEN: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2 AND status = 'active'";
+
+impl FromRow for Subject {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.parsed()?,
+            id: row.parsed()?,
+            provider: row.parsed()?,
+            key: row.text()?,
+            status: row.parsed()?,
+            claims: row.text()?,
+            seen_at: row.at()?,
+        })
+    }
+}
+
+/// Somebody's first sign-in; the guard fails when another sign-in was first, whose id then stands.
+pub fn insert(subject: &Subject) -> Write {
+    let Subject { tenant, id, provider, key, status, claims, seen_at } = subject;
+    Write::one(INSERT, values![tenant, id, provider, key, status, claims, seen_at])
+}
+
+/// A later sign-in; the guard fails for who was suspended or erased meanwhile.
+pub fn seen(tenant: &TenantId, id: &SubjectId, claims: &str, now: Timestamp) -> Write {
+    Write::one(SEEN, values![tenant, id, claims, now])
+}
+
+pub async fn by_id(store: &Store, tenant: &TenantId, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+    store.first(BY_ID, values![tenant, id]).await
+}
+
+pub async fn by_key(store: &Store, tenant: &TenantId, provider: &Slug, key: &str) -> Result<Option<Subject>, StoreError> {
+    store.first(BY_KEY, values![tenant, provider, key]).await
+}

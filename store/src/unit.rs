@@ -1,0 +1,142 @@
+//! A write as data: statements with the row count each must change, the audit leaves of what they mean, and the feed entries that
+//! tell other nodes. One failed guard aborts all of it (design §2).
+
+use std::str::FromStr;
+
+use chancery_core::{EventId, TenantId, Timestamp};
+
+use crate::repo::UnknownWord;
+use crate::{StoreError, Value};
+
+/// What commits whole or not at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unit {
+    pub tenant: TenantId,
+    pub writes: Vec<Write>,
+    pub leaves: Vec<LeafRow>,
+    pub changes: Vec<Change>,
+}
+
+impl Unit {
+    pub fn new(tenant: TenantId, writes: Vec<Write>) -> Self {
+        Self { tenant, writes, leaves: Vec::new(), changes: Vec::new() }
+    }
+}
+
+/// One statement in the SQL both databases speak, its parameters numbered `$1`, `$2`, ….
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Write {
+    pub sql: &'static str,
+    pub values: Vec<Value>,
+    pub guard: Guard,
+}
+
+impl Write {
+    /// A write that must change one row: a consumption, an advance, an insert.
+    pub fn one(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values, guard: Guard::Exactly(1) }
+    }
+
+    /// A write that is right whatever it finds.
+    pub fn any(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values, guard: Guard::Any }
+    }
+}
+
+/// How many rows a statement must change. Running into a unique key counts as a failed guard too, whatever the guard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guard {
+    Exactly(u64),
+    Any,
+}
+
+impl Guard {
+    pub(crate) fn holds(self, changed: u64) -> bool {
+        match self {
+            Self::Exactly(wanted) => changed == wanted,
+            Self::Any => true,
+        }
+    }
+}
+
+/// An audit event as the audit room sealed it. The leaf stays for ever; the values can be erased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeafRow {
+    pub id: EventId,
+    pub kind: &'static str,
+    pub at: Timestamp,
+    pub leaf: Vec<u8>,
+    pub values: Vec<u8>,
+}
+
+/// One entry of the change feed: what other nodes must look at again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    pub topic: Topic,
+    pub key: String,
+}
+
+/// What a change is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Topic {
+    /// The tenant's registry has a new version.
+    Registry,
+    /// A client outside the snapshot came, changed or went; the key is its id.
+    Client,
+    /// Something was ended.
+    Ended,
+    /// The tenant's keyring changed.
+    Keys,
+}
+
+impl Topic {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Client => "client",
+            Self::Ended => "ended",
+            Self::Keys => "keys",
+        }
+    }
+
+}
+
+impl FromStr for Topic {
+    type Err = UnknownWord;
+
+    fn from_str(name: &str) -> Result<Self, UnknownWord> {
+        [Self::Registry, Self::Client, Self::Ended, Self::Keys].into_iter().find(|topic| topic.as_str() == name).ok_or(UnknownWord)
+    }
+}
+
+/// Proof that a Unit is durable. Only a driver that committed one builds it, and a response takes one.
+///
+/// ```compile_fail
+/// let forged = chancery_store::Receipt { changed: Vec::new() };
+/// ```
+#[must_use = "a receipt is what a response is made from"]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    changed: Vec<u64>,
+}
+
+impl Receipt {
+    pub(crate) fn new(changed: Vec<u64>) -> Self {
+        Self { changed }
+    }
+
+    /// How many rows each of the Unit's writes changed, in their order.
+    pub fn changed(&self) -> &[u64] {
+        &self.changed
+    }
+}
+
+/// Why nothing of a Unit was written.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The write at this index did not find what it must change: load again and decide again.
+    #[error("write {0} found another state than it was decided on")]
+    GuardFailed(usize),
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}
