@@ -1,0 +1,120 @@
+//! The cache of fetched documents. One fetch at a time for each address, however many wait for it; failures are remembered briefly,
+//! so that a provider that is down is not asked by every request.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use chancery_core::Timestamp;
+use http::StatusCode;
+use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
+
+use crate::{FetchError, FetchTrouble, Fetched, Fetcher, Purpose};
+
+/// How many addresses are remembered.
+const MOST: usize = 1024;
+/// What the provider's own `max-age` is held between, and what stands for it where there is none.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const UNTOLD: Duration = Duration::from_secs(600);
+/// How long a failure is believed.
+const FAILURE: Duration = Duration::from_secs(5);
+/// A copy younger than this is as good as a new one, even to who expects something new in it.
+const FRESH: Duration = Duration::from_secs(30);
+
+type Outcome = Result<Arc<Fetched>, FetchError>;
+
+/// Documents by purpose and address. Cheap to clone.
+#[derive(Clone)]
+pub struct Documents {
+    fetcher: Fetcher,
+    slots: Arc<Cache<(Purpose, String), Arc<Slot>>>,
+}
+
+/// One address: what is known, and whose turn it is to find out.
+#[derive(Default)]
+struct Slot {
+    known: RwLock<Option<Known>>,
+    turn: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Known {
+    outcome: Outcome,
+    at: Timestamp,
+    until: Timestamp,
+}
+
+impl Documents {
+    pub fn new(fetcher: Fetcher) -> Self {
+        Self { fetcher, slots: Arc::new(Cache::new(MOST)) }
+    }
+
+    /// The document at `url`, fetched if there is no copy that still holds.
+    ///
+    /// # Errors
+    /// [`FetchError`], also for every status but 200.
+    pub async fn get(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
+        self.found(purpose, url, now, |known| now < known.until).await
+    }
+
+    /// As [`Documents::get`], for who knows that the copy lacks something, such as a key: it is fetched again unless it is younger
+    /// than 30 seconds, so a stranger with an unknown `kid` cannot make us fetch at will (AT-01).
+    ///
+    /// # Errors
+    /// As [`Documents::get`].
+    pub async fn get_fresh(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
+        self.found(purpose, url, now, |known| now < known.until && now < known.at + FRESH).await
+    }
+
+    /// Drops what is known of an address.
+    pub fn forget(&self, url: &str) {
+        self.slots.retain(|(_, known), _| known != url);
+    }
+
+    async fn found(&self, purpose: Purpose, url: &str, now: Timestamp, good: impl Fn(&Known) -> bool) -> Outcome {
+        let slot = self.slot(purpose, url);
+        if let Some(known) = slot.known().filter(&good) {
+            return known.outcome;
+        }
+        let _turn = slot.turn.lock().await;
+        if let Some(known) = slot.known().filter(&good) {
+            return known.outcome; // whoever had the turn before us found it
+        }
+        let outcome = self.fetch(purpose, url).await;
+        let until = now + lifetime(&outcome);
+        slot.learn(Known { outcome: outcome.clone(), at: now, until });
+        outcome
+    }
+
+    async fn fetch(&self, purpose: Purpose, url: &str) -> Outcome {
+        let fetched = self.fetcher.get(purpose, url).await?;
+        if fetched.status == StatusCode::OK {
+            return Ok(Arc::new(fetched));
+        }
+        Err(FetchError { address: url.to_owned(), trouble: FetchTrouble::Status(fetched.status) })
+    }
+
+    fn slot(&self, purpose: Purpose, url: &str) -> Arc<Slot> {
+        let key = (purpose, url.to_owned());
+        let Ok(slot) = self.slots.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::default()));
+        slot
+    }
+}
+
+impl Slot {
+    fn known(&self) -> Option<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+}
+
+fn lifetime(outcome: &Outcome) -> Duration {
+    match outcome {
+        Ok(fetched) => fetched.max_age.unwrap_or(UNTOLD).clamp(SHORTEST, LONGEST),
+        Err(_) => FAILURE,
+    }
+}

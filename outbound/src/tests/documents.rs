@@ -1,0 +1,73 @@
+use chancery_core::Timestamp;
+use futures_util::future::join_all;
+
+use super::server::{Server, ok};
+use super::*;
+use crate::{Documents, FetchTrouble, Purpose};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+const WHAT: Purpose = Purpose::ProviderJwks;
+
+fn documents() -> Documents {
+    Documents::new(fetcher())
+}
+
+#[tokio::test]
+async fn ci_11_many_who_wait_cause_one_fetch() {
+    let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
+    let all = join_all((0..50).map(|_| documents.get(WHAT, &server.base, NOW))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
+async fn ci_11_a_copy_holds_as_long_as_its_provider_says_within_bounds() {
+    for (header, holds) in [
+        ("", 600),
+        ("cache-control: max-age=300\r\n", 300),
+        ("cache-control: no-store\r\n", 60),
+        ("cache-control: max-age=999999\r\n", 86_400),
+    ] {
+        let (server, documents) = (Server::answering(ok(header, "{}")).await, documents());
+        for (later, asked) in [(0, 1), (holds - 1, 1), (holds, 2)] {
+            documents.get(WHAT, &server.base, NOW + later * SECOND).await.unwrap();
+            assert_eq!(server.asked(), asked, "{header:?} after {later} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_01_an_unknown_key_causes_at_most_one_fetch_in_30_seconds() {
+    let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
+    documents.get(WHAT, &server.base, NOW).await.unwrap();
+    for (later, asked) in [(1, 1), (29, 1), (30, 2), (31, 2), (59, 2), (60, 3)] {
+        documents.get_fresh(WHAT, &server.base, NOW + later * SECOND).await.unwrap();
+        assert_eq!(server.asked(), asked, "after {later} s");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_believed_briefly() {
+    let (server, documents) = (Server::answering("HTTP/1.1 503 Down\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await, documents());
+    for (later, asked) in [(0, 1), (4, 1), (5, 2)] {
+        let error = documents.get(WHAT, &server.base, NOW + later * SECOND).await.err().unwrap();
+        assert!(matches!(error.trouble, FetchTrouble::Status(status) if status == 503), "{error}");
+        assert_eq!(server.asked(), asked, "after {later} s");
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_fetched_again() {
+    let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
+    documents.get(WHAT, &server.base, NOW).await.unwrap();
+    documents.forget(&server.base);
+    documents.get(WHAT, &server.base, NOW).await.unwrap();
+    assert_eq!(server.asked(), 2);
+}
+
+#[tokio::test]
+async fn purposes_do_not_share_a_copy() {
+    let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
+    documents.get(WHAT, &server.base, NOW).await.unwrap();
+    assert!(documents.get(Purpose::ClientDocument, &server.base, NOW).await.is_err());
+}
