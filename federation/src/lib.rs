@@ -1,1 +1,79 @@
+//! The relying party: sends people to the company's OpenID provider and takes them back (OpenID Connect Core §3.1, RFC 9207, RFC 9700).
+//!
+//! 1. [`begin`]: an approved request becomes a sign-in row and the provider's URL.
+//! 2. [`callback`]: the browser is back. What it brings is checked against the row ([`decide`]) and the row is claimed, once; then the
+//!    code is redeemed ([`provider`]), the ID token checked ([`id_token`]), and session and result are written ([`outcome`]).
+//! 3. The browser goes on to the issuer's resume address, with a key to the result. The issuer is never called from here.
+//!
+//! A refusal ([`refused`]) is a page for the person, an event or a count for the log, and never a way on.
 
+mod arrival;
+mod begin;
+mod callback;
+mod decide;
+mod id_token;
+mod metadata;
+mod outcome;
+mod pending;
+mod provider;
+mod refuse;
+mod refused;
+mod respond;
+
+#[cfg(test)]
+mod fixtures;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use chancery_audit::{Counters, Journal};
+use chancery_core::{Clock, Pages, Rng, SignIn, SignInRequest, SignInTrouble};
+use chancery_crypto::seal::Sealer;
+use chancery_outbound::{Documents, Fetcher};
+use chancery_registry::Registry;
+use chancery_store::Store;
+use futures_util::future::BoxFuture;
+
+/// What a relying party works with.
+pub struct Parts<P> {
+    pub registry: Registry,
+    pub store: Store,
+    pub journal: Journal,
+    pub counters: Counters,
+    pub sealer: Sealer,
+    pub fetcher: Fetcher,
+    pub documents: Documents,
+    pub pages: Arc<P>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// The relying party of all tenants. Cheap to clone.
+pub struct Federation<P> {
+    parts: Arc<Parts<P>>,
+}
+
+impl<P: Pages> Federation<P> {
+    pub fn new(parts: Parts<P>) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// `GET /t/{tenant}/callback/{provider}`: each provider has a redirect URI of its own, so that an answer of one is never taken for
+    /// an answer of another, even where neither names itself in it.
+    pub fn router(&self) -> Router {
+        Router::new().route("/t/{tenant}/callback/{provider}", get(callback::endpoint::<P>)).with_state(self.clone())
+    }
+}
+
+impl<P: Pages> SignIn for Federation<P> {
+    fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>> {
+        Box::pin(begin::begin(&self.parts, request))
+    }
+}
+
+impl<P> Clone for Federation<P> {
+    fn clone(&self) -> Self {
+        Self { parts: self.parts.clone() }
+    }
+}

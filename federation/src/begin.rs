@@ -1,0 +1,119 @@
+//! Sending a person to the provider (OpenID Connect Core §3.1.2.1): nothing is written before the provider has shown that it is there.
+//!
+//! 1. The provider's metadata.
+//! 2. State, nonce and PKCE verifier, drawn for this one sign-in.
+//! 3. Its row.
+//! 4. The address to go to.
+
+use std::time::Duration;
+
+use chancery_audit::Draft;
+use chancery_core::{Entropy, Issuer, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
+use chancery_crypto::digest::{pkce_s256, secret_text, sha256};
+use chancery_registry::{IdentityProvider, Tenant};
+use chancery_store::repo::sign_ins;
+use url::Url;
+
+use crate::metadata::Metadata;
+use crate::pending::Pending;
+use crate::{Parts, provider};
+
+/// From the approval to the way back, the provider's own pages included (facts MCP §1d 42).
+const LIFETIME: Duration = Duration::from_secs(600);
+
+pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result<String, SignInTrouble> {
+    let now = parts.clock.now();
+    let tenant = parts.registry.tenant_by_id(&request.tenant).ok_or(SignInTrouble::NoProvider)?;
+    let provider = chosen(&tenant, &request)?;
+    let metadata = provider::metadata(&parts.documents, provider, now).await.map_err(|trouble| {
+        tracing::warn!(tenant = %tenant.name, provider = %provider.name, %trouble, "a sign-in could not begin");
+        SignInTrouble::Provider(trouble.to_string())
+    })?;
+
+    let mut entropy = Entropy::draw(&*parts.rng);
+    let state = secret_text(entropy.take());
+    let pending = Pending::new(&provider.issuer, request.fresh, &mut entropy);
+    let row = row(parts, provider, &request, Begun { state: &state, pending: &pending, now }).await?;
+    let draft = Draft::default().writing(sign_ins::insert(&row));
+    // No event: until the person is back, nobody in particular has done nothing in particular.
+    let _receipt = parts.journal.commit(&tenant.id, draft).await.map_err(|error| SignInTrouble::Store(error.to_string()))?;
+
+    let redirect_uri = redirect_uri(&tenant.issuer, &provider.name);
+    authorization_url(provider, &metadata, &Asking { request: &request, redirect_uri: &redirect_uri, state: &state, pending: &pending })
+}
+
+/// The provider asked for, or the only one there is.
+fn chosen<'a>(tenant: &'a Tenant, request: &SignInRequest) -> Result<&'a IdentityProvider, SignInTrouble> {
+    let found = match (&request.provider, tenant.providers.as_slice()) {
+        (Some(name), _) => tenant.provider(name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    found.ok_or(SignInTrouble::NoProvider)
+}
+
+struct Begun<'a> {
+    state: &'a Secret<String>,
+    pending: &'a Pending,
+    now: Timestamp,
+}
+
+async fn row<P>(
+    parts: &Parts<P>,
+    provider: &IdentityProvider,
+    request: &SignInRequest,
+    begun: Begun<'_>,
+) -> Result<sign_ins::SignIn, SignInTrouble> {
+    let state = sha256(begun.state.expose().as_bytes());
+    let sealed = begun.pending.seal(&parts.sealer, &request.tenant, &state).await;
+    Ok(sign_ins::SignIn {
+        tenant: request.tenant,
+        state,
+        provider: provider.name.clone(),
+        browser: request.browser,
+        sealed: sealed.map_err(|error| SignInTrouble::Store(error.to_string()))?,
+        request: request.request.clone(),
+        created_at: begun.now,
+        expires_at: begun.now + LIFETIME,
+        claimed_at: None,
+        result: None,
+        resume: None,
+        resumed_at: None,
+    })
+}
+
+struct Asking<'a> {
+    request: &'a SignInRequest,
+    redirect_uri: &'a str,
+    state: &'a Secret<String>,
+    pending: &'a Pending,
+}
+
+/// What the endpoint's address carries already is kept (RFC 6749 §3.1). Never a `resource`.
+fn authorization_url(provider: &IdentityProvider, metadata: &Metadata, asking: &Asking<'_>) -> Result<String, SignInTrouble> {
+    let mut url = Url::parse(&metadata.authorization_endpoint).map_err(|error| SignInTrouble::Provider(error.to_string()))?;
+    let scope = provider.scopes.to_string();
+    let challenge = pkce_s256(&asking.pending.verifier);
+    let asked = [
+        ("response_type", "code"),
+        ("client_id", &provider.client_id),
+        ("redirect_uri", asking.redirect_uri),
+        ("scope", &scope),
+        ("state", asking.state.expose()),
+        ("nonce", &asking.pending.nonce),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let hint = asking.request.login_hint.as_deref().map(|hint| ("login_hint", hint));
+    let prompt = asking.request.fresh.then_some(("prompt", "login"));
+    url.query_pairs_mut().extend_pairs(asked.into_iter().chain(hint).chain(prompt));
+    Ok(url.into())
+}
+
+/// Where this provider sends people back: an address of its own (SB-05).
+pub(crate) fn redirect_uri(issuer: &Issuer, provider: &Slug) -> String {
+    format!("{issuer}/callback/{provider}")
+}
+
+#[cfg(test)]
+mod tests;

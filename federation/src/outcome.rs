@@ -1,0 +1,106 @@
+//! What a good sign-in leaves behind, in one Unit: the subject's row, a session, the result for the issuer, and the event.
+
+use std::time::Duration;
+
+use chancery_audit::Draft;
+use chancery_core::{Entropy, Event, Field, Kind, Secret, SessionId, SignedIn, Slug, SubjectId, Timestamp};
+use chancery_crypto::digest::{secret_text, sha256};
+use chancery_registry::IdentityProvider;
+use chancery_store::repo::sessions::{self, Session};
+use chancery_store::repo::sign_ins::{self, SignIn};
+use chancery_store::repo::subjects::{self, Standing, Subject};
+
+use crate::id_token::Identity;
+use crate::refused::Refused;
+
+/// What is known when the ID token was good.
+pub(crate) struct Facts<'a> {
+    pub tenant: &'a Slug,
+    pub provider: &'a IdentityProvider,
+    pub sign_in: &'a SignIn,
+    pub identity: &'a Identity,
+    /// The row of this person, if they were here before.
+    pub subject: Option<Subject>,
+    /// How long a session lives.
+    pub session: Duration,
+}
+
+/// A sign-in that is done, once its draft is committed.
+pub(crate) struct Outcome {
+    /// The session cookie's value.
+    pub cookie: Secret<String>,
+    /// What the browser brings to the issuer's resume address.
+    pub resume: Secret<String>,
+}
+
+/// The provider's name for the person, together with whose name it is: under another issuer the same `sub` is somebody else (JW-06).
+pub(crate) fn key(provider: &IdentityProvider, identity: &Identity) -> String {
+    format!("{} {}", provider.issuer, identity.subject)
+}
+
+pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<(Outcome, Draft), Refused> {
+    let Facts { provider, sign_in, identity, .. } = facts;
+    let tenant = sign_in.tenant;
+    let claims = serde_json::to_string(&identity.person).expect("texts always serialise");
+    let (subject, seen) = match &facts.subject {
+        Some(known) => (welcome(known)?, subjects::seen(&tenant, &known.id, &claims, now)),
+        None => first(facts, claims, now, entropy),
+    };
+
+    // The tenant stands in the cookie's name and, bound by the hash, in its content.
+    let cookie = Secret::new(format!("{}.{}", facts.tenant, secret_text(entropy.take()).expose()));
+    let resume = secret_text(entropy.take());
+    let session = Session {
+        tenant,
+        hash: sha256(cookie.expose().as_bytes()),
+        id: SessionId::mint(now, entropy),
+        subject,
+        provider: provider.name.clone(),
+        authentication: identity.authentication.clone(),
+        created_at: now,
+        expires_at: now + facts.session,
+        ended_at: None,
+    };
+    let result =
+        SignedIn { subject, session: session.id, provider: provider.name.clone(), authentication: identity.authentication.clone() };
+    let result = serde_json::to_string(&result).expect("ids, texts and a time always serialise");
+    let event = Event::new(Kind::SignedIn, tenant, now, entropy)
+        .with(Field::Subject, subject)
+        .with(Field::Session, session.id)
+        .with(Field::IdentityProvider, &provider.name);
+
+    let draft = Draft::default()
+        .writing(seen)
+        .writing(sessions::insert(&session))
+        .writing(sign_ins::finish(&tenant, &sign_in.state, &result, &sha256(resume.expose().as_bytes()), now))
+        .recording(event);
+    Ok((Outcome { cookie, resume }, draft))
+}
+
+fn welcome(known: &Subject) -> Result<SubjectId, Refused> {
+    match known.status {
+        Standing::Active => Ok(known.id),
+        Standing::Suspended => {
+            let text = "Your organisation's sign-in knows you, but access through this server has been taken from you.";
+            let refused = Refused::new("subject suspended", "You may not sign in here.", text).because(known.id);
+            Err(refused.remedy("Ask the people who run this server, and give them the reference below."))
+        }
+    }
+}
+
+fn first(facts: &Facts<'_>, claims: String, now: Timestamp, entropy: &mut Entropy) -> (SubjectId, chancery_audit::Write) {
+    let id = SubjectId::mint(now, entropy);
+    let subject = Subject {
+        tenant: facts.sign_in.tenant,
+        id,
+        provider: facts.provider.name.clone(),
+        key: key(facts.provider, facts.identity),
+        status: Standing::Active,
+        claims,
+        seen_at: now,
+    };
+    (id, subjects::insert(&subject))
+}
+
+#[cfg(test)]
+mod tests;

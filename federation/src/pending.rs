@@ -1,0 +1,41 @@
+//! What only we and the provider may know of a sign-in on its way: sealed in its row.
+
+use chancery_core::{Entropy, Issuer, TenantId};
+use chancery_crypto::digest::{hex, secret_text};
+use chancery_crypto::seal::{Place, SealError, Sealer};
+use serde::{Deserialize, Serialize};
+
+/// It has no `Debug`: nonce and verifier are secrets until the sign-in is over.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Pending {
+    /// Whom we asked: an answer of anybody else, or under a configuration that changed meanwhile, is not the answer to this.
+    pub issuer: Issuer,
+    pub nonce: String,
+    pub verifier: String,
+    /// The person must have signed in anew.
+    pub fresh: bool,
+}
+
+impl Pending {
+    pub fn new(issuer: &Issuer, fresh: bool, entropy: &mut Entropy) -> Self {
+        let mut draw = || secret_text(entropy.take()).expose().clone();
+        Self { issuer: issuer.clone(), nonce: draw(), verifier: draw(), fresh }
+    }
+
+    pub async fn seal(&self, sealer: &Sealer, tenant: &TenantId, state: &[u8; 32]) -> Result<Vec<u8>, SealError> {
+        let plain = serde_json::to_vec(self).expect("three strings and a flag always serialise");
+        sealer.seal(&place(tenant, &hex(state)), &plain).await
+    }
+
+    pub async fn open(sealer: &Sealer, tenant: &TenantId, state: &[u8; 32], sealed: &[u8]) -> Result<Self, SealError> {
+        let plain = sealer.open(&place(tenant, &hex(state)), sealed).await?;
+        serde_json::from_slice(plain.expose()).map_err(|_| SealError::Refused { table: TABLE })
+    }
+}
+
+const TABLE: &str = "sign_ins";
+
+/// The row is written once, so its version never moves.
+fn place<'a>(tenant: &'a TenantId, row: &'a str) -> Place<'a> {
+    Place { tenant, table: TABLE, row, version: 1 }
+}
