@@ -36,9 +36,12 @@ pub struct Entry {
 const START: &str = "SELECT COALESCE(MAX(seq), 0) FROM feed WHERE at < (SELECT MAX(at) FROM feed) - 10000";
 const SINCE: &str = "SELECT seq, tenant, topic, key, at FROM feed WHERE seq > $1 ORDER BY seq";
 
-impl FromRow for Entry {
+/// A topic of a newer version says nothing to this one.
+impl FromRow for Option<Entry> {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self { seq: row.int()?, tenant: row.parsed()?, topic: row.parsed()?, key: row.text()?, at: row.at()? })
+        let (seq, tenant, topic) = (row.int()?, row.parsed()?, row.text()?.parse());
+        let (key, at) = (row.text()?, row.at()?);
+        Ok(topic.ok().map(|topic| Entry { seq, tenant, topic, key, at }))
     }
 }
 
@@ -88,7 +91,8 @@ impl Follower {
     async fn read(&mut self) -> Result<Vec<Entry>, StoreError> {
         self.settle(Instant::now());
         let rows = self.store.query_uncounted(SINCE, values![self.settled]).await?;
-        let mut entries: Vec<Entry> = rows.into_iter().map(|mut row| Entry::from_row(&mut row)).collect::<Result<_, _>>()?;
+        let entries: Result<Vec<Option<Entry>>, _> = rows.into_iter().map(|mut row| FromRow::from_row(&mut row)).collect();
+        let mut entries: Vec<Entry> = entries?.into_iter().flatten().collect();
         if let Some(last) = entries.last() {
             self.reads.push_back((Instant::now(), last.seq));
         }

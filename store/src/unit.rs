@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chancery_core::{EventId, TenantId, Timestamp};
 
-use crate::repo::UnknownWord;
+use crate::repo::{UnknownWord, events};
 use crate::{StoreError, Value};
 
 /// What commits whole or not at all.
@@ -98,7 +98,6 @@ impl Topic {
             Self::Keys => "keys",
         }
     }
-
 }
 
 impl FromStr for Topic {
@@ -121,13 +120,44 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(crate) fn new(changed: Vec<u64>) -> Self {
-        Self { changed }
-    }
-
     /// How many rows each of the Unit's writes changed, in their order.
     pub fn changed(&self) -> &[u64] {
         &self.changed
+    }
+}
+
+/// A Unit as the drivers run it: what was decided, then its leaves, then its feed entries, which are numbered as late as can be.
+pub(crate) struct Statements {
+    pub writes: Vec<Write>,
+    decided: usize,
+}
+
+const TELL: &str = "INSERT INTO feed (tenant, topic, key) VALUES ($1, $2, $3)";
+
+impl From<Unit> for Statements {
+    fn from(unit: Unit) -> Self {
+        let Unit { tenant, mut writes, leaves, changes } = unit;
+        let decided = writes.len();
+        writes.extend(leaves.into_iter().map(|leaf| events::insert(&tenant, leaf)));
+        writes.extend(changes.into_iter().map(|change| Write::one(TELL, values![tenant, change.topic.as_str(), change.key])));
+        Self { writes, decided }
+    }
+}
+
+impl Statements {
+    /// What it means that a statement found another state than it wants. Leaves and feed entries always find what they want, so long
+    /// as ids are unique.
+    pub(crate) fn guard_failed(&self, at: usize) -> CommitError {
+        if at < self.decided {
+            CommitError::GuardFailed(at)
+        } else {
+            StoreError::Refused("an event with this id is there already".to_owned()).into()
+        }
+    }
+
+    pub(crate) fn receipt(&self, mut changed: Vec<u64>) -> Receipt {
+        changed.truncate(self.decided);
+        Receipt { changed }
     }
 }
 

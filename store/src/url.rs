@@ -98,17 +98,22 @@ impl fmt::Debug for StoreUrl {
 impl Server {
     fn parse(text: &str) -> Result<Self, StoreError> {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let (ours, theirs): (Vec<&str>, Vec<&str>) =
-            query.split('&').filter(|pair| !pair.is_empty()).partition(|pair| pair.starts_with("sslmode=") || pair.starts_with("sslrootcert="));
+        let (ours, theirs): (Vec<&str>, Vec<&str>) = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .partition(|pair| pair.starts_with("sslmode=") || pair.starts_with("sslrootcert="));
         let setting = |name: &str| ours.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
 
-        let mut config = tokio_postgres::Config::from_str(&format!("{base}?{}", theirs.join("&"))).map_err(|error| wrong(reason(&error)))?;
+        let mut config =
+            tokio_postgres::Config::from_str(&format!("{base}?{}", theirs.join("&"))).map_err(|error| wrong(reason(&error)))?;
         let roots = setting("sslrootcert").map(PathBuf::from);
         let tls = match setting("sslmode") {
             None if roots.is_none() && config.get_hosts().iter().all(is_this_machine) => Tls::Off,
             Some("disable") => Tls::Off,
             None | Some("require" | "verify-full") => Tls::Verified { roots },
-            Some(_) => return Err(wrong("`sslmode` is `verify-full` (the default to other machines, `require` means the same) or `disable`")),
+            Some(_) => {
+                return Err(wrong("`sslmode` is `verify-full` (the default to other machines, `require` means the same) or `disable`"));
+            }
         };
         config.ssl_mode(if tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
         Ok(Self { config, tls })
@@ -179,7 +184,9 @@ mod tests {
     fn no_text_about_an_address_shows_its_password() {
         let url: StoreUrl = "postgres://u:hunter2@db.example:6432/x?connect_timeout=3".parse().expect("an address");
         assert_eq!(format!("{url} {url:?}"), "postgres://u@db.example:6432/x postgres://u@db.example:6432/x");
-        for broken in ["postgres://u:hunter2@db:port/x", "postgres://u:hunter2@db/x?no=1", "mysql://u:hunter2@db/x", "postgres://u:hunter2@[/x"] {
+        for broken in
+            ["postgres://u:hunter2@db:port/x", "postgres://u:hunter2@db/x?no=1", "mysql://u:hunter2@db/x", "postgres://u:hunter2@[/x"]
+        {
             let error = broken.parse::<StoreUrl>().expect_err("not an address");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }

@@ -118,7 +118,22 @@ macro_rules! texts {
     )*};
 }
 
-texts!(TenantId, SubjectId, AgentId, ResourceId, GrantId, FamilyId, SessionId, EventId, KeyId, TokenId, ClientId, Slug, Issuer, ResourceUrl);
+texts!(
+    TenantId,
+    SubjectId,
+    AgentId,
+    ResourceId,
+    GrantId,
+    FamilyId,
+    SessionId,
+    EventId,
+    KeyId,
+    TokenId,
+    ClientId,
+    Slug,
+    Issuer,
+    ResourceUrl
+);
 
 /// The parameters of a statement, in their order: `values![tenant, id, now]`.
 macro_rules! values {

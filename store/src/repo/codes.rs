@@ -64,10 +64,7 @@ impl FromRow for Redeemable {
 
 pub fn insert(code: &Code) -> Write {
     let Code { tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family } = code;
-    Write::one(
-        INSERT,
-        values![tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family],
-    )
+    Write::one(INSERT, values![tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family])
 }
 
 /// The one redemption: of a code not redeemed, not expired, its grant alive.

@@ -3,7 +3,7 @@
 
 use chancery_core::{EventId, TenantId, Timestamp};
 
-use crate::{FromRow, Row, Store, StoreError, Value, Write};
+use crate::{FromRow, LeafRow, Row, Store, StoreError, Value, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventRow {
@@ -16,7 +16,7 @@ pub struct EventRow {
     pub values: Option<Vec<u8>>,
 }
 
-pub(crate) const INSERT: &str = "INSERT INTO events (tenant, id, kind, at, leaf, vals) VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str = "INSERT INTO events (tenant, id, kind, at, leaf, vals) VALUES ($1, $2, $3, $4, $5, $6)";
 const AFTER: &str = "SELECT tenant, id, kind, at, leaf, vals FROM events WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
 const NEWEST: &str = "SELECT tenant, id, kind, at, leaf, vals FROM events WHERE tenant = $1 ORDER BY id DESC LIMIT $2";
 const ERASE: &str = "UPDATE events SET vals = NULL WHERE tenant = $1 AND id = $2";
@@ -32,6 +32,12 @@ impl FromRow for EventRow {
             values: row.opt(Row::blob)?,
         })
     }
+}
+
+/// A leaf's row; only a Unit's own leaves become one.
+pub(crate) fn insert(tenant: &TenantId, leaf: LeafRow) -> Write {
+    let LeafRow { id, kind, at, leaf, values } = leaf;
+    Write::one(INSERT, values![tenant, id, kind, at, leaf, values])
 }
 
 /// Erases an event's values; its leaf stays, so whatever was built on it stays valid.

@@ -40,7 +40,8 @@ const OF_TENANT: &str = "SELECT tenant, kind, name, id, owner, body, secret, url
 const BY_URL: &str = "SELECT tenant, kind, name, id, owner, body, secret, url, version FROM objects WHERE url = $1";
 const INSERT: &str = "INSERT INTO objects (tenant, kind, name, id, owner, body, secret, url, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const REPLACE: &str = "UPDATE objects SET owner = $4, body = $5, secret = $6, url = $7, version = $8 WHERE tenant = $1 AND kind = $2 AND name = $3";
+const REPLACE: &str =
+    "UPDATE objects SET owner = $4, body = $5, secret = $6, url = $7, version = $8 WHERE tenant = $1 AND kind = $2 AND name = $3";
 const REMOVE: &str = "DELETE FROM objects WHERE tenant = $1 AND kind = $2 AND name = $3";
 
 impl FromRow for Object {

@@ -1,0 +1,177 @@
+-- Tenant leads every key. Types and endings in braces differ by database (src/migrations.rs); times are milliseconds, JSON is text.
+
+CREATE TABLE tenants (
+    id         {text} NOT NULL PRIMARY KEY,
+    name       {text} NOT NULL UNIQUE,
+    base_url   {text} NOT NULL,
+    version    {int}  NOT NULL,
+    created_at {int}  NOT NULL
+){clustered};
+
+CREATE TABLE objects (
+    tenant  {text} NOT NULL,
+    kind    {text} NOT NULL,
+    name    {text} NOT NULL,
+    id      {text} NOT NULL,
+    owner   {text} NOT NULL,
+    body    {text} NOT NULL,
+    secret  {blob},
+    url     {text} UNIQUE,
+    version {int}  NOT NULL,
+    PRIMARY KEY (tenant, kind, name),
+    UNIQUE (tenant, id)
+){clustered};
+
+CREATE TABLE clients (
+    tenant     {text} NOT NULL,
+    id         {text} NOT NULL,
+    body       {text} NOT NULL,
+    created_at {int}  NOT NULL,
+    used_at    {int},
+    PRIMARY KEY (tenant, id)
+){clustered};
+
+CREATE TABLE subjects (
+    tenant   {text} NOT NULL,
+    id       {text} NOT NULL,
+    provider {text} NOT NULL,
+    key      {text} NOT NULL,
+    status   {text} NOT NULL,
+    claims   {text} NOT NULL,
+    seen_at  {int}  NOT NULL,
+    PRIMARY KEY (tenant, id),
+    UNIQUE (tenant, provider, key)
+){clustered};
+
+CREATE TABLE sessions (
+    tenant     {text} NOT NULL,
+    hash       {blob} NOT NULL,
+    id         {text} NOT NULL,
+    subject    {text} NOT NULL,
+    provider   {text} NOT NULL,
+    auth_time  {int}  NOT NULL,
+    acr        {text},
+    amr        {text} NOT NULL,
+    created_at {int}  NOT NULL,
+    expires_at {int}  NOT NULL,
+    ended_at   {int},
+    PRIMARY KEY (tenant, hash)
+){clustered};
+CREATE INDEX sessions_by_end ON sessions (tenant, expires_at);
+
+CREATE TABLE sign_ins (
+    tenant     {text} NOT NULL,
+    state      {blob} NOT NULL,
+    provider   {text} NOT NULL,
+    browser    {blob} NOT NULL,
+    sealed     {blob} NOT NULL,
+    request    {text} NOT NULL,
+    created_at {int}  NOT NULL,
+    expires_at {int}  NOT NULL,
+    claimed_at {int},
+    result     {text},
+    resume     {blob},
+    resumed_at {int},
+    PRIMARY KEY (tenant, state),
+    UNIQUE (tenant, resume)
+){clustered};
+CREATE INDEX sign_ins_by_end ON sign_ins (tenant, expires_at);
+
+CREATE TABLE grants (
+    tenant         {text} NOT NULL,
+    id             {text} NOT NULL,
+    parent         {text},
+    subject        {text} NOT NULL,
+    client         {text} NOT NULL,
+    agent          {text},
+    resources      {text} NOT NULL,
+    authentication {text},
+    created_at     {int}  NOT NULL,
+    expires_at     {int}  NOT NULL,
+    ended_at       {int},
+    end_reason     {text},
+    PRIMARY KEY (tenant, id)
+){clustered};
+CREATE INDEX grants_by_end ON grants (tenant, expires_at);
+
+CREATE TABLE codes (
+    tenant       {text} NOT NULL,
+    hash         {blob} NOT NULL,
+    grant_id     {text} NOT NULL,
+    client       {text} NOT NULL,
+    redirect_uri {text} NOT NULL,
+    challenge    {text} NOT NULL,
+    nonce        {text},
+    created_at   {int}  NOT NULL,
+    expires_at   {int}  NOT NULL,
+    redeemed_at  {int},
+    family       {text},
+    PRIMARY KEY (tenant, hash)
+){clustered};
+CREATE INDEX codes_by_end ON codes (tenant, expires_at);
+
+CREATE TABLE families (
+    tenant     {text} NOT NULL,
+    id         {text} NOT NULL,
+    grant_id   {text} NOT NULL,
+    client     {text} NOT NULL,
+    generation {int}  NOT NULL,
+    scopes     {text} NOT NULL,
+    created_at {int}  NOT NULL,
+    rotated_at {int}  NOT NULL,
+    used_at    {int}  NOT NULL,
+    expires_at {int}  NOT NULL,
+    PRIMARY KEY (tenant, id)
+){clustered};
+CREATE INDEX families_by_end ON families (tenant, expires_at);
+
+CREATE TABLE keys (
+    tenant     {text} NOT NULL,
+    id         {text} NOT NULL,
+    purpose    {text} NOT NULL,
+    algorithm  {text} NOT NULL,
+    sealed     {blob} NOT NULL,
+    public     {text},
+    created_at {int}  NOT NULL,
+    active_at  {int}  NOT NULL,
+    retired_at {int},
+    PRIMARY KEY (tenant, id)
+){clustered};
+
+CREATE TABLE ended (
+    tenant {text} NOT NULL,
+    kind   {text} NOT NULL,
+    key    {text} NOT NULL,
+    at     {int}  NOT NULL,
+    until  {int}  NOT NULL,
+    PRIMARY KEY (tenant, kind, key)
+){clustered};
+CREATE INDEX ended_by_end ON ended (tenant, until);
+
+CREATE TABLE consumed (
+    tenant {text} NOT NULL,
+    kind   {text} NOT NULL,
+    key    {text} NOT NULL,
+    until  {int}  NOT NULL,
+    PRIMARY KEY (tenant, kind, key)
+){clustered};
+CREATE INDEX consumed_by_end ON consumed (tenant, until);
+
+CREATE TABLE events (
+    tenant {text} NOT NULL,
+    id     {text} NOT NULL,
+    kind   {text} NOT NULL,
+    at     {int}  NOT NULL,
+    leaf   {blob} NOT NULL,
+    vals   {blob},
+    PRIMARY KEY (tenant, id)
+){clustered};
+
+CREATE TABLE feed (
+    seq    {sequence},
+    tenant {text} NOT NULL,
+    topic  {text} NOT NULL,
+    key    {text} NOT NULL,
+    at     {int}  NOT NULL DEFAULT {now}
+){plain};
+CREATE INDEX feed_by_age ON feed (tenant, at);

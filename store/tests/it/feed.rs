@@ -1,0 +1,146 @@
+//! The feed: everyone hears everything once, in spite of commits that overtake each other.
+
+use std::time::Duration;
+
+use chancery_store::feed::Follower;
+use chancery_store::{Change, Store, Topic, Unit, Write};
+use tokio::time::{Instant, timeout};
+
+use crate::every_driver;
+use crate::site::{Place, Site};
+
+every_driver!(
+    a_change_is_heard_at_once_and_once,
+    every_node_hears_every_change,
+    a_unit_without_changes_wakes_nobody,
+    a_follower_that_starts_later_hears_what_is_recent,
+    the_polling_is_not_counted_as_reads,
+    a_topic_of_a_newer_version_is_passed_over,
+);
+
+async fn tell(store: &Store, site: &Site, key: &str) {
+    let changes = vec![Change { topic: Topic::Client, key: key.to_owned() }];
+    let _ = store.commit(Unit { changes, ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+}
+
+/// The next keys that are heard, in their order; nothing if none come soon.
+async fn heard(follower: &mut Follower) -> Vec<String> {
+    let entries = timeout(Duration::from_secs(2), follower.next()).await.unwrap_or_default();
+    entries.into_iter().map(|entry| entry.key).collect()
+}
+
+async fn a_change_is_heard_at_once_and_once(site: Site) {
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+    tell(&site.store, &site, "first").await;
+
+    let entry = follower.next().await.remove(0);
+    assert_eq!((entry.tenant, entry.topic, entry.key.as_str()), (site.tenant, Topic::Client, "first"));
+
+    tell(&site.store, &site, "second").await;
+    assert_eq!(heard(&mut follower).await, ["second"]);
+    assert_eq!(heard(&mut follower).await, [""; 0]);
+}
+
+async fn every_node_hears_every_change(site: Site) {
+    let nodes = [site.store.clone(), site.another_node().await];
+    let mut followers = [Follower::start(&nodes[0]).await.expect("a follower"), Follower::start(&nodes[1]).await.expect("a follower")];
+
+    let mut told: Vec<String> = Vec::new();
+    for at in 0..20 {
+        told.push(format!("{at:02}"));
+        tell(&nodes[at % 2], &site, &told[at]).await;
+    }
+
+    for follower in &mut followers {
+        let mut keys = Vec::new();
+        while keys.len() < told.len() {
+            keys.extend(follower.next().await.into_iter().map(|entry| entry.key));
+        }
+        assert_eq!(keys, told);
+    }
+}
+
+async fn a_unit_without_changes_wakes_nobody(site: Site) {
+    let mut wake = site.store.listen();
+    tell(&site.store, &site, "something").await;
+    while timeout(Duration::from_millis(600), wake.changed()).await.is_ok() {}
+
+    let _ =
+        site.store.commit(Unit { leaves: vec![crate::site::leaf()], ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+
+    assert!(timeout(Duration::from_millis(600), wake.changed()).await.is_err());
+}
+
+async fn a_follower_that_starts_later_hears_what_is_recent(site: Site) {
+    const OLD: &str = "UPDATE feed SET at = at - 60000";
+    tell(&site.store, &site, "a minute ago").await;
+    site.write([Write::any(OLD, vec![])]).await;
+    tell(&site.store, &site, "just now").await;
+
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+
+    assert_eq!(heard(&mut follower).await, ["just now"]);
+}
+
+async fn the_polling_is_not_counted_as_reads(site: Site) {
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+    let before = site.store.reads();
+    tell(&site.store, &site, "something").await;
+
+    assert_eq!(heard(&mut follower).await, ["something"]);
+
+    assert_eq!(site.store.reads(), before);
+}
+
+async fn a_topic_of_a_newer_version_is_passed_over(site: Site) {
+    const NEWER: &str = "INSERT INTO feed (tenant, topic, key) VALUES ($1, 'horoscope', '')";
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+    site.write([Write::one(NEWER, vec![site.tenant.into()])]).await;
+    tell(&site.store, &site, "known").await;
+
+    assert_eq!(heard(&mut follower).await, ["known"]);
+}
+
+/// Sequence numbers are not the order of commits: one that was taken earlier can be committed later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_overtaken_is_heard_all_the_same() {
+    let Some(site) = Site::postgres().await else { return };
+    let Place::Server(database) = &site.place else { panic!("a PostgreSQL site is on a server") };
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+    let slow = format!(
+        "INSERT INTO feed (tenant, topic, key) VALUES ('{}', 'client', 'overtaken'); SELECT pg_sleep(2)", // psql runs both in one transaction
+        site.tenant
+    );
+    std::thread::scope(|scope| {
+        let overtaken = scope.spawn(|| database.sql(&slow));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                tell(&site.store, &site, "overtaking").await;
+                assert_eq!(heard(&mut follower).await, ["overtaking"]);
+                assert!(!overtaken.is_finished(), "the slow one must still be open");
+
+                assert_eq!(heard(&mut follower).await, ["overtaken"]);
+            });
+        });
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_were_cut_are_made_again() {
+    let Some(site) = Site::postgres().await else { return };
+    let Place::Server(database) = &site.place else { panic!("a PostgreSQL site is on a server") };
+    let mut follower = Follower::start(&site.store).await.expect("a follower");
+    tell(&site.store, &site, "before").await;
+    assert_eq!(heard(&mut follower).await, ["before"]);
+
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    tell(&site.store, &site, "after").await;
+
+    assert_eq!(heard(&mut follower).await, ["after"]);
+    tokio::time::sleep(Duration::from_millis(1500)).await; // the listener is back
+    let told = Instant::now();
+    tell(&site.store, &site, "later").await;
+    assert_eq!(heard(&mut follower).await, ["later"]);
+    assert!(told.elapsed() < Duration::from_millis(400), "heard by polling only");
+}

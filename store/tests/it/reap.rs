@@ -1,0 +1,89 @@
+//! Housekeeping deletes what has expired and nothing else.
+
+use std::time::Duration;
+
+use chancery_core::{SessionId, SubjectId};
+use chancery_crypto::digest::sha256;
+use chancery_store::reap::reap;
+use chancery_store::repo::{codes, consumed, ended, families, grants, sessions, tenants};
+use chancery_store::{Change, Topic, Unit, Write};
+
+use crate::every_driver;
+use crate::site::{MINUTE, NOW, Site, fresh};
+
+every_driver!(what_has_expired_goes_and_the_rest_stays, more_than_one_bite_goes_too, old_feed_entries_go);
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn known(site: &Site) {
+    let tenant = tenants::Tenant {
+        id: site.tenant,
+        name: "acme".parse().expect("a name"),
+        base_url: "https://gw".to_owned(),
+        version: 1,
+        created_at: NOW,
+    };
+    site.write([tenants::insert(&tenant)]).await;
+}
+
+async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
+    known(&site).await;
+    let grant = site.grant();
+    let (code, family) = (site.code(&grant, "secret"), site.family(&grant));
+    let session = sessions::Session {
+        tenant: site.tenant,
+        hash: sha256(b"cookie"),
+        id: fresh(SessionId::mint),
+        subject: fresh(SubjectId::mint),
+        provider: "corp".parse().expect("a name"),
+        authentication: chancery_core::Authentication { auth_time: NOW, acr: None, amr: vec![] },
+        created_at: NOW,
+        expires_at: NOW + MINUTE,
+        ended_at: None,
+    };
+    let end = ended::End { tenant: site.tenant, kind: ended::EndedKind::Grant, key: "grt_1".to_owned(), at: NOW, until: NOW + MINUTE };
+    let once = || consumed::consume(&site.tenant, "page", "once", NOW + MINUTE);
+    site.write([
+        grants::insert(&grant),
+        codes::insert(&code),
+        families::insert(&family),
+        sessions::insert(&session),
+        ended::put(&end),
+        once(),
+    ])
+    .await;
+
+    assert_eq!(reap(&site.store, NOW + MINUTE).await, Ok(0));
+
+    assert_eq!(reap(&site.store, NOW + MINUTE * 2).await, Ok(3));
+    assert_eq!(sessions::by_hash(&site.store, &site.tenant, &session.hash).await, Ok(None));
+    assert_eq!(ended::unexpired(&site.store, NOW).await, Ok(vec![]));
+    site.write([once()]).await;
+    assert!(codes::with_grant(&site.store, &site.tenant, &code.hash).await.expect("a read").is_some(), "a replay is still recognised");
+
+    assert_eq!(reap(&site.store, NOW + DAY + MINUTE * 2).await, Ok(2));
+    assert_eq!(codes::with_grant(&site.store, &site.tenant, &code.hash).await, Ok(None));
+    assert!(grants::by_id(&site.store, &site.tenant, &grant.id).await.expect("a read").is_some());
+
+    assert_eq!(reap(&site.store, NOW + DAY * 8).await, Ok(2));
+    assert_eq!(grants::by_id(&site.store, &site.tenant, &grant.id).await, Ok(None));
+}
+
+async fn more_than_one_bite_goes_too(site: Site) {
+    known(&site).await;
+    let rows: Vec<Write> = (0..1201).map(|at| consumed::consume(&site.tenant, "page", &at.to_string(), NOW)).collect();
+    site.write(rows).await;
+
+    assert_eq!(reap(&site.store, NOW + MINUTE).await, Ok(1201));
+}
+
+async fn old_feed_entries_go(site: Site) {
+    known(&site).await;
+    let changes = vec![Change { topic: Topic::Keys, key: String::new() }];
+    let _ = site.store.commit(Unit { changes, ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+    // The database stamps feed entries itself.
+    let stamped = site.store.query("SELECT at FROM feed", vec![]).await.expect("a row").remove(0).at().expect("a time");
+
+    assert_eq!(reap(&site.store, stamped + DAY).await, Ok(0));
+    assert_eq!(reap(&site.store, stamped + DAY + MINUTE).await, Ok(1));
+}

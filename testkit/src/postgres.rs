@@ -1,0 +1,251 @@
+//! A throwaway PostgreSQL for tests: one server a process, a fresh database a test.
+//!
+//! 1. `CHANCERY_TEST_POSTGRES` names a running server (`postgres://USER@HOST:PORT`) that many processes share; without it one is made in
+//!    a temporary folder, on loopback, as a user that is not root.
+//! 2. The server hangs on a pipe that only this process holds: however the process ends, `kill -9` included, the server stops and its
+//!    folder goes.
+//! 3. Where no server can be had, `CI=true` makes that a failure; otherwise it is said loudly and the test is skipped.
+//!
+//! Nothing but the standard library is used here, so that the tests of a room far below this one can take the file as it is.
+
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Signed for 127.0.0.1 and localhost, by [`ROOT`]. The key is in the repository: it protects nothing.
+const CERTIFICATE: &str = include_str!("postgres/server.pem");
+const KEY: &str = include_str!("postgres/server.key");
+
+/// The certificate authority of every throwaway server, as PEM.
+pub const ROOT: &str = include_str!("postgres/root.pem");
+
+/// A second user, whom the server asks for this password; the first, `chancery`, it lets in as he comes.
+pub const GUARDED: (&str, &str) = ("guarded", "open-sesame");
+
+/// Runs the server until standard input ends, then stops it without ceremony and removes what it wrote. `$1` is the program, `$2` the folder.
+const SUPERVISOR: &str = r#"trap '' INT TERM HUP
+"$1" -D "$2/data" >"$2/log" 2>&1 </dev/null &
+cat >/dev/null
+kill -QUIT $!
+wait
+rm -rf "$2""#;
+
+/// A database of its own, for one test.
+pub struct Database {
+    base: String,
+    name: String,
+    shared: bool,
+}
+
+impl Database {
+    /// A fresh database, or none where there is no PostgreSQL and that is allowed.
+    ///
+    /// # Panics
+    /// Under `CI=true`, where a missing server is a failure.
+    pub fn fresh() -> Option<Self> {
+        static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+
+        if let Ok(base) = std::env::var("CHANCERY_TEST_POSTGRES") {
+            return Some(Self::on(base.trim_end_matches('/'), true));
+        }
+        match SERVER.get_or_init(Server::start) {
+            Ok(server) => Some(Self::on(&server.base(), false)),
+            Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no PostgreSQL for the tests: {why}"),
+            Err(why) => {
+                eprintln!("\n*** SKIPPED, NOT PASSED: no PostgreSQL for this test: {why}\n");
+                None
+            }
+        }
+    }
+
+    fn on(base: &str, shared: bool) -> Self {
+        let database = Self { base: base.to_owned(), name: format!("test_{:016x}", random()), shared };
+        let made = psql(&format!("{base}/postgres"), &format!("CREATE DATABASE {}", database.name));
+        made.expect("the test server makes databases");
+        database
+    }
+
+    /// `postgres://…`, of a user who owns the database.
+    pub fn url(&self) -> String {
+        format!("{}/{}", self.base, self.name)
+    }
+
+    /// The same as another user, with a password or what is tried as one.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        let (_, server) = self.base.split_once('@').expect("the base URL names a user");
+        format!("postgres://{user}:{password}@{server}/{}", self.name)
+    }
+
+    /// Whether the server is one of ours, with [`GUARDED`] and a certificate of [`ROOT`].
+    pub fn is_on_own_server(&self) -> bool {
+        !self.shared
+    }
+
+    /// Runs SQL from outside; gives what it printed.
+    pub fn sql(&self, sql: &str) -> String {
+        psql(&self.url(), sql).expect("the SQL of a test runs")
+    }
+}
+
+impl Drop for Database {
+    /// What is on a server of our own goes with it.
+    fn drop(&mut self) {
+        if self.shared {
+            let _ = psql(&format!("{}/postgres", self.base), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        }
+    }
+}
+
+/// A running server. Lives as long as the pipe to its supervisor.
+struct Server {
+    port: u16,
+    _supervisor: Child,
+}
+
+impl Server {
+    fn start() -> Result<Self, String> {
+        let programs = programs()?;
+        let user = User::unprivileged()?;
+        let folder = std::env::temp_dir().join(format!("chancery-postgres-{}-{:08x}", std::process::id(), random() as u32));
+        fs::create_dir(&folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+        user.own(&folder)?;
+
+        let mut initdb = Command::new(programs.join("initdb"));
+        initdb.args(["--no-sync", "--auth=trust", "--username=chancery", "--encoding=UTF8", "--no-locale", "-D"]).arg(folder.join("data"));
+        output(user.run(&mut initdb).current_dir(&folder))?;
+
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(|error| error.to_string())?.port();
+        configure(&folder, port, &user)?;
+        let mut supervisor = Command::new("/bin/sh");
+        supervisor.args(["-c", SUPERVISOR, "postgres"]).arg(programs.join("postgres")).arg(&folder);
+        let supervisor = user
+            .run(&mut supervisor)
+            .current_dir(&folder)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("the server's supervisor cannot be started: {error}"))?;
+        let server = Self { port, _supervisor: supervisor };
+        server.await_readiness(&folder)?;
+        let (guarded, password) = GUARDED;
+        psql(&format!("{}/postgres", server.base()), &format!("CREATE ROLE {guarded} SUPERUSER LOGIN PASSWORD '{password}'"))?;
+        Ok(server)
+    }
+
+    fn base(&self) -> String {
+        format!("postgres://chancery@127.0.0.1:{}", self.port)
+    }
+
+    fn await_readiness(&self, folder: &Path) -> Result<(), String> {
+        for _ in 0..600 {
+            if psql(&format!("{}/postgres", self.base()), "SELECT 1").is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(format!("the server did not come up; it says: {}", fs::read_to_string(folder.join("log")).unwrap_or_default()))
+    }
+}
+
+/// Loopback and a socket in the folder; no waiting for disks, since nobody will miss the data.
+fn configure(folder: &Path, port: u16, user: &User) -> Result<(), String> {
+    let settings = format!(
+        "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 500\nfsync = off\n\
+         full_page_writes = off\nshared_buffers = 64MB\nssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+        folder.display(),
+        folder.join("server.pem").display(),
+        folder.join("server.key").display(),
+    );
+    let access = "local all all trust\nhost all chancery 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+    for (file, text) in [
+        (folder.join("server.pem"), CERTIFICATE),
+        (folder.join("server.key"), KEY),
+        (folder.join("data/postgresql.conf"), &settings),
+        (folder.join("data/pg_hba.conf"), access),
+    ] {
+        let write = || {
+            let mut open = fs::File::create(&file)?;
+            open.write_all(text.as_bytes())?;
+            open.set_permissions(fs::Permissions::from_mode(0o600))
+        };
+        write().map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+        user.own(&file)?;
+    }
+    Ok(())
+}
+
+/// Who runs the server: `initdb` refuses root.
+struct User(Option<(u32, u32)>);
+
+impl User {
+    fn unprivileged() -> Result<Self, String> {
+        if id(&["-u"])? != 0 {
+            return Ok(Self(None));
+        }
+        let known = |name: &str| Some((id(&["-u", name]).ok()?, id(&["-g", name]).ok()?));
+        let other = known("postgres").or_else(|| known("nobody")).ok_or("we are root, and there is no user `postgres` or `nobody`")?;
+        Ok(Self(Some(other)))
+    }
+
+    fn own(&self, path: &Path) -> Result<(), String> {
+        let Some((user, group)) = self.0 else { return Ok(()) };
+        chown(path, Some(user), Some(group)).map_err(|error| format!("{} cannot be given away: {error}", path.display()))
+    }
+
+    fn run<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        match self.0 {
+            Some((user, group)) => command.uid(user).gid(group),
+            None => command,
+        }
+    }
+}
+
+fn id(arguments: &[&str]) -> Result<u32, String> {
+    output(Command::new("id").args(arguments))?.trim().parse().map_err(|_| "`id` printed no number".to_owned())
+}
+
+/// The folder of the newest PostgreSQL, where Debian keeps them.
+fn programs() -> Result<PathBuf, String> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let installed = versions.map(|version| version.path().join("bin")).filter(|programs| programs.join("initdb").exists());
+    installed.max().ok_or_else(|| "nothing is installed under /usr/lib/postgresql (Debian: apt-get install postgresql)".to_owned())
+}
+
+fn psql(url: &str, sql: &str) -> Result<String, String> {
+    let psql = programs().map_or_else(|_| PathBuf::from("psql"), |programs| programs.join("psql"));
+    output(Command::new(psql).args([
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+        url,
+        "--command",
+        sql,
+    ]))
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done = command.stdin(Stdio::null()).output().map_err(|error| format!("{program} cannot be run: {error}"))?;
+    if done.status.success() {
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    } else {
+        Err(format!("{program} failed: {}", String::from_utf8_lossy(&done.stderr).trim()))
+    }
+}
+
+/// Enough to tell databases apart, without a crate or a clock.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
