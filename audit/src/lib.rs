@@ -1,1 +1,33 @@
+//! The audit log: events become leaves and go into the `Unit` of the state they describe; refusals of nobody in particular are
+//! counted instead, so that a stranger cannot fill the disk.
+//!
+//! A response takes a [`Recorded`], and only a committed Unit or a count makes one: there is no answer without a record.
 
+pub mod counters;
+pub mod journal;
+pub mod leaf;
+pub mod tail;
+
+pub use chancery_store::{Change, CommitError, Receipt, Topic, Write};
+
+pub use counters::{Counted, Counters, Refusal};
+pub use journal::{Draft, Journal};
+pub use tail::{Entry, tail};
+
+/// Proof that what a response tells was written down: as an event in a committed Unit, or as a count.
+pub enum Recorded {
+    Committed(Receipt),
+    Counted(Counted),
+}
+
+impl From<Receipt> for Recorded {
+    fn from(receipt: Receipt) -> Self {
+        Self::Committed(receipt)
+    }
+}
+
+impl From<Counted> for Recorded {
+    fn from(counted: Counted) -> Self {
+        Self::Counted(counted)
+    }
+}

@@ -53,6 +53,8 @@ kinds! {
     Revoked = "revoked";
     /// Refusals of nobody in particular, counted over a while.
     RefusalsCounted = "refusals_counted";
+    /// Messages through the gateway that are no calls, counted over a while per caller and method.
+    CallsCounted = "calls_counted";
 }
 
 macro_rules! fields {
@@ -127,6 +129,8 @@ fields! {
     Family = 26 "family";
     /// The name a client gave itself.
     ClientName = 27 "client_name";
+    /// The endpoint that refused, in a summary of refusals.
+    Endpoint = 28 "endpoint";
 }
 
 /// One entry of the audit log, before it is sealed into a leaf.

@@ -1,0 +1,63 @@
+//! Where events meet their state: a draft of writes, events and feed entries becomes one Unit, all of it or nothing.
+
+use std::sync::Arc;
+
+use chancery_core::{Event, Rng, TenantId};
+use chancery_store::{Change, CommitError, Receipt, Store, Unit, Write};
+
+use crate::leaf;
+
+/// What an outcome wants written: guarded statements, what the log says about them, and who must hear of it.
+#[derive(Default)]
+pub struct Draft {
+    pub writes: Vec<Write>,
+    pub events: Vec<Event>,
+    pub changes: Vec<Change>,
+}
+
+impl Draft {
+    #[must_use]
+    pub fn writing(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    #[must_use]
+    pub fn recording(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    #[must_use]
+    pub fn telling(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+}
+
+/// Commits drafts. Rooms that may not know the store (the gateway) write through this alone.
+#[derive(Clone)]
+pub struct Journal {
+    store: Store,
+    rng: Arc<dyn Rng>,
+}
+
+impl Journal {
+    pub fn new(store: Store, rng: Arc<dyn Rng>) -> Self {
+        Self { store, rng }
+    }
+
+    /// Commits the draft as one Unit of the tenant. On [`CommitError::GuardFailed`] nothing was written: load again and decide again.
+    ///
+    /// # Panics
+    /// When an event names another tenant: an event in a stranger's log would be worse.
+    pub async fn commit(&self, tenant: &TenantId, draft: Draft) -> Result<Receipt, CommitError> {
+        assert!(draft.events.iter().all(|event| event.tenant == *tenant), "an event belongs to the tenant whose Unit it is in");
+        let leaves = draft.events.iter().map(|event| leaf::seal(event, self.rng())).collect();
+        self.store.commit(Unit { tenant: *tenant, writes: draft.writes, leaves, changes: draft.changes }).await
+    }
+
+    pub(crate) fn rng(&self) -> &dyn Rng {
+        &*self.rng
+    }
+}
