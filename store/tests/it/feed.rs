@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chancery_store::feed::Follower;
 use chancery_store::{Change, Store, Topic, Unit, Write};
-use tokio::time::{Instant, timeout};
+use tokio::sync::watch::Receiver;
+use tokio::time::timeout;
 
 use crate::every_driver;
 use crate::site::{Place, Site};
@@ -12,11 +13,13 @@ use crate::site::{Place, Site};
 every_driver!(
     a_change_is_heard_at_once_and_once,
     every_node_hears_every_change,
-    a_unit_without_changes_wakes_nobody,
+    only_a_unit_with_changes_wakes_and_it_wakes_every_node,
     a_follower_that_starts_later_hears_what_is_recent,
     the_polling_is_not_counted_as_reads,
     a_topic_of_a_newer_version_is_passed_over,
 );
+
+const SOON: Duration = Duration::from_secs(2);
 
 async fn tell(store: &Store, site: &Site, key: &str) {
     let changes = vec![Change { topic: Topic::Client, key: key.to_owned() }];
@@ -25,7 +28,7 @@ async fn tell(store: &Store, site: &Site, key: &str) {
 
 /// The next keys that are heard, in their order; nothing if none come soon.
 async fn heard(follower: &mut Follower) -> Vec<String> {
-    let entries = timeout(Duration::from_secs(2), follower.next()).await.unwrap_or_default();
+    let entries = timeout(SOON, follower.next()).await.unwrap_or_default();
     entries.into_iter().map(|entry| entry.key).collect()
 }
 
@@ -60,15 +63,27 @@ async fn every_node_hears_every_change(site: Site) {
     }
 }
 
-async fn a_unit_without_changes_wakes_nobody(site: Site) {
-    let mut wake = site.store.listen();
+async fn only_a_unit_with_changes_wakes_and_it_wakes_every_node(site: Site) {
+    let other = site.another_node().await;
+    let mut wakes = [site.store.listen(), other.listen()];
+    quiet(&mut wakes[1]).await;
+    quiet(&mut wakes[0]).await;
+
     tell(&site.store, &site, "something").await;
-    while timeout(Duration::from_millis(600), wake.changed()).await.is_ok() {}
+    for wake in &mut wakes {
+        timeout(SOON, wake.changed()).await.expect("a wake").expect("an open store");
+    }
 
     let _ =
         site.store.commit(Unit { leaves: vec![crate::site::leaf()], ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+    assert!(timeout(Duration::from_millis(600), wakes[0].changed()).await.is_err());
+}
 
-    assert!(timeout(Duration::from_millis(600), wake.changed()).await.is_err());
+/// Waits until nothing wakes any more: a node that begins to listen wakes itself.
+async fn quiet(wake: &mut Receiver<u64>) {
+    while let Ok(woken) = timeout(Duration::from_millis(600), wake.changed()).await {
+        woken.expect("an open store");
+    }
 }
 
 async fn a_follower_that_starts_later_hears_what_is_recent(site: Site) {
@@ -138,9 +153,10 @@ async fn connections_that_were_cut_are_made_again() {
     tell(&site.store, &site, "after").await;
 
     assert_eq!(heard(&mut follower).await, ["after"]);
-    tokio::time::sleep(Duration::from_millis(1500)).await; // the listener is back
-    let told = Instant::now();
+    let mut wake = site.store.listen();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    quiet(&mut wake).await;
     tell(&site.store, &site, "later").await;
+    timeout(SOON, wake.changed()).await.expect("the listener is back").expect("an open store");
     assert_eq!(heard(&mut follower).await, ["later"]);
-    assert!(told.elapsed() < Duration::from_millis(400), "heard by polling only");
 }

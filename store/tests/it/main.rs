@@ -1,6 +1,7 @@
 //! The conformance suite: what every driver does alike. A new driver joins by one more module in [`every_driver`].
 
 mod durability;
+mod entangled;
 mod feed;
 mod opening;
 mod races;
