@@ -1,1 +1,122 @@
+//! The gateway: the streaming data plane in front of MCP servers (MCP 2025-11-25 streamable HTTP, authorization as RFC 9728 and RFC 6750).
+//!
+//! A call's way, in types that only their own rooms can build:
+//!
+//! ```text
+//! VerifiedToken → Permit (policy) → Record (the open event) → upstream credential → stream → close event
+//! ```
+//! Nothing is forwarded without the first three ([`passage`]). Nothing of an answer is gathered: both directions go at the pace of the
+//! slower side, and when a client goes, so does its upstream request. A call that comes warm reads no store.
 
+mod answer;
+mod bearer;
+mod challenge;
+mod decide;
+mod endpoint;
+mod events;
+mod headers;
+mod members;
+mod message;
+mod metadata;
+mod method;
+mod mirror;
+mod origin;
+pub mod passage;
+mod record;
+mod refusal;
+mod session;
+mod tally;
+mod verdict;
+mod watch;
+mod wire;
+
+#[cfg(test)]
+mod fixtures;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use chancery_audit::{Counters, Draft, Journal};
+use chancery_core::{Clock, Credentials, Rng};
+use chancery_outbound::Upstreams;
+use chancery_registry::Registry;
+use chancery_tokens::{Keyring, Verifier};
+use tokio_util::task::TaskTracker;
+
+use crate::passage::Way;
+use crate::record::Recorder;
+use crate::tally::Tally;
+
+/// What a gateway works with.
+pub struct Parts {
+    pub registry: Registry,
+    pub keyring: Keyring,
+    pub verifier: Verifier,
+    pub journal: Journal,
+    pub counters: Counters,
+    /// Who makes what upstreams accept in a caller's name.
+    pub credentials: Arc<dyn Credentials>,
+    pub upstreams: Upstreams,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// The gateway of a node. Cloning shares it.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    keyring: Keyring,
+    verifier: Verifier,
+    way: Way,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+}
+
+impl Gateway {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, clock, rng } = parts;
+        let (tally, writing) = (Tally::default(), TaskTracker::new());
+        let recorder = Recorder { journal, counters, tally, clock: clock.clone(), rng: rng.clone(), writing };
+        let way = Way { upstreams, credentials };
+        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng }) }
+    }
+
+    /// The metadata of all resources, and, as the fallback, every path that is a resource's. So it can be merged with routers that
+    /// have routes alone.
+    pub fn router(&self) -> Router {
+        let metadata = || get(metadata::document).options(metadata::preflight);
+        Router::new()
+            .route(metadata::PATH, metadata())
+            .route(&format!("{}/{{*path}}", metadata::PATH), metadata())
+            .fallback(endpoint::answer)
+            .with_state(self.clone())
+    }
+
+    /// Writes down the counts of messages that are no events; call it on a schedule, and once more at the end. What could not be
+    /// written is kept for the next time.
+    pub async fn summarise(&self) {
+        let Recorder { journal, tally, .. } = &self.inner.recorder;
+        for drained in tally.drain() {
+            let events = drained.events(self.inner.clock.now(), &*self.inner.rng);
+            if let Err(error) = journal.commit(&drained.tenant, Draft { events, ..Draft::default() }).await {
+                tracing::warn!(tenant = %drained.tenant, %error, "messages could not be summarised; they are kept for the next summary");
+                tally.restore(drained);
+            }
+        }
+    }
+
+    /// Waits until every close event is written. Call it after the listener has drained and before the store closes.
+    pub async fn settled(&self) {
+        self.inner.recorder.settled().await;
+    }
+
+    fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+}

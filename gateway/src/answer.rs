@@ -1,0 +1,124 @@
+//! The upstream's answer on its way to the client: streamed as it comes, never gathered, closed in the log when it has ended, cut when
+//! what it stands for is ended.
+//!
+//! Some answers are not for the client: those that are about our credential, and redirects. They become errors of ours.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use chancery_core::ScopeSet;
+use chancery_outbound::BoxError;
+use chancery_registry::Resource;
+use http::response::Parts;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::challenge;
+use crate::record::Outcome;
+use crate::refusal::Refusal;
+use crate::verdict::Verdict;
+use crate::watch::Watch;
+
+/// Whether the answer may go to a client with this scope.
+pub fn passable(status: StatusCode, headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Result<(), Refusal> {
+    match status.as_u16() {
+        401 | 407 => Err(Refusal::upstream_refused_us()), // never a 401 of ours: another token of the client's would not help
+        403 => Err(step_up(headers, resource, granted).unwrap_or_else(Refusal::upstream_refused_us)),
+        100..=199 | 300..=399 => Err(Refusal::upstream_redirected()),
+        _ => Ok(()),
+    }
+}
+
+/// A lack of scope that the client can cure: the upstream wants scopes that this resource has and the token lacks (design §4).
+fn step_up(headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Option<Refusal> {
+    let wanted = challenge::scope_wanted(headers)?;
+    let curable = !wanted.is_subset(granted) && wanted.iter().all(|scope| resource.scopes.contains_key(scope));
+    curable.then(|| Refusal::insufficient_scope(&wanted, granted))
+}
+
+/// The body on its way. `C` is told once how it ended, `W` whether it may go on.
+pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> {
+    body: B,
+    failed: bool,
+    verdict: Option<Verdict>,
+    /// Taken when told.
+    closing: Option<C>,
+    watch: Watch<W>,
+}
+
+impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Answer<B, C, W> {
+    /// `head` is the upstream's.
+    pub fn new(head: &Parts, body: B, closing: C, watch: Watch<W>) -> Self {
+        let failed = head.status.is_client_error() || head.status.is_server_error();
+        Self { body, failed, verdict: Verdict::of(&head.headers), closing: Some(closing), watch }
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        if let Some(closing) = self.closing.take() {
+            closing(outcome);
+        }
+    }
+
+    fn ended(&mut self) {
+        let error = self.failed || self.verdict.as_ref().is_some_and(Verdict::is_error);
+        self.close(if error { Outcome::AnsweredError } else { Outcome::Answered });
+    }
+}
+
+impl<B, C, W> Body for Answer<B, C, W>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    C: FnOnce(Outcome) + Unpin,
+    W: Fn() -> bool + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = loop {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                // Trailers are headers that nobody would have looked at.
+                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
+                other => break other,
+            }
+        };
+        if self.watch.has_ended(polled.is_pending(), cx) {
+            self.close(Outcome::Cut);
+            return Poll::Ready(Some(Err("what this call stands for was ended".into())));
+        }
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(verdict), Some(data)) = (&mut self.verdict, frame.data_ref()) {
+                    verdict.hear(data);
+                }
+                // The server does not ask again for what it knows to be the end.
+                if self.body.is_end_stream() {
+                    self.ended();
+                }
+            }
+            Poll::Ready(Some(Err(_))) => self.close(Outcome::UpstreamFailed),
+            Poll::Ready(None) => self.ended(),
+        }
+        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Drop for Answer<B, C, W> {
+    /// Dropped before its end: the client has gone, and with the body the upstream's connection goes too.
+    fn drop(&mut self) {
+        if self.body.is_end_stream() { self.ended() } else { self.close(Outcome::ClientGone) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::fixtures::{bank, scopes};
+
+type Told = Arc<Mutex<Vec<Outcome>>>;
+
+fn head(status: u16, kind: &'static str) -> Parts {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.into_parts().0
+}
+
+fn json(status: u16) -> Parts {
+    head(status, "application/json")
+}
+
+fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
+    let told = told.clone();
+    move |outcome| told.lock().expect("no panic").push(outcome)
+}
+
+fn goes_on() -> Watch<impl Fn() -> bool> {
+    Watch::new(|| false)
+}
+
+fn outcomes(told: &Told) -> Vec<Outcome> {
+    told.lock().expect("no panic").clone()
+}
+
+type Frames = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
+
+/// A stream whose frames the test sends.
+fn stream() -> (Frames, impl Body<Data = Bytes, Error = BoxError> + Unpin) {
+    let (sender, mut receiver) = mpsc::channel(1);
+    (sender, StreamBody::new(futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx))))
+}
+
+fn data(text: &'static str) -> Result<Frame<Bytes>, BoxError> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_closed_as_what_it_was() {
+    for (status, text, outcome) in [
+        (200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, Outcome::Answered),
+        (200, r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#, Outcome::AnsweredError),
+        (404, "{}", Outcome::AnsweredError),
+        (500, "{}", Outcome::AnsweredError),
+    ] {
+        let told = Told::default();
+        let answer = Answer::new(&json(status), Full::new(Bytes::from_static(text.as_bytes())), closing(&told), goes_on());
+        assert_eq!(answer.size_hint().exact(), Some(text.len() as u64));
+        assert_eq!(answer.collect().await.expect("a body").to_bytes(), text);
+        assert_eq!(outcomes(&told), [outcome], "{text}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_body_is_whole_though_nobody_reads_it() {
+    let told = Told::default();
+    drop(Answer::new(&json(202), Empty::<Bytes>::new(), closing(&told), goes_on()));
+    assert_eq!(outcomes(&told), [Outcome::Answered]);
+}
+
+#[tokio::test]
+async fn a_stream_passes_frame_by_frame_and_is_closed_at_its_end() {
+    let (told, (sender, body)) = (Told::default(), stream());
+    let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), goes_on());
+    for text in ["data: {\"method\":\"notifications/progress\"}\n\n", "data: {\"id\":1,", "\"error\":{}}\n\n"] {
+        sender.send(data(text)).await.expect("somebody listens");
+        let frame = answer.frame().await.expect("a frame").expect("no error");
+        assert_eq!(frame.into_data().expect("data"), text);
+        assert!(outcomes(&told).is_empty());
+    }
+    drop(sender);
+    assert!(answer.frame().await.is_none());
+    assert_eq!(outcomes(&told), [Outcome::AnsweredError]);
+}
+
+#[tokio::test]
+async fn when_the_client_goes_the_upstream_is_let_go_too() {
+    let (told, (sender, body)) = (Told::default(), stream());
+    let mut answer = Answer::new(&json(200), body, closing(&told), goes_on());
+    sender.send(data("{")).await.expect("somebody listens");
+    answer.frame().await.expect("a frame").expect("no error");
+    drop(answer);
+    assert_eq!(outcomes(&told), [Outcome::ClientGone]);
+    assert!(sender.is_closed());
+}
+
+#[tokio::test]
+async fn when_the_upstream_breaks_off_the_client_sees_it() {
+    let (told, (sender, body)) = (Told::default(), stream());
+    let mut answer = Answer::new(&json(200), body, closing(&told), goes_on());
+    sender.send(Err("broken".into())).await.expect("somebody listens");
+    assert!(answer.frame().await.expect("an end").is_err());
+    assert_eq!(outcomes(&told), [Outcome::UpstreamFailed]);
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
+    let (told, (sender, body)) = (Told::default(), stream());
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = ended.clone();
+    let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), Watch::new(move || seen.load(Ordering::SeqCst)));
+    sender.send(data(": hello\n\n")).await.expect("somebody listens");
+    answer.frame().await.expect("a frame").expect("no error");
+    // It falls silent, and only then is the end heard of.
+    assert!(poll_once(&mut answer).await.is_pending());
+    ended.store(true, Ordering::SeqCst);
+
+    let cut = tokio::time::timeout(Duration::from_secs(1), answer.frame()).await.expect("cut in time");
+    assert!(cut.expect("an end").is_err());
+    assert_eq!(outcomes(&told), [Outcome::Cut]);
+}
+
+async fn poll_once<B: Body + Unpin>(body: &mut B) -> Poll<()> {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx).map(|_| ()))).await
+}
+
+#[test]
+fn an_upstreams_401_is_never_ours() {
+    let judged = |status: u16, challenge: &'static str| {
+        let headers = [(http::header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))].into_iter().collect();
+        passable(StatusCode::from_u16(status).expect("a status"), &headers, &bank(), &scopes("bank:read")).map_err(|refusal| refusal.reason)
+    };
+    for status in [401, 403, 407] {
+        assert_eq!(judged(status, "Bearer"), Err("upstream_refused_us"), "{status}");
+    }
+    for status in [301, 302, 307, 308] {
+        assert_eq!(judged(status, "Bearer"), Err("upstream_redirected"), "{status}");
+    }
+    for status in [200, 202, 400, 404, 405, 429, 500, 503] {
+        assert_eq!(judged(status, "Bearer"), Ok(()), "{status}");
+    }
+    let wants = |scope| judged(403, scope);
+    assert_eq!(wants(r#"Bearer error="insufficient_scope", scope="bank:move""#), Err("insufficient_scope"));
+    // Signing in again would not help: the resource has no such scope, or the token has it already.
+    assert_eq!(wants(r#"Bearer error="insufficient_scope", scope="repo""#), Err("upstream_refused_us"));
+    assert_eq!(wants(r#"Bearer error="insufficient_scope", scope="bank:read""#), Err("upstream_refused_us"));
+}

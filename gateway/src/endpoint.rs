@@ -1,0 +1,168 @@
+//! A request to a resource, of any method, from the top:
+//!
+//! 1. who: a token in the header, verified for this resource; else 401, whatever the method (facts MCP §3.1);
+//! 2. from where: a web page of ours, or no web page;
+//! 3. what: the body is read once; headers that mirror it must agree; a session must be the caller's;
+//! 4. whether: agent, scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);
+//! 6. out, with the upstream's own credential; 7. the answer streams back, and its end closes the record.
+//!
+//! Nothing here reads the store, and no lock is held while anything is awaited.
+
+mod ending;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use chancery_core::Entropy;
+use chancery_registry::{Resource, Tenant};
+use chancery_tokens::{TenantKeys, VerifiedToken};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode, request};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::bearer::{self, Presented};
+use crate::decide::{Facts, decide};
+use crate::message::{Message, Messages};
+use crate::origin::{self, Origin};
+use crate::passage::{Failed, Onward, Passage, Permits};
+use crate::refusal::Refusal;
+use crate::session::{self, Place};
+use crate::wire::{ReplyTo, respond};
+use crate::{Gateway, Inner, method, mirror};
+
+/// The largest body of a message.
+const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let served = gateway.inner.registry.resource_at(head.uri.path()).filter(|(_, resource)| resource.upstream.is_some());
+    let Some((tenant, resource)) = served else {
+        let refusal = Refusal::nothing_here();
+        let counted = gateway.inner.recorder.counted(None, &refusal);
+        return respond(&refusal, None, &ReplyTo::Nobody, None, &counted.into());
+    };
+    let origin = Origin::of(&head.headers, &[&tenant.base, resource.url.as_str()]);
+    let mut call = Call { gateway: &gateway.inner, tenant, resource, head, origin, token: None, reply_to: ReplyTo::Nobody };
+    let mut response =
+        if origin::is_preflight(&call.head.method, &call.head.headers) { call.preflight() } else { call.answered(body).await };
+    call.origin.dress(response.headers_mut());
+    response
+}
+
+/// One request on its way through the steps.
+struct Call<'a> {
+    gateway: &'a Inner,
+    tenant: Arc<Tenant>,
+    resource: Arc<Resource>,
+    head: request::Parts,
+    origin: Origin,
+    /// Once there is a live one: from then on a refusal is somebody's.
+    token: Option<Arc<VerifiedToken>>,
+    /// Once the body is read.
+    reply_to: ReplyTo,
+}
+
+impl Call<'_> {
+    async fn answered(&mut self, body: Body) -> Response {
+        match self.pass(body).await {
+            Ok(response) => response,
+            Err(failed) => self.refused(failed).await,
+        }
+    }
+
+    async fn pass(&mut self, body: Body) -> Result<Response, Failed> {
+        let token = self.authenticated()?; // OA-20, PR-02, AT-01, MC-01
+        self.origin.admitted()?;
+        let body = self.body(body).await?;
+        let messages = self.messages(&body)?;
+
+        let now = self.gateway.clock.now();
+        let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
+        let place = self.place(&keys)?;
+        let session = session::presented(&self.head.headers, place, token.caller(), now)?; // MC-07
+        let Tenant { name: tenant, policy, agents, .. } = &*self.tenant;
+        let facts = Facts { tenant, policy, agents, resource: &self.resource, caller: token.caller() };
+        let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
+
+        let record = self.record(&messages.all, &permits, &token, now).await?;
+        let passage = Passage::new(token.clone(), Permits::of(permits), record);
+        let (method, upstream) = (self.head.method.clone(), session.as_ref().map(|session| session.upstream.as_str()));
+        let onward = Onward { method, headers: &self.head.headers, session: upstream, body: body.clone() };
+        let held = self.gateway.way.send(passage, &self.resource, onward).await?; // MC-02
+        let released = held.released().await?;
+        let outward = |upstream: &str| {
+            let seal = |place: Place<'_>| place.seal(upstream, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
+            place.outward(upstream, session.as_ref(), seal) // MC-07
+        };
+        self.streamed(released, &token, outward)
+    }
+
+    fn authenticated(&mut self) -> Result<Arc<VerifiedToken>, Refusal> {
+        let token = match bearer::presented(&self.head.headers) {
+            Presented::Token(token) => token,
+            Presented::Nothing => return Err(Refusal::no_token()), // PR-02
+            Presented::Malformed => return Err(Refusal::malformed_authorization()), // OA-20
+        };
+        let now = self.gateway.clock.now();
+        let verified = self.gateway.verifier.verify(&self.tenant, &self.resource, token, now); // AT-01, PR-03
+        self.token = verified.as_ref().map_or_else(|trouble| trouble.token().cloned(), |token| Some(token.clone()));
+        verified.map_err(|trouble| Refusal::bad_token(&trouble))
+    }
+
+    /// The body of a POST, whole; nothing of any other.
+    async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
+        if self.head.method != Method::POST {
+            return Ok(Bytes::new());
+        }
+        let body = Limited::new(body, LARGEST_BODY)
+            .collect()
+            .await
+            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::too_large(LARGEST_BODY) } else { Refusal::cut_off() })?;
+        let body = body.to_bytes();
+        match content_type(&self.head.headers).as_deref() {
+            Some("application/json") => Ok(body),
+            Some("application/x-www-form-urlencoded") if bearer::stands_in_form(&body) => Err(Refusal::two_tokens()), // OA-20
+            _ => Err(Refusal::wrong_type()),
+        }
+    }
+
+    /// What the request says, be it by its body or by its verb.
+    fn messages<'b>(&mut self, body: &'b [u8]) -> Result<Messages<'b>, Refusal> {
+        let verb = match self.head.method {
+            Method::POST => {
+                let messages = Messages::read(body)?;
+                self.reply_to = ReplyTo::of(&messages);
+                return mirror::agree(&self.head.headers, &messages).map(|()| messages);
+            }
+            Method::GET => &method::STREAM,
+            Method::DELETE => &method::SESSION_END,
+            _ => return Err(Refusal::wrong_verb()),
+        };
+        self.reply_to = ReplyTo::Verb;
+        Ok(Messages { all: vec![Message::of_verb(verb)], batch: false })
+    }
+
+    fn place<'k>(&'k self, keys: &'k TenantKeys) -> Result<Place<'k>, Refusal> {
+        let newest = keys.mcp_session.newest().ok_or_else(Refusal::keys_unavailable)?;
+        Ok(Place { keys: &keys.mcp_session, newest, tenant: &self.tenant.id, resource: &self.resource.id })
+    }
+
+    /// Browsers ask without a token, so this is answered before anything else; it says nothing that the metadata doesn't.
+    fn preflight(&self) -> Response {
+        if let Err(refusal) = self.origin.admitted() {
+            return respond(&refusal, None, &ReplyTo::Nobody, None, &self.counted(&refusal));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        origin::preflight(&self.head.headers, response.headers_mut());
+        response
+    }
+}
+
+/// The media type without its parameters, in lower case.
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    Some(headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase())
+}

@@ -1,0 +1,100 @@
+//! How a request ends: with its record and the upstream's answer, or with a refusal that is written down.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use chancery_core::{Entropy, EventId, Timestamp};
+use chancery_policy::Permit;
+use chancery_tokens::VerifiedToken;
+use hyper::body::Incoming;
+
+use super::Call;
+use crate::answer::{self, Answer};
+use crate::events::{self, Who};
+use crate::headers;
+use crate::message::Message;
+use crate::method::Recorded;
+use crate::passage::{Failed, Record, Settled};
+use crate::record::Written;
+use crate::refusal::Refusal;
+use crate::session;
+use crate::watch::Watch;
+use crate::wire::respond;
+
+impl Call<'_> {
+    /// Calls by their open events, the rest by counting.
+    pub(super) async fn record(
+        &self,
+        messages: &[Message<'_>],
+        permits: &[Permit],
+        token: &VerifiedToken,
+        now: Timestamp,
+    ) -> Result<Record, Refusal> {
+        let mut events = Vec::new();
+        let mut read_only = true;
+        let mut tallied = None;
+        for (message, permit) in messages.iter().zip(permits) {
+            if message.known.recorded == Recorded::Counted {
+                tallied = Some(self.gateway.recorder.tally.count(token.caller(), &self.resource.url, message.known.name));
+                continue;
+            }
+            read_only &= message.tool().is_some_and(|tool| self.resource.is_read_only(tool));
+            events.push(events::opened(message, permit, self.who(token), now, &mut Entropy::draw(&*self.gateway.rng)));
+        }
+        match tallied {
+            Some(tallied) if events.is_empty() => Ok(Record::tallied(tallied)),
+            _ if read_only => Ok(Record::meanwhile(self.gateway.recorder.open(events))),
+            _ => Record::durable(self.gateway.recorder.open(events)).await,
+        }
+    }
+
+    /// The upstream's answer as the client may see it; `outward` gives the name of a session.
+    pub(super) fn streamed(
+        &self,
+        (answer, settled): (Response<Incoming>, Settled),
+        token: &Arc<VerifiedToken>,
+        outward: impl Fn(&str) -> String,
+    ) -> Result<Response, Failed> {
+        let (head, body) = answer.into_parts();
+        if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
+            return Err(settled.failed(refusal));
+        }
+        let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
+        let watch = Watch::new(move || verifier.has_ended(&watched));
+        let mut response = Response::new(Body::new(Answer::new(&head, body, settled.at_the_end(head.status), watch)));
+        *response.status_mut() = head.status;
+        let session = head.headers.get(session::HEADER).and_then(|id| id.to_str().ok()).map(outward);
+        *response.headers_mut() = headers::back(&head.headers, session.as_deref());
+        Ok(response)
+    }
+
+    /// A refusal is answered once it is written down: of somebody as an event, of nobody in particular as a count.
+    pub(super) async fn refused(&self, Failed { refusal, written }: Failed) -> Response {
+        if let Some(written) = written {
+            return self.told(&refusal, None, &written);
+        }
+        let Some(token) = self.token.as_ref().filter(|_| !refusal.is_ours()) else {
+            return self.told(&refusal, None, &self.counted(&refusal));
+        };
+        let entropy = &mut Entropy::draw(&*self.gateway.rng);
+        let event = events::refused(&refusal, self.who(token), self.gateway.clock.now(), entropy);
+        let reference = event.id;
+        match self.gateway.recorder.refused(event).await {
+            Ok(receipt) => self.told(&refusal, Some(reference), &receipt.into()),
+            Err(unavailable) => self.told(&unavailable, None, &self.counted(&unavailable)),
+        }
+    }
+
+    fn told(&self, refusal: &Refusal, reference: Option<EventId>, written: &Written) -> Response {
+        respond(refusal, Some(&self.resource), &self.reply_to, reference, written)
+    }
+
+    pub(super) fn counted(&self, refusal: &Refusal) -> Written {
+        self.gateway.recorder.counted(Some(self.tenant.id), refusal).into()
+    }
+
+    fn who<'w>(&'w self, token: &'w VerifiedToken) -> Who<'w> {
+        Who { token, resource: self.resource.url.as_str(), headers: &self.head.headers }
+    }
+}

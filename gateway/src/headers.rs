@@ -1,0 +1,116 @@
+//! Which headers travel through, each way. Both are lists of what may, so that nothing is let through because nobody thought of it.
+
+use chancery_core::UpstreamCredential;
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::session;
+
+/// Whether the caller's header goes to the upstream. Not among them: the caller's token and cookies (MC-02), what names a user to those
+/// who trust a proxy (`X-Forwarded-*`), hop-by-hop headers, and `Accept-Encoding`, since answers are read as they pass.
+pub fn travels_onward(name: &HeaderName) -> bool {
+    const OTHERS: [&str; 3] = ["last-event-id", "traceparent", "tracestate"];
+    [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT].contains(name) || OTHERS.contains(&name.as_str()) || is_mcp(name)
+}
+
+/// Whether the upstream's header goes to the client. Not among them: its cookies and challenges, CORS (ours to say), redirects,
+/// hop-by-hop headers, and what would speak for our whole host (`Alt-Svc`, `Strict-Transport-Security`, `Clear-Site-Data`).
+fn travels_back(name: &HeaderName) -> bool {
+    [ALLOW, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER].contains(name) || is_mcp(name)
+}
+
+/// What the upstream receives: what may pass of the caller's, its own session id, and its own credential.
+pub fn onward(caller: &HeaderMap, session: Option<&str>, credential: &UpstreamCredential) -> Option<HeaderMap> {
+    let mut headers = passing(caller, travels_onward);
+    if let Some(session) = session {
+        headers.insert(session::HEADER, HeaderValue::from_str(session).ok()?);
+    }
+    let UpstreamCredential::Bearer(token) = credential;
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value); // MC-02
+    Some(headers)
+}
+
+/// What the client receives, with the session id it may know.
+pub fn back(upstream: &HeaderMap, session: Option<&str>) -> HeaderMap {
+    let mut headers = passing(upstream, travels_back);
+    if let Some(value) = session.and_then(|session| HeaderValue::from_str(session).ok()) {
+        headers.insert(session::HEADER, value);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // Proxies in front of us must not hold a stream back either.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers
+}
+
+fn passing(headers: &HeaderMap, may: fn(&HeaderName) -> bool) -> HeaderMap {
+    headers.iter().filter(|(name, _)| may(name) && **name != session::HEADER).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// MCP's own, those unknown here among them (MCP 1d-44): a gateway passes on what it does not know.
+fn is_mcp(name: &HeaderName) -> bool {
+    name.as_str().starts_with("mcp-")
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_core::Secret;
+    use http::header::{CONNECTION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn mc_02_the_callers_token_and_cookies_never_reach_the_upstream() {
+        let caller = headers(&[
+            ("authorization", "Bearer inbound"),
+            ("cookie", "a=b"),
+            ("connection", "mcp-method"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authorization", "Basic x"),
+            ("x-forwarded-user", "alice"),
+            ("x-api-key", "k"),
+            ("accept-encoding", "gzip"),
+            ("mcp-session-id", "sealed"),
+            ("mcp-protocol-version", "2025-11-25"),
+            ("mcp-param-region", "eu"),
+            ("last-event-id", "7"),
+            ("accept", "application/json"),
+        ]);
+        let onward = onward(&caller, Some("theirs"), &UpstreamCredential::Bearer(Secret::new("outbound".to_owned()))).expect("headers");
+        assert_eq!(onward[AUTHORIZATION], "Bearer outbound");
+        assert!(onward[AUTHORIZATION].is_sensitive());
+        assert_eq!(onward["mcp-session-id"], "theirs");
+        assert_eq!(onward["mcp-param-region"], "eu");
+        assert_eq!(onward["last-event-id"], "7");
+        assert_eq!(onward.len(), 6, "{onward:?}");
+        assert!(!onward.contains_key(COOKIE) && !onward.contains_key(CONNECTION));
+    }
+
+    #[test]
+    fn mc_02_the_upstreams_cookies_and_challenges_never_reach_the_client() {
+        let upstream = headers(&[
+            ("set-cookie", "a=b"),
+            ("www-authenticate", "Bearer"),
+            ("location", "https://elsewhere.example"),
+            ("access-control-allow-origin", "*"),
+            ("alt-svc", "h3"),
+            ("cache-control", "public"),
+            ("mcp-session-id", "theirs"),
+            ("content-type", "text/event-stream"),
+        ]);
+        let back = back(&upstream, Some("sealed"));
+        assert_eq!(back["mcp-session-id"], "sealed");
+        assert_eq!(back[CACHE_CONTROL], "no-store, no-transform");
+        assert_eq!(back[CONTENT_TYPE], "text/event-stream");
+        assert_eq!(back.len(), 4, "{back:?}");
+        assert!(!back.contains_key(SET_COOKIE) && !back.contains_key(WWW_AUTHENTICATE));
+        assert!(!super::back(&upstream, None).contains_key("mcp-session-id"));
+    }
+}

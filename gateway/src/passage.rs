@@ -1,0 +1,234 @@
+//! The one way to the upstream. What goes out needs three things that only their own rooms can make: a [`VerifiedToken`], a [`Permit`]
+//! for every message, and a [`Record`]; what comes back is held until the record is durable.
+//!
+//! ```
+//! use chancery_gateway::passage::{Passage, Permits, Record};
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permit: chancery_policy::Permit, record: Record) -> Passage {
+//!     Passage::new(token, Permits::new(permit, vec![]), record)
+//! }
+//! ```
+//! Without a permit there is none:
+//! ```compile_fail
+//! use chancery_gateway::passage::{Passage, Permits, Record};
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, record: Record) -> Passage {
+//!     Passage::new(token, Permits::new(vec![]), record)
+//! }
+//! ```
+//! nor without a token that was verified:
+//! ```compile_fail
+//! use chancery_gateway::passage::{Passage, Permits, Record};
+//! fn pass(claims: chancery_tokens::AccessToken, permit: chancery_policy::Permit, record: Record) -> Passage {
+//!     Passage::new(claims, Permits::new(permit, vec![]), record)
+//! }
+//! ```
+//! nor without a record, which cannot be made up:
+//! ```compile_fail
+//! use chancery_gateway::passage::{Passage, Permits, Record};
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permit: chancery_policy::Permit) -> Passage {
+//!     Passage::new(token, Permits::new(permit, vec![]), Record { state: () })
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use chancery_audit::Receipt;
+use chancery_core::{CredentialTrouble, Credentials};
+use chancery_outbound::{UpstreamError, Upstreams};
+use chancery_policy::Permit;
+use chancery_registry::Resource;
+use chancery_tokens::VerifiedToken;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+
+use crate::headers;
+use crate::record::{Closing, Opening, Outcome, Written};
+use crate::refusal::Refusal;
+use crate::tally::Tallied;
+
+/// The permits of all messages of a request: at least one.
+pub struct Permits(Vec<Permit>);
+
+impl Permits {
+    pub fn new(first: Permit, others: Vec<Permit>) -> Self {
+        Self(std::iter::once(first).chain(others).collect())
+    }
+
+    pub(crate) fn of(permits: Vec<Permit>) -> Self {
+        assert!(!permits.is_empty(), "a request has a message, and each has its permit");
+        Self(permits)
+    }
+}
+
+/// How a request is written down.
+pub struct Record {
+    state: State,
+}
+
+enum State {
+    /// The open events are durable.
+    Open(Receipt, Closing),
+    /// They are on their way; for tools that only read.
+    Opening(Opening),
+    /// Its messages are no events.
+    Tallied(Tallied),
+}
+
+impl Record {
+    pub(crate) const fn tallied(tallied: Tallied) -> Self {
+        Self { state: State::Tallied(tallied) }
+    }
+
+    /// For tools that only read: the call goes out meanwhile.
+    pub(crate) const fn meanwhile(opening: Opening) -> Self {
+        Self { state: State::Opening(opening) }
+    }
+
+    pub(crate) async fn durable(opening: Opening) -> Result<Self, Refusal> {
+        let (receipt, closing) = opening.durable().await?;
+        Ok(Self { state: State::Open(receipt, closing) })
+    }
+
+    /// Waits until nothing is on its way any more.
+    async fn settled(self) -> Result<Settled, Refusal> {
+        match self.state {
+            State::Open(receipt, closing) => Ok(Settled { written: receipt.into(), closing: Some(closing) }),
+            State::Opening(opening) => {
+                let (receipt, closing) = opening.durable().await?;
+                Ok(Settled { written: receipt.into(), closing: Some(closing) })
+            }
+            State::Tallied(tallied) => Ok(Settled { written: tallied.into(), closing: None }),
+        }
+    }
+}
+
+/// A record that is durable, and what is to be closed.
+pub(crate) struct Settled {
+    written: Written,
+    closing: Option<Closing>,
+}
+
+/// Leave for one request to go to one upstream.
+pub struct Passage {
+    token: Arc<VerifiedToken>,
+    permits: Permits,
+    record: Record,
+}
+
+impl Passage {
+    /// # Panics
+    /// When a permit is not the token's: it was given to somebody else.
+    pub fn new(token: Arc<VerifiedToken>, permits: Permits, record: Record) -> Self {
+        let caller = token.caller();
+        let own = |permit: &Permit| permit.subject() == caller.subject && *permit.client() == caller.client;
+        assert!(permits.0.iter().all(own), "a permit lets nobody pass but the one it was given to");
+        Self { token, permits, record }
+    }
+}
+
+/// A request as it came, with the upstream's own session id.
+pub(crate) struct Onward<'a> {
+    pub method: Method,
+    pub headers: &'a HeaderMap,
+    pub session: Option<&'a str>,
+    pub body: bytes::Bytes,
+}
+
+/// The way to the upstreams, and to what they accept as credential.
+pub(crate) struct Way {
+    pub upstreams: Upstreams,
+    pub credentials: Arc<dyn Credentials>,
+}
+
+/// An answer whose bytes nobody may have yet.
+pub(crate) struct Held {
+    answer: Response<Incoming>,
+    record: Record,
+}
+
+/// A request that came to nothing.
+pub(crate) struct Failed {
+    pub refusal: Refusal,
+    /// Proof that it is written down already.
+    pub written: Option<Written>,
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, written: None }
+    }
+}
+
+impl Way {
+    /// Sends the request on, with a credential of its own in place of the caller's (MC-02).
+    ///
+    /// # Panics
+    /// When a permit is for another resource.
+    pub async fn send(&self, passage: Passage, resource: &Resource, onward: Onward<'_>) -> Result<Held, Failed> {
+        let Passage { token, permits, record } = passage;
+        assert!(permits.0.iter().all(|permit| permit.resource_id() == resource.id), "a permit is for one resource");
+        match self.answered(&token, resource, onward).await {
+            Ok(answer) => Ok(Held { answer, record }),
+            Err(refusal) => Err(record.failed(refusal).await),
+        }
+    }
+
+    async fn answered(&self, token: &VerifiedToken, resource: &Resource, onward: Onward<'_>) -> Result<Response<Incoming>, Refusal> {
+        let upstream = resource.upstream.as_ref().ok_or_else(Refusal::upstream_unreachable)?;
+        let credential = self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
+            CredentialTrouble::Ended => Refusal::grant_ended(),
+            CredentialTrouble::Unavailable(why) => {
+                tracing::warn!(resource = %resource.url, why, "no credential for the upstream");
+                Refusal::credential_unavailable()
+            }
+        })?;
+        let mut request = Request::new(Full::new(onward.body).map_err(|never| match never {}).boxed());
+        *request.uri_mut() = upstream.url.parse().map_err(|_| Refusal::upstream_unreachable())?;
+        *request.headers_mut() =
+            headers::onward(onward.headers, onward.session, &credential).ok_or_else(Refusal::credential_unavailable)?;
+        *request.method_mut() = onward.method;
+        self.upstreams.send(request).await.map_err(|error| {
+            tracing::warn!(resource = %resource.url, %error, "no answer from the upstream");
+            match error {
+                UpstreamError::NotReached(_) => Refusal::upstream_unreachable(),
+                UpstreamError::Broken(_) => Refusal::upstream_broke_off(),
+            }
+        })
+    }
+}
+
+impl Held {
+    /// The answer, once the record is durable: not a byte of it before.
+    pub async fn released(self) -> Result<(Response<Incoming>, Settled), Failed> {
+        let settled = self.record.settled().await?;
+        Ok((self.answer, settled))
+    }
+}
+
+impl Record {
+    async fn failed(self, refusal: Refusal) -> Failed {
+        match self.settled().await {
+            Ok(settled) => settled.failed(refusal),
+            Err(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl Settled {
+    /// Closes what was opened, once it is known how it ended.
+    pub fn at_the_end(self, status: StatusCode) -> impl FnOnce(Outcome) + Send + Unpin + 'static {
+        move |outcome| {
+            if let Some(closing) = self.closing {
+                closing.close(outcome, Some(status.as_u16()), None);
+            }
+        }
+    }
+
+    /// Closes as failed what was opened.
+    pub fn failed(self, refusal: Refusal) -> Failed {
+        if let Some(closing) = self.closing {
+            closing.close(refusal.outcome(), None, Some(refusal.reason));
+        }
+        Failed { refusal, written: Some(self.written) }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the gateway writes down: an open event before a call goes out, a close event when its answer has ended, and
+//! a refusal as an event or a count. The other messages are counted ([`Tally`]).
+//!
+//! Open without close reads "outcome unknown", so the close is written whatever becomes of the request: [`Closing`] writes it when it
+//! is dropped. Writing goes on where the request that asked for it has gone; [`Recorder::settled`] waits for all of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_audit::{Counted, Counters, Draft, Journal, Receipt};
+use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::refusal::{ENDPOINT, Refusal};
+use crate::tally::{Tallied, Tally};
+
+/// Proof that what an answer tells is written down: in a committed Unit, or as a count.
+pub struct Written(());
+
+impl<P: Proof> From<P> for Written {
+    fn from(_: P) -> Self {
+        Self(())
+    }
+}
+
+/// What only a record makes.
+pub trait Proof {}
+
+impl Proof for Receipt {}
+impl Proof for Counted {}
+impl Proof for Tallied {}
+
+/// The log as the gateway uses it. Cloning shares it.
+#[derive(Clone)]
+pub struct Recorder {
+    pub journal: Journal,
+    pub counters: Counters,
+    pub tally: Tally,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub writing: TaskTracker,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Answered,
+    /// With an HTTP error, a JSON-RPC error, or a tool's own.
+    AnsweredError,
+    /// The client went away before the answer had ended.
+    ClientGone,
+    UpstreamFailed,
+    /// By us: what the call stands for was ended meanwhile.
+    Cut,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::AnsweredError => "answered_error",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl Recorder {
+    /// Counts a refusal of nobody in particular.
+    pub fn counted(&self, tenant: Option<TenantId>, refusal: &Refusal) -> Counted {
+        let counted = chancery_audit::Refusal { endpoint: ENDPOINT, reason: refusal.reason, row: refusal.row };
+        self.counters.count(tenant, counted)
+    }
+
+    /// Writes an event of a refused call.
+    pub async fn refused(&self, event: Event) -> Result<Receipt, Refusal> {
+        durable(self.write(event.tenant, vec![event])).await
+    }
+
+    /// Writes the open events of a request's calls, all in one Unit. They must share a tenant.
+    pub fn open(&self, events: Vec<Event>) -> Opening {
+        let tenant = events.first().expect("a record has an event").tenant;
+        let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
+        Opening { durable: self.write(tenant, events), closing }
+    }
+
+    /// Waits until everything begun is written. Call it when no request is under way any more.
+    pub async fn settled(&self) {
+        self.writing.close();
+        self.writing.wait().await;
+    }
+
+    /// Begins a commit that is finished whether or not anybody waits for it.
+    fn write(&self, tenant: TenantId, events: Vec<Event>) -> JoinHandle<Option<Receipt>> {
+        let journal = self.journal.clone();
+        self.writing.spawn(async move {
+            let written = journal.commit(&tenant, Draft { events, ..Draft::default() }).await;
+            written.inspect_err(|error| tracing::error!(%tenant, %error, "the audit log cannot be written")).ok()
+        })
+    }
+}
+
+/// Open events on their way to the log.
+pub struct Opening {
+    durable: JoinHandle<Option<Receipt>>,
+    closing: Closing,
+}
+
+impl Opening {
+    /// Waits for them. If they could not be written nothing was opened, so nothing is to be closed.
+    pub async fn durable(self) -> Result<(Receipt, Closing), Refusal> {
+        let Self { durable: written, closing } = self;
+        match durable(written).await {
+            Ok(receipt) => Ok((receipt, closing)),
+            Err(refusal) => {
+                closing.never_opened();
+                Err(refusal)
+            }
+        }
+    }
+}
+
+async fn durable(written: JoinHandle<Option<Receipt>>) -> Result<Receipt, Refusal> {
+    written.await.ok().flatten().ok_or_else(Refusal::log_unavailable)
+}
+
+/// What a close event repeats of the open one, so that either can be found alone.
+struct Call {
+    opened: EventId,
+    facts: Vec<(Field, String)>,
+}
+
+impl Call {
+    fn of(event: &Event) -> Self {
+        let kept = [Field::Subject, Field::Client, Field::Resource, Field::Target];
+        let facts = kept.into_iter().filter_map(|field| Some((field, event.field(field)?.to_owned())));
+        Self { opened: event.id, facts: facts.collect() }
+    }
+}
+
+/// Writes the close events of opened calls: when told how they ended, else when dropped, since then the client has gone.
+pub struct Closing {
+    /// Empty once closed.
+    calls: Vec<Call>,
+    tenant: TenantId,
+    recorder: Recorder,
+}
+
+impl Closing {
+    /// `status` is what the client was answered; `reason` one word, where there is more to say.
+    pub fn close(mut self, outcome: Outcome, status: Option<u16>, reason: Option<&'static str>) {
+        self.write(outcome, status, reason);
+    }
+
+    fn never_opened(mut self) {
+        self.calls.clear();
+    }
+
+    fn write(&mut self, outcome: Outcome, status: Option<u16>, reason: Option<&'static str>) {
+        let calls = std::mem::take(&mut self.calls);
+        if calls.is_empty() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return tracing::error!("a call could not be closed in the audit log: the process is ending");
+        };
+        let (tenant, recorder) = (self.tenant, self.recorder.clone());
+        let now = recorder.clock.now();
+        let event = |call: Call| {
+            let event = Event::new(Kind::CallClosed, tenant, now, &mut Entropy::draw(&*recorder.rng))
+                .with(Field::Opened, call.opened)
+                .with(Field::Outcome, outcome.as_str())
+                .with_some(Field::Status, status)
+                .with_some(Field::Reason, reason);
+            call.facts.into_iter().fold(event, |event, (field, value)| event.with(field, value))
+        };
+        let events: Vec<Event> = calls.into_iter().map(event).collect();
+        let journal = self.recorder.journal.clone();
+        self.recorder.writing.spawn_on(write_persistently(journal, tenant, events), &runtime);
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.write(Outcome::ClientGone, None, None);
+    }
+}
+
+/// A close has nobody to tell that it failed, so it is tried again for a while.
+async fn write_persistently(journal: Journal, tenant: TenantId, events: Vec<Event>) {
+    const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
+    let mut pauses = PAUSES.into_iter();
+    while let Err(error) = journal.commit(&tenant, Draft { events: events.clone(), ..Draft::default() }).await {
+        match pauses.next() {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return tracing::error!(%tenant, %error, "calls could not be closed in the audit log; their outcome reads unknown"),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Every answer of the gateway's own that is not the upstream's, in one place: what it is counted or recorded as, its row, its words,
+//! and its form on the wire (facts MCP §3.15, design §10).
+//!
+//! 401 is for token trouble alone and 403 for a lack of scope (and, without a challenge, for a foreign origin): clients act on both by
+//! signing in again. Whatever signing in would not cure is a JSON-RPC error, over 200 where a request waits for one.
+
+use chancery_core::oauth::Code;
+use chancery_core::{DecisionId, ScopeSet};
+use chancery_policy::Denied;
+use chancery_tokens::TokenTrouble;
+use http::StatusCode;
+
+use crate::message::Message;
+use crate::record::Outcome;
+
+/// What counts and challenges call this endpoint.
+pub const ENDPOINT: &str = "gateway";
+
+/// Refused, and why.
+#[derive(Debug)]
+pub struct Refusal {
+    /// One word for it, to the log and to programs.
+    pub reason: &'static str,
+    /// The conformance row that refuses.
+    pub row: &'static str,
+    /// What happened, why, and what to do.
+    pub words: String,
+    pub decision: Option<DecisionId>,
+    pub about: Option<Box<About>>,
+    pub(crate) wire: Wire,
+}
+
+/// The message that a refusal is about.
+#[derive(PartialEq, Eq, Debug)]
+pub struct About {
+    pub method: String,
+    pub target: Option<String>,
+}
+
+/// How a refusal is told.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Wire {
+    /// By a challenge (RFC 6750 §3.1), with the status of its code. Without a code it says only where to begin.
+    Challenge { code: Option<Code>, scope: Option<Box<ScopeSet>> },
+    /// By this status, with a JSON-RPC error of this code in the body.
+    Status(StatusCode, i32),
+    /// By a JSON-RPC error that answers the request.
+    InBand(i32),
+}
+
+/// Of JSON-RPC, and of MCP (-32020 and below it; what is ours lies in -32000 to -32019, which MCP leaves to implementations).
+pub(crate) mod code {
+    pub const PARSE_ERROR: i32 = -32700;
+    pub const INVALID_REQUEST: i32 = -32600;
+    pub const INVALID_PARAMS: i32 = -32602;
+    pub const HEADER_MISMATCH: i32 = -32020;
+    /// As the SDKs' servers call it.
+    pub const UNKNOWN_SESSION: i32 = -32001;
+    pub const REFUSED: i32 = -32010;
+    pub const UPSTREAM: i32 = -32011;
+    pub const UNAVAILABLE: i32 = -32012;
+    /// Beside a challenge, which says more.
+    pub const CHALLENGED: i32 = -32013;
+}
+
+/// Token trouble and scope.
+impl Refusal {
+    pub fn no_token() -> Self {
+        let words = "this MCP server needs an access token: its metadata, at resource_metadata, says who issues one";
+        Self::challenge("no_token", "PR-02", None, words.to_owned())
+    }
+
+    pub fn malformed_authorization() -> Self {
+        let words = "the Authorization header holds no usable token: send one header, `Bearer` and the token";
+        Self::challenge("malformed_authorization", "OA-20", Some(Code::InvalidRequest), words.to_owned())
+    }
+
+    pub fn two_tokens() -> Self {
+        let words = "there is a token in the header and another in the body: send it in the header alone";
+        Self::challenge("two_tokens", "OA-20", Some(Code::InvalidRequest), words.to_owned())
+    }
+
+    pub fn bad_token(trouble: &TokenTrouble) -> Self {
+        let counted = trouble.refusal(ENDPOINT);
+        Self::challenge(counted.reason, counted.row, Some(Code::InvalidToken), trouble.to_string())
+    }
+
+    /// The grant ended between the check of the token and the call.
+    pub fn grant_ended() -> Self {
+        Self::challenge(
+            "grant_ended",
+            "AT-01",
+            Some(Code::InvalidToken),
+            "what this token stands for was ended: authorize again".to_owned(),
+        )
+    }
+
+    /// Names all that is needed and what is granted already, since some clients ask for nothing else (facts MCP §3.2).
+    pub fn insufficient_scope(needed: &ScopeSet, granted: &ScopeSet) -> Self {
+        let words = format!("this call needs the scope '{}', which the token lacks: authorize again with it", needed.difference(granted));
+        let code = Some(Code::InsufficientScope);
+        let wire = Wire::Challenge { code, scope: Some(Box::new(needed.union(granted))) };
+        Self { wire, ..Self::challenge("insufficient_scope", "MC-01", code, words) }
+    }
+
+    fn challenge(reason: &'static str, row: &'static str, code: Option<Code>, words: String) -> Self {
+        Self { reason, row, words, decision: None, about: None, wire: Wire::Challenge { code, scope: None } }
+    }
+}
+
+/// What is wrong with the request itself.
+#[rustfmt::skip]
+impl Refusal {
+    pub fn foreign_origin() -> Self {
+        Self::status("foreign_origin", StatusCode::FORBIDDEN, code::REFUSED, "web pages of this origin may not call this server: its operator would have to serve them beside it")
+    }
+
+    pub fn nothing_here() -> Self {
+        Self::status("nothing_here", StatusCode::NOT_FOUND, code::INVALID_REQUEST, "nothing is served at this path: compare the URL with the one in the registry")
+    }
+
+    pub fn wrong_verb() -> Self {
+        Self::status("wrong_verb", StatusCode::METHOD_NOT_ALLOWED, code::INVALID_REQUEST, "MCP over HTTP uses POST, GET and DELETE")
+    }
+
+    pub fn wrong_type() -> Self {
+        Self::status("wrong_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, "the body is not JSON: send Content-Type: application/json")
+    }
+
+    pub fn too_large(limit: usize) -> Self {
+        Self::status("too_large", StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, &format!("the body is larger than {limit} bytes: send less in one message"))
+    }
+
+    pub fn cut_off() -> Self {
+        Self::status("cut_off", StatusCode::BAD_REQUEST, code::PARSE_ERROR, "the body ended before it was complete: send it again")
+    }
+
+    pub fn not_json(why: impl AsRef<str>) -> Self {
+        Self::status("not_json", StatusCode::BAD_REQUEST, code::PARSE_ERROR, &format!("the body is not JSON: {}", why.as_ref()))
+    }
+
+    pub fn invalid_request(why: impl AsRef<str>) -> Self {
+        Self::status("invalid_request", StatusCode::BAD_REQUEST, code::INVALID_REQUEST, &format!("not a JSON-RPC message: {}", why.as_ref()))
+    }
+
+    pub fn invalid_params(why: impl AsRef<str>) -> Self {
+        Self::status("invalid_params", StatusCode::BAD_REQUEST, code::INVALID_PARAMS, why.as_ref())
+    }
+
+    pub fn header_mismatch(header: &'static str) -> Self {
+        Self::status("header_mismatch", StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, &format!("the header {header} does not say what the body says: send the same in both"))
+    }
+
+    pub fn unknown_session() -> Self {
+        let refusal = Self::status("unknown_session", StatusCode::NOT_FOUND, code::UNKNOWN_SESSION, "no such session for this client here: start one with `initialize`, without Mcp-Session-Id");
+        Self { row: "MC-07", ..refusal }
+    }
+
+    fn status(reason: &'static str, status: StatusCode, code: i32, words: &str) -> Self {
+        Self { reason, row: "", words: words.to_owned(), decision: None, about: None, wire: Wire::Status(status, code) }
+    }
+}
+
+/// Refusals that no other token would cure.
+impl Refusal {
+    pub fn no_agent(decision: DecisionId) -> Self {
+        let words = "this server serves registered agents only: the client must be bound to one and prove itself when it gets its token";
+        Self::in_band("agent_required", decision, words.to_owned())
+    }
+
+    pub fn unknown_agent(decision: DecisionId) -> Self {
+        Self::in_band("unknown_agent", decision, "the agent of this token is registered no longer: ask whoever runs it".to_owned())
+    }
+
+    pub fn not_mapped(decision: DecisionId) -> Self {
+        let words = "this server lets only those tools pass that are mapped to a scope, and this one is not: its operator must map it";
+        Self::in_band("tool_not_mapped", decision, words.to_owned())
+    }
+
+    pub fn denied(denied: &Denied) -> Self {
+        let by = if denied.policies.is_empty() { "no policy allows this".to_owned() } else { denied.policies.join(", ") + " forbids this" };
+        let advice = denied.advice.as_deref().unwrap_or("ask whoever administers Chancery, and name the decision");
+        Self::in_band("denied_by_policy", denied.decision, format!("{by}: {advice}"))
+    }
+
+    fn in_band(reason: &'static str, decision: DecisionId, words: String) -> Self {
+        let words = format!("{words} (decision {decision})");
+        Self { reason, row: "", words, decision: Some(decision), about: None, wire: Wire::InBand(code::REFUSED) }
+    }
+}
+
+/// What failed behind us. Never a 401: it is not the client's token that is at fault.
+#[rustfmt::skip]
+impl Refusal {
+    pub fn log_unavailable() -> Self {
+        Self::status("log_unavailable", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the audit log cannot be written, so calls stop: try again later")
+    }
+
+    pub fn keys_unavailable() -> Self {
+        Self::status("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the keys of this tenant are not at hand: try again later")
+    }
+
+    pub fn credential_unavailable() -> Self {
+        Self::status("credential_unavailable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "no credential for the MCP server behind the gateway could be had: try again later")
+    }
+
+    pub fn upstream_unreachable() -> Self {
+        Self::status("upstream_unreachable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway did not answer: try again later, or ask its operator")
+    }
+
+    pub fn upstream_broke_off() -> Self {
+        Self::status("upstream_broke_off", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway broke off: the call may have been carried out, so look before you repeat it")
+    }
+
+    pub fn upstream_refused_us() -> Self {
+        Self::status("upstream_refused_us", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway refused the gateway's credential: its operator must let it in")
+    }
+
+    pub fn upstream_redirected() -> Self {
+        Self::status("upstream_redirected", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway pointed elsewhere, which is not followed: its operator must register the right URL")
+    }
+}
+
+impl Refusal {
+    /// The same, of this message.
+    pub fn of(self, message: &Message<'_>) -> Self {
+        let method = message.method.as_deref().unwrap_or(message.known.name);
+        let about = About { method: brief(method).to_owned(), target: message.target.as_deref().map(|target| brief(target).to_owned()) };
+        Self { about: Some(Box::new(about)), ..self }
+    }
+
+    /// A failure of ours: who called is not to blame, and the log may be what failed.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.wire, Wire::Status(StatusCode::SERVICE_UNAVAILABLE, _))
+    }
+
+    /// What it makes of a call that was opened already.
+    pub(crate) const fn outcome(&self) -> Outcome {
+        match self.wire {
+            Wire::Challenge { code: Some(Code::InvalidToken), .. } => Outcome::Cut,
+            _ => Outcome::UpstreamFailed,
+        }
+    }
+}
+
+/// What a peer named, short enough to be written down.
+pub fn brief(text: &str) -> &str {
+    let end = text.char_indices().nth(256).map_or(text.len(), |(at, _)| at);
+    &text[..end]
+}

@@ -1,0 +1,116 @@
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+
+const JSON: &str = "application/json; charset=utf-8";
+const EVENTS: &str = "text/event-stream";
+
+fn verdict(kind: &'static str, pieces: &[&[u8]]) -> bool {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect();
+    let mut verdict = Verdict::of(&headers).expect("a type that is read");
+    pieces.iter().for_each(|piece| verdict.hear(piece));
+    verdict.is_error()
+}
+
+const ERRORS: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"x"}}"#,
+    r#"{ "error" : { } , "id" : 1 }"#,
+    r#"{"result":{"content":[{"type":"text","text":"isError"}],"isError":true},"id":1}"#,
+    r#"{"result":{"a":{"b":[1,{"c":"}"}]},"isError" : true}}"#,
+    r#"[{"result":{}},{"error":{}}]"#,
+    r#"[{"result":{"isError":true}}]"#,
+];
+
+const ANSWERS: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":false}}"#,
+    r#"{"result":{"error":{"code":1}},"id":1}"#,
+    r#"{"result":{"x":{"isError":true}},"id":1}"#,
+    r#"{"result":{},"isError":true}"#,
+    r#"{"result":{"text":"\"error\":{\\\"","list":["error","isError"]},"error":null}"#,
+    r#"{"errors":1,"erro":2,"Error":3,"isErrorX":true}"#,
+    r#"{"params":{"result":{"isError":true}},"method":"error"}"#,
+    r#"[{"result":{}},["error"],{"id":1}]"#,
+    "",
+    "}}}",
+];
+
+#[test]
+fn a_json_answer_is_an_error_or_not() {
+    for text in ERRORS {
+        assert!(verdict(JSON, &[text.as_bytes()]), "{text}");
+    }
+    for text in ANSWERS {
+        assert!(!verdict(JSON, &[text.as_bytes()]), "{text}");
+    }
+}
+
+#[test]
+fn in_an_event_stream_each_event_is_a_message() {
+    for end in ["\n", "\r\n", "\r"] {
+        let stream = |texts: &[&str]| {
+            texts.iter().map(|text| format!(": hello{end}event: message{end}id: 1{end}data: {text}{end}{end}")).collect::<String>()
+        };
+        for text in ERRORS {
+            assert!(verdict(EVENTS, &[stream(&[ANSWERS[0], text]).as_bytes()]), "{text} {end:?}");
+        }
+        assert!(!verdict(EVENTS, &[stream(ANSWERS).as_bytes()]), "{end:?}");
+        // Data over several lines is one text, and a field of another name is none.
+        let split = format!("data: {{{end}data:\"error\"{end}data::1}}{end}{end}");
+        assert!(verdict(EVENTS, &[split.as_bytes()]), "{end:?}");
+        let other = format!("dat: {{\"error\":1}}{end}datax:{{\"error\":1}}{end}: data: {{\"error\":1}}{end}{end}");
+        assert!(!verdict(EVENTS, &[other.as_bytes()]), "{end:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_has_no_verdict() {
+    let headers = |pairs: &[(http::HeaderName, &'static str)]| {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect::<HeaderMap>()
+    };
+    assert!(Verdict::of(&headers(&[])).is_none());
+    assert!(Verdict::of(&headers(&[(CONTENT_TYPE, "text/html")])).is_none());
+    assert!(Verdict::of(&headers(&[(CONTENT_TYPE, JSON), (CONTENT_ENCODING, "gzip")])).is_none());
+}
+
+proptest! {
+    #[test]
+    fn how_an_answer_is_cut_changes_nothing(at in 0..ERRORS.len() + ANSWERS.len(), cut in 0_usize..80, other in 0_usize..80) {
+        let text = ERRORS.iter().chain(ANSWERS).nth(at).expect("one of them");
+        let stream = format!("data: {text}\r\n\r\n");
+        for (kind, text) in [(JSON, *text), (EVENTS, stream.as_str())] {
+            let bytes = text.as_bytes();
+            let (first, second) = (cut.min(other).min(bytes.len()), cut.max(other).min(bytes.len()));
+            let whole = verdict(kind, &[bytes]);
+            prop_assert_eq!(verdict(kind, &[&bytes[..first], &bytes[first..second], &bytes[second..]]), whole);
+        }
+    }
+
+    #[test]
+    fn an_error_that_a_json_reader_sees_is_found(value in any_json()) {
+        let expected = value.get("error").is_some_and(|error| !error.is_null())
+            || value.get("result").and_then(|result| result.get("isError")) == Some(&serde_json::Value::Bool(true));
+        prop_assert_eq!(verdict(JSON, &[value.to_string().as_bytes()]), expected, "{}", value);
+    }
+}
+
+/// JSON objects over the names that matter.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i32>().prop_map(serde_json::Value::from),
+        prop::sample::select(vec!["error", "isError", "\"}{", "x\\"]).prop_map(serde_json::Value::from),
+    ];
+    let value = leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(name(), inner, 0..4).prop_map(serde_json::Value::from_iter),
+        ]
+    });
+    prop::collection::btree_map(name(), value, 0..4).prop_map(serde_json::Value::from_iter)
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["error", "isError", "result", "x"]).prop_map(str::to_owned)
+}
