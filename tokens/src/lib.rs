@@ -1,1 +1,26 @@
+//! Tokens: their claims, the keys that stand behind them, the check that every access token passes, and what was ended early.
+//!
+//! To mint is not done here: the [`Signer`] is made beside the [`Keyring`] and handed to the issuer alone.
 
+mod claims;
+mod end;
+mod ended;
+mod keyring;
+mod new_keys;
+mod refresh;
+mod signer;
+mod trouble;
+mod verifier;
+
+#[cfg(test)]
+mod site;
+
+pub use claims::{AccessToken, LONGEST_TOKEN_LIFE};
+pub use end::{End, EndedKind, end_of, end_of_grant};
+pub use ended::Ended;
+pub use keyring::{Keyring, KeyringError, TenantKeys, open};
+pub use new_keys::{NewKeyError, first_keys};
+pub use refresh::{Presented, RefreshTokenKeys};
+pub use signer::{SignError, Signer};
+pub use trouble::TokenTrouble;
+pub use verifier::{VerifiedToken, Verifier};

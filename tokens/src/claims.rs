@@ -1,0 +1,52 @@
+//! The claims of an access token (RFC 9068 §2.2, `act` of RFC 8693 §4.1), flat ones beside them for verifiers that read only those.
+
+use std::time::Duration;
+
+use chancery_core::{Actor, AgentId, ClientId, GrantId, Issuer, ScopeSet, Slug, TokenId};
+use serde::{Deserialize, Serialize};
+
+/// No token lives longer, whatever a tenant configures (JW-06). What was ended is remembered for as long, and retired keys are
+/// published for as long.
+pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// An access token of ours. The names are fixed: servers out there read them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AccessToken {
+    pub iss: Issuer,
+    /// The subject's id; an agent's or client's where it acts as itself (AT-03).
+    pub sub: String,
+    /// The one resource it is good for (AT-04).
+    pub aud: String,
+    pub client_id: ClientId,
+    pub scope: ScopeSet,
+    /// Seconds since 1970, as are `iat` and `auth_time`.
+    pub exp: i64,
+    pub iat: i64,
+    pub jti: TokenId,
+    /// Who acts for the subject, the current actor outermost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub act: Option<Actor>,
+    /// From the sign-in, unchanged (AT-06).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acr: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub amr: Vec<String>,
+    /// The tenant's name.
+    pub tenant: Slug,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<AgentId>,
+    /// Who answers for the agent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<String>,
+    /// The subject's roles in the organisation.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub roles: Vec<String>,
+    /// From the root grant down, at most five; empty for what no grant stands behind.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub grants: Vec<GrantId>,
+}
+
+#[cfg(test)]
+mod tests;

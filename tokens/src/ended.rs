@@ -1,0 +1,114 @@
+//! The set of what was ended while tokens of it may still be alive. A node holds all of it in memory: a check reads no store.
+//!
+//! The end of a grant is absolute. Any other end refuses the tokens issued up to it, rounded up to the second that `iat` counts in, so
+//! what is issued to a subject who came back is good.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chancery_core::{Actor, TenantId, Timestamp};
+use chancery_store::{Store, StoreError, Topic, feed, repo};
+
+use crate::VerifiedToken;
+use crate::end::{self, End, EndedKind, forgotten_at};
+
+/// Shared by all endpoints of a node.
+#[derive(Clone, Default)]
+pub struct Ended {
+    set: Arc<Set>,
+}
+
+#[derive(Default)]
+struct Set {
+    /// Moves with every end that is new, after it is in. Whoever checked at the current epoch need not check again.
+    epoch: AtomicU64,
+    tenants: RwLock<HashMap<TenantId, Ends>>,
+}
+
+/// A tenant's ends: what, which, and when it was last ended.
+#[derive(Default)]
+struct Ends(HashMap<EndedKind, HashMap<String, Timestamp>>);
+
+impl Ended {
+    /// Everything whose tokens may still be alive; a node is not ready before. The feed must be followed from before this is called.
+    pub async fn load(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
+        let ended = Self::default();
+        repo::ended::unexpired(store, now).await?.into_iter().for_each(|end| ended.apply(end));
+        Ok(ended)
+    }
+
+    /// Adds what the feed tells of. To hear of it twice is harmless.
+    pub fn heard(&self, entries: &[feed::Entry]) {
+        for entry in entries.iter().filter(|entry| entry.topic == Topic::Ended) {
+            match end::from_text(&entry.tenant, &entry.key) {
+                Some(end) => self.apply(end),
+                None => tracing::error!(
+                    tenant = %entry.tenant, seq = entry.seq,
+                    "an end in the feed is of a kind that this version does not know, so its tokens live on here: update this node"
+                ),
+            }
+        }
+    }
+
+    /// Adds an end. To add it twice is harmless.
+    pub fn apply(&self, end: End) {
+        let mut tenants = self.set.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if tenants.entry(end.tenant).or_default().add(end) {
+            self.set.epoch.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.set.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether something behind the token was ended.
+    pub fn refuses(&self, token: &VerifiedToken) -> bool {
+        let tenants = self.set.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(token.tenant()).is_some_and(|ends| ends.concern(token))
+    }
+
+    /// Forgets the ends that no living token can concern.
+    pub fn prune(&self, now: Timestamp) {
+        let mut tenants = self.set.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        for ends in tenants.values_mut() {
+            ends.0.values_mut().for_each(|ends| ends.retain(|_, at| forgotten_at(*at) > now));
+        }
+    }
+}
+
+impl Ends {
+    /// Whether it was news.
+    fn add(&mut self, end: End) -> bool {
+        let known = self.0.entry(end.kind).or_default().entry(end.key).or_insert(Timestamp::from_millis(i64::MIN));
+        let news = *known < end.at;
+        *known = end.at.max(*known);
+        news
+    }
+
+    fn concern(&self, token: &VerifiedToken) -> bool {
+        let claims = token.claims();
+        let up_to = |kind, key: &str| self.at(kind, key).is_some_and(|at| claims.iat <= at.seconds_up());
+        claims.grants.iter().any(|grant| self.at(EndedKind::Grant, &grant.to_string()).is_some())
+            || up_to(EndedKind::Subject, &claims.sub)
+            || up_to(EndedKind::Client, claims.client_id.as_str())
+            || claims.agent.is_some_and(|agent| up_to(EndedKind::Agent, &agent.to_string()))
+            || actors(claims.act.as_ref()).any(|actor| up_to(EndedKind::Agent, &actor.sub))
+            || up_to(EndedKind::Key, &token.key().to_string())
+            || up_to(EndedKind::Token, &claims.jti.to_string())
+            || up_to(EndedKind::Tenant, &token.tenant().to_string())
+    }
+
+    fn at(&self, kind: EndedKind, key: &str) -> Option<Timestamp> {
+        self.0.get(&kind)?.get(key).copied()
+    }
+}
+
+/// The chain, the current actor first.
+fn actors(outermost: Option<&Actor>) -> impl Iterator<Item = &Actor> {
+    std::iter::successors(outermost, |actor| actor.act.as_deref())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Why a token was refused: for the challenge (RFC 6750 §3.1), for the count, and for the log.
+
+use std::sync::Arc;
+
+use chancery_audit::Refusal;
+
+use crate::VerifiedToken;
+
+/// What is wrong with a presented access token; the text goes to the client. The last two are refusals of a token that is ours and
+/// unexpired, so they carry it and are events; the others are of nobody in particular and are counted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TokenTrouble {
+    #[error("this is not a JWT access token: send the access token as it was issued")]
+    Malformed,
+    #[error("another issuer issued this token: get one from the authorization server that the resource metadata names")]
+    ForeignIssuer,
+    #[error("no key of this issuer signed this token: get a new one")]
+    UnknownKey,
+    #[error("this token is signed with another algorithm than its key's: get a new one")]
+    WrongAlgorithm,
+    #[error("this is another kind of token: send the access token, not an ID token or an assertion")]
+    WrongType,
+    #[error("the signature of this token is wrong: send the access token as it was issued")]
+    BadSignature,
+    #[error("this token has expired: refresh it, or authorize again")]
+    Expired,
+    #[error("this token is not valid yet: check the clock of whoever issued it")]
+    NotYet,
+    #[error("this token is for another resource: get one for this resource")]
+    WrongResource(Arc<VerifiedToken>),
+    #[error("what this token stands for was ended: authorize again")]
+    Ended(Arc<VerifiedToken>),
+}
+
+impl TokenTrouble {
+    /// How it is counted or recorded: our word for it and its row.
+    pub fn refusal(&self, endpoint: &'static str) -> Refusal {
+        let (reason, row) = match self {
+            Self::Malformed => ("malformed_token", "AT-01"),
+            Self::ForeignIssuer => ("foreign_issuer", "AT-01"),
+            Self::UnknownKey => ("unknown_key", "AT-01"),
+            Self::WrongAlgorithm => ("wrong_algorithm", "JW-01"),
+            Self::WrongType => ("wrong_type", "AT-02"),
+            Self::BadSignature => ("bad_signature", "AT-01"),
+            Self::Expired => ("expired_token", "AT-01"),
+            Self::NotYet => ("token_not_yet_valid", "AT-01"),
+            Self::WrongResource(_) => ("wrong_resource", "PR-03"),
+            Self::Ended(_) => ("ended_token", "OA-08"),
+        };
+        Refusal { endpoint, reason, row }
+    }
+
+    /// The live token that was refused, where there is one to name in an event.
+    pub const fn token(&self) -> Option<&Arc<VerifiedToken>> {
+        match self {
+            Self::WrongResource(token) | Self::Ended(token) => Some(token),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The one check of access tokens of our own issuer (RFC 9068 §4). It waits for nothing and reads no store:
+//!
+//! 1. form, algorithm, `typ` and signature, by the strict room in crypto, and the claims' shape; once a token, for it is remembered;
+//! 2. the issuer;
+//! 3. the time, by our clock, each time;
+//! 4. nothing behind it was ended: again whenever the ended set has moved;
+//! 5. the resource it is for.
+//!
+//! A key is published before it is used, so a key that the keyring lacks is nobody's: there is nothing to fetch for an unknown `kid`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chancery_core::{Authentication, Caller, Issuer, KeyId, ResourceUrl, TenantId, Timestamp};
+use chancery_crypto::digest;
+use chancery_crypto::jose::{self, Algorithm, Expected, JoseError, Typ};
+use chancery_registry::{Resource, Tenant};
+use quick_cache::sync::Cache;
+
+use crate::end::SKEW;
+use crate::{AccessToken, Ended, Keyring, LONGEST_TOKEN_LIFE, TokenTrouble};
+
+/// How many tokens are remembered as verified.
+const REMEMBERED: usize = 16_384;
+
+/// No epoch of the ended set: nobody has looked yet.
+const NEVER: u64 = u64::MAX;
+
+/// An access token of ours whose signature, type and claims hold. Only a [`Verifier`] makes one.
+pub struct VerifiedToken {
+    claims: AccessToken,
+    caller: Caller,
+    key: KeyId,
+    /// The ended set's epoch at which nothing behind it had ended.
+    alive_at: AtomicU64,
+}
+
+impl VerifiedToken {
+    pub const fn claims(&self) -> &AccessToken {
+        &self.claims
+    }
+
+    /// The authority behind the token, in the words that other rooms know.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub const fn tenant(&self) -> &TenantId {
+        &self.caller.tenant
+    }
+
+    /// The key that signed it.
+    pub const fn key(&self) -> &KeyId {
+        &self.key
+    }
+
+    /// SHA-256 of the token.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.caller.token_digest
+    }
+}
+
+/// Enough to find it in the audit log; who it stands for is said there.
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken").field("jti", &self.claims.jti).finish_non_exhaustive()
+    }
+}
+
+/// Shared by all endpoints of a node.
+#[derive(Clone)]
+pub struct Verifier {
+    keyring: Keyring,
+    ended: Ended,
+    remembered: Arc<Cache<[u8; 32], Arc<VerifiedToken>>>,
+}
+
+/// Where a token was presented.
+struct At<'a> {
+    tenant: TenantId,
+    issuer: &'a Issuer,
+    resource: &'a ResourceUrl,
+}
+
+impl Verifier {
+    pub fn new(keyring: Keyring, ended: Ended) -> Self {
+        Self { keyring, ended, remembered: Arc::new(Cache::new(REMEMBERED)) }
+    }
+
+    /// Whether the token is good for this resource of this tenant, now.
+    pub fn verify(&self, tenant: &Tenant, resource: &Resource, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        self.verify_at(&At { tenant: tenant.id, issuer: &tenant.issuer, resource: &resource.url }, token, now)
+    }
+
+    /// Whether something behind the token was ended, whatever its own time: for streams that outlive the check at their beginning.
+    pub fn has_ended(&self, token: &VerifiedToken) -> bool {
+        let epoch = self.ended.epoch();
+        if token.alive_at.load(Ordering::Acquire) == epoch {
+            return false;
+        }
+        let ended = self.ended.refuses(token);
+        if !ended {
+            token.alive_at.store(epoch, Ordering::Release);
+        }
+        ended
+    }
+
+    fn verify_at(&self, at: &At<'_>, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let digest = digest::sha256(token.as_bytes());
+        let remembered = self.remembered.get(&digest);
+        let known = remembered.is_some();
+        let verified = remembered.map_or_else(|| self.first_look(at, token, digest), Ok)?;
+
+        issued_here(&verified, at)?; // AT-01
+        self.is_good_now(&verified, now)?; // AT-01, OA-08
+        if !known {
+            self.remembered.insert(digest, verified.clone());
+        }
+        if verified.claims.aud != at.resource.as_str() {
+            return Err(TokenTrouble::WrongResource(verified)); // PR-03, SB-07
+        }
+        Ok(verified)
+    }
+
+    fn is_good_now(&self, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), TokenTrouble> {
+        in_time(&token.claims, now)?; // AT-01
+        if self.has_ended(token) { Err(TokenTrouble::Ended(token.clone())) } else { Ok(()) } // OA-08
+    }
+
+    fn first_look(&self, at: &At<'_>, token: &str, digest: [u8; 32]) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let unverified = jose::peek(token).map_err(TokenTrouble::from)?; // JW-02, JW-07
+        if unverified.issuer.as_deref() != Some(at.issuer.as_str()) {
+            return Err(TokenTrouble::ForeignIssuer); // AT-01, JW-06
+        }
+        let keys = self.keyring.tenant(&at.tenant).ok_or(TokenTrouble::UnknownKey)?;
+        let expected = Expected { typ: Typ::AccessToken, algorithms: Algorithm::ALL };
+        let payload = jose::verify(token, &keys.published, &expected)?; // AT-01, AT-02, JW-01
+        let key = payload.kid().and_then(|kid| kid.parse().ok()).ok_or(TokenTrouble::UnknownKey)?;
+        let claims: AccessToken = payload.claims()?; // JW-06
+        let caller = caller(&claims, at.tenant, digest);
+        Ok(Arc::new(VerifiedToken { claims, caller, key, alive_at: AtomicU64::new(NEVER) }))
+    }
+}
+
+fn issued_here(token: &VerifiedToken, at: &At<'_>) -> Result<(), TokenTrouble> {
+    if token.claims.iss == *at.issuer && *token.tenant() == at.tenant { Ok(()) } else { Err(TokenTrouble::ForeignIssuer) }
+}
+
+/// `exp` is ours, so it is kept to the second; `iat` may be of a node whose clock is ahead of this one's.
+fn in_time(claims: &AccessToken, now: Timestamp) -> Result<(), TokenTrouble> {
+    if Timestamp::from_seconds(claims.exp) <= now {
+        return Err(TokenTrouble::Expired); // AT-01
+    }
+    if Timestamp::from_seconds(claims.iat) > now + SKEW {
+        return Err(TokenTrouble::NotYet);
+    }
+    if Timestamp::from_seconds(claims.exp) > Timestamp::from_seconds(claims.iat) + LONGEST_TOKEN_LIFE {
+        return Err(TokenTrouble::Malformed); // JW-06
+    }
+    Ok(())
+}
+
+fn caller(claims: &AccessToken, tenant: TenantId, token_digest: [u8; 32]) -> Caller {
+    let authentication = claims.auth_time.map(|auth_time| Authentication {
+        auth_time: Timestamp::from_seconds(auth_time),
+        acr: claims.acr.clone(),
+        amr: claims.amr.clone(),
+    });
+    Caller {
+        tenant,
+        subject: claims.sub.clone(),
+        client: claims.client_id.clone(),
+        agent: claims.agent,
+        owner: claims.owner.clone(),
+        roles: claims.roles.clone(),
+        act: claims.act.clone(),
+        scope: claims.scope.clone(),
+        grants: claims.grants.clone(),
+        authentication,
+        token_digest,
+        expires_at: Timestamp::from_seconds(claims.exp),
+    }
+}
+
+impl From<JoseError> for TokenTrouble {
+    fn from(error: JoseError) -> Self {
+        match error {
+            JoseError::UnknownKey => Self::UnknownKey,
+            JoseError::WrongAlgorithm => Self::WrongAlgorithm,
+            JoseError::WrongType => Self::WrongType,
+            JoseError::BadSignature => Self::BadSignature,
+            JoseError::Malformed(_) | JoseError::WrongClaims | JoseError::KeySet => Self::Malformed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
