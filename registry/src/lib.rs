@@ -1,1 +1,29 @@
+//! The registry: what the tenants of this installation are made of. One file (or the admin API) says it, `plan` shows the difference,
+//! `apply` makes it in one Unit, and everything else reads the snapshot, so that no two endpoints can disagree.
+//!
+//! 1. [`config`]: `chancery.yaml` to typed definitions; every problem with its file, line, key and remedy.
+//! 2. [`plan`]: definitions against what is stored, object by object. [`apply`]: the difference, its audit event and a new version.
+//! 3. [`Registry`]: the newest snapshot of every tenant behind one atomic pointer, and the clients that are too many for it.
+//! 4. [`metadata`]: the documents that follow from a snapshot (RFC 8414, OpenID Connect Discovery, RFC 9728).
 
+pub mod apply;
+pub mod config;
+pub mod metadata;
+pub mod plan;
+
+mod client;
+mod definition;
+mod duration;
+mod registry;
+mod resource;
+mod snapshot;
+mod tenant;
+
+pub use apply::{Applied, ApplyError, Applying};
+pub use client::{Client, ClientAuthentication, GrantType, Origin, RedirectUriError, redirect_uri};
+pub use config::{Config, Problem};
+pub use plan::{Plan, PlanError};
+pub use registry::{Parts, Registry};
+pub use resource::{NotMapped, Resource, Tool, Upstream};
+pub use snapshot::RegistryError;
+pub use tenant::{Agent, IdentityProvider, Lifetimes, Registration, Tenant};

@@ -1,0 +1,204 @@
+//! OAuth clients as the issuer sees them, wherever they came from, and the redirect URIs they may have.
+
+use std::collections::BTreeSet;
+
+use chancery_core::{AgentId, ClientId, TenantId, Timestamp};
+use chancery_store::repo::clients;
+use chancery_store::{StoreError, Write};
+use serde::{Deserialize, Serialize};
+
+/// Who a token can be issued to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Client {
+    pub id: ClientId,
+    /// The file's name for it, or what a registered client calls itself: then it is not to be believed.
+    pub name: String,
+    pub origin: Origin,
+    /// As they were registered; the issuer compares them as strings but for a loopback's port (OA-02, OA-03).
+    pub redirect_uris: Vec<String>,
+    pub authentication: ClientAuthentication,
+    pub grant_types: BTreeSet<GrantType>,
+    /// The registered agent that this client proves to be when it authenticates.
+    pub agent: Option<AgentId>,
+    pub created_at: Timestamp,
+}
+
+/// Where a client came from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Origin {
+    /// An operator named it in `chancery.yaml`.
+    File,
+    /// It registered itself (RFC 7591); nobody vouches for it.
+    Dynamic,
+}
+
+/// How a client proves who it is at the token endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientAuthentication {
+    /// A public client proves nothing.
+    None,
+    /// SHA-256 of its secret, which has at least 128 bits (JW-08).
+    Secret { digest: [u8; 32] },
+}
+
+/// The grants of RFC 6749 that a client may use.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    AuthorizationCode,
+    RefreshToken,
+}
+
+impl GrantType {
+    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+impl Client {
+    pub const fn is_public(&self) -> bool {
+        matches!(self.authentication, ClientAuthentication::None)
+    }
+
+    /// One that registers itself: public, for the code flow (DR-06).
+    pub fn dynamic(id: ClientId, name: String, redirect_uris: Vec<String>, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            origin: Origin::Dynamic,
+            redirect_uris,
+            authentication: ClientAuthentication::None,
+            grant_types: GrantType::ALL.into(),
+            agent: None,
+            created_at,
+        }
+    }
+
+    /// The row of a client that registers itself.
+    pub fn registration(&self, tenant: &TenantId) -> Write {
+        let body = RegisteredBody { name: self.name.clone(), redirect_uris: self.redirect_uris.clone() };
+        let body = serde_json::to_string(&body).expect("a name and addresses are plain data");
+        clients::insert(&clients::Client { tenant: *tenant, id: self.id.clone(), body, created_at: self.created_at, used_at: None })
+    }
+
+    /// A client from its row.
+    pub(crate) fn registered(row: clients::Client) -> Result<Self, StoreError> {
+        let body = serde_json::from_str(&row.body);
+        let RegisteredBody { name, redirect_uris } = body.map_err(|_| StoreError::Row { column: 3, expected: "a registered client" })?;
+        Ok(Self::dynamic(row.id, name, redirect_uris, row.created_at))
+    }
+
+    /// Whether an id is of the form that we give to those who register. Nothing else is worth a read.
+    pub(crate) fn may_have(id: &ClientId) -> bool {
+        let digits = id.as_str().strip_prefix(ClientId::PREFIX).and_then(|rest| rest.strip_prefix('_'));
+        digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+}
+
+/// What a registered client's row says of it. A member that this version does not know is an error: it could be a restriction.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegisteredBody {
+    name: String,
+    redirect_uris: Vec<String>,
+}
+
+/// Why a redirect URI cannot be registered: what is wrong, and what would be right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{what}; {remedy}")]
+pub struct RedirectUriError {
+    pub what: &'static str,
+    pub remedy: &'static str,
+}
+
+/// Addresses of widespread apps whose scheme is no domain name (facts MCP §3.18): these, and nothing like them.
+const KNOWN_APPS: &[&str] = &["cursor://anysphere.cursor-mcp/oauth/callback"];
+
+/// Whether `text` may be registered as a redirect URI (OAuth 2.1 §2.3.1, RFC 8252 §7; DR-02).
+pub fn redirect_uri(text: &str) -> Result<(), RedirectUriError> {
+    let refused = |what, remedy| Err(RedirectUriError { what, remedy });
+    let Ok(url) = url::Url::parse(text) else {
+        return refused("is not an absolute URI", "write it whole, such as https://app.example/callback");
+    };
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return refused("holds characters that no URI has", "write them percent-encoded");
+    }
+    if text.contains('#') {
+        return refused("has a fragment, which browsers don't send on", "leave out the # and what follows it");
+    }
+    if text.contains('*') {
+        return refused("has a wildcard; redirect URIs are compared as they are written", "register each address by itself");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refused("has a user name or password in it", "leave them out");
+    }
+    if KNOWN_APPS.contains(&text) {
+        return Ok(());
+    }
+    let has_host = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
+    match url.scheme() {
+        "http" | "https" if !has_host => refused("has no host where one belongs", "write it like https://app.example/callback"),
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => refused("is sent over plain http, where anybody on the way can take the code", "use https; http is for loopback only"),
+        // RFC 8252 §7.1: a scheme of the app's own is a domain name in reverse, which also keeps out `javascript` and `data`.
+        scheme if scheme.contains('.') => Ok(()),
+        _ => refused("has a scheme that no app owns", "use https, http on loopback, or a scheme like com.example.app"),
+    }
+}
+
+/// Whether a URL stays on this computer: 127.0.0.1, [::1] or localhost.
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dr_02_a_redirect_uri_is_encrypted_or_local_or_an_apps_own() {
+        for good in [
+            "https://app.example/callback?x=1",
+            "http://127.0.0.1/cb",
+            "http://[::1]:7777/cb",
+            "http://localhost:3000/cb",
+            "com.example.app:/callback",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+        ] {
+            assert_eq!(redirect_uri(good), Ok(()), "{good}");
+        }
+        for (bad, words) in [
+            ("http://app.example/cb", "plain http"),
+            ("http://127.0.0.1.evil.example/cb", "plain http"),
+            ("javascript:alert(1)", "no app owns"),
+            ("data:text/html,x", "no app owns"),
+            ("file:///etc/passwd", "no app owns"),
+            ("cursor://anysphere.cursor-mcp/other", "no app owns"),
+            ("https://app.example/cb#x", "fragment"),
+            ("https://app.example/cb#", "fragment"),
+            ("https://*.example/cb", "wildcard"),
+            ("https://u:p@app.example/cb", "user name"),
+            ("https:app.example/cb", "no host"),
+            ("https:///app.example/cb", "no host"),
+            ("https://app.example\\@evil.example/cb", "characters"),
+            ("https://app.example/cb\r\nx: y", "characters"),
+            (" https://app.example/cb", "characters"),
+            ("https://app.example/ü", "characters"),
+            ("/callback", "not an absolute URI"),
+            ("", "not an absolute URI"),
+        ] {
+            assert!(redirect_uri(bad).is_err_and(|error| error.what.contains(words)), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The objects of a tenant, each kind's keys in one function: identity providers, agents, clients, settings.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chancery_core::{Scope, ScopeSet, Slug};
+use chancery_crypto::digest;
+
+use super::declared::{Declared, DeclaredSecret};
+use super::problem::{Complaint, Place};
+use super::reader::{Cursor, Section};
+use super::secret::{Secrets, secret};
+use super::values;
+use crate::definition::{AgentDefinition, ClientDefinition, Definition, ProviderDefinition, SettingsDefinition};
+use crate::{Lifetimes, Registration};
+
+/// 128 bits even where each character carries only four (JW-08).
+const CLIENT_SECRET_LENGTH: usize = 32;
+
+pub(super) fn identity_provider(cursor: &Cursor<'_>, secrets: Secrets<'_>) -> Option<Declared> {
+    cursor.section(|section| {
+        let name = section.required("name", "name: corp", named);
+        let issuer = section.required("issuer", "issuer: https://login.example.com", |cursor| cursor.parsed(values::provider_issuer));
+        let client_id = section.required("client_id", "client_id: chancery", |cursor| cursor.text().map(str::to_owned));
+        let found = section.required("client_secret", "client_secret: env:CORP_CLIENT_SECRET", |cursor| secret(cursor, secrets, 0));
+        let scopes = section.optional("scopes", "scopes: openid profile email", |cursor| cursor.parsed(provider_scopes));
+
+        let (name, at) = name?;
+        let scopes = scopes?.unwrap_or_else(|| "openid profile email".parse().expect("three scopes"));
+        let definition = ProviderDefinition { issuer: issuer?, client_id: client_id?, scopes };
+        let secret = Some(DeclaredSecret::Sealed(found?));
+        Some(Declared { secret, ..Declared::new(name, Definition::IdentityProvider(definition), at) })
+    })
+}
+
+fn provider_scopes(text: &str) -> Result<ScopeSet, Complaint> {
+    let scopes = values::scopes(text)?;
+    if scopes.iter().any(|scope| scope.as_str() == "openid") {
+        return Ok(scopes);
+    }
+    Err(Complaint::new("without the scope `openid` the provider does not say who signed in", format!("write `openid {scopes}`")))
+}
+
+/// The names of agents are noted even where the rest is wrong, so that no client is told its agent is unknown.
+pub(super) fn agent(cursor: &Cursor<'_>, names: &mut BTreeSet<Slug>) -> Option<Declared> {
+    cursor.section(|section| {
+        let name = section.required("name", "name: reporter", named);
+        names.extend(name.iter().map(|(name, _)| name.clone()));
+        let owner = section.required("owner", "owner: finance", |cursor| cursor.text().map(str::to_owned));
+
+        let (name, at) = name?;
+        Some(Declared::new(name, Definition::Agent(AgentDefinition { owner: owner? }), at))
+    })
+}
+
+pub(super) fn client(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Declared> {
+    cursor.section(|section| {
+        let name = section.required("name", "name: desk", named);
+        let redirect_uris = section.required("redirect_uris", "redirect_uris: [ https://desk.example.com/callback ]", redirect_uris);
+        let found = section.optional("secret", "secret: env:DESK_SECRET", |cursor| secret(cursor, secrets, CLIENT_SECRET_LENGTH));
+        let public = matches!(found, Some(None));
+        let agent = section.optional("agent", "agent: reporter", |cursor| agent_of(cursor, agents, public));
+
+        let (name, at) = name?;
+        let definition = ClientDefinition { redirect_uris: redirect_uris?, agent: agent? };
+        let secret = found?.map(|secret| DeclaredSecret::Digest(digest::sha256(secret.expose().as_bytes())));
+        Some(Declared { secret, ..Declared::new(name, Definition::Client(definition), at) })
+    })
+}
+
+fn redirect_uris(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let items = cursor.list()?;
+    if items.is_empty() {
+        cursor.complain("a client without a redirect URI can never be answered", "add the address that the app waits at");
+        return None;
+    }
+    let uris: Vec<_> = items.iter().map(|item| item.parsed(values::redirect_uri)).collect();
+    uris.into_iter().collect()
+}
+
+fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Option<Slug> {
+    let agent = cursor.parsed(values::name)?;
+    if !agents.contains(&agent) {
+        cursor.complain(format!("there is no agent `{agent}`"), "add it under `agents`, with its owner");
+        return None;
+    }
+    if public {
+        cursor.complain(
+            "a client without a secret proves nothing, so it cannot act as an agent",
+            "give it a secret, such as `secret: env:DESK_SECRET`, or leave `agent` out",
+        );
+        return None;
+    }
+    Some(agent)
+}
+
+pub(super) fn settings(section: &mut Section<'_>) -> Option<Declared> {
+    let registration = section
+        .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| Some(registration(section))));
+    let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
+
+    let registration = registration?.unwrap_or(Some(Registration::Open))?;
+    let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default() };
+    let name = "settings".parse().expect("a name");
+    Some(Declared::new(name, Definition::Settings(definition), section.place.clone()))
+}
+
+fn registration(section: &mut Section<'_>) -> Option<Registration> {
+    section.required("dynamic", "dynamic: closed", |cursor| {
+        cursor.parsed(|text| match text {
+            "open" => Ok(Registration::Open),
+            "closed" => Ok(Registration::Closed),
+            _ => Err(Complaint::new(format!("`{text}` is not a way to govern registration"), "write `open` or `closed`")),
+        })
+    })
+}
+
+#[rustfmt::skip]
+fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
+    const MINUTE: u64 = 60;
+    const DAY: u64 = 24 * 60 * MINUTE;
+    let default = Lifetimes::default();
+    let mut lifetime = |key, example, most| section.optional(key, example, |cursor| cursor.parsed(|text| up_to(most, text)));
+
+    let access_token     = lifetime("access_token", "access_token: 5m", 60 * MINUTE);
+    let code             = lifetime("code", "code: 60s", 10 * MINUTE); // OA-09
+    let refresh_idle     = lifetime("refresh_idle", "refresh_idle: 30d", 400 * DAY);
+    let refresh_absolute = lifetime("refresh_absolute", "refresh_absolute: 90d", 400 * DAY);
+    let session          = lifetime("session", "session: 8h", 30 * DAY);
+    let consent_page     = lifetime("consent_page", "consent_page: 10m", 60 * MINUTE);
+
+    Some(Lifetimes {
+        access_token: access_token?.unwrap_or(default.access_token),
+        code: code?.unwrap_or(default.code),
+        refresh_idle: refresh_idle?.unwrap_or(default.refresh_idle),
+        refresh_absolute: refresh_absolute?.unwrap_or(default.refresh_absolute),
+        session: session?.unwrap_or(default.session),
+        consent_page: consent_page?.unwrap_or(default.consent_page),
+    })
+}
+
+fn up_to(most: u64, text: &str) -> Result<Duration, Complaint> {
+    let (duration, most) = (values::duration(text)?, Duration::from_secs(most));
+    if duration.is_zero() || duration > most {
+        let remedy = format!("choose between 1s and {}", crate::duration::text(most));
+        return Err(Complaint::new(format!("{text} is too {}", if duration.is_zero() { "short" } else { "long" }), remedy));
+    }
+    Ok(duration)
+}
+
+/// A name, and where it stands.
+pub(super) fn named(cursor: &Cursor<'_>) -> Option<(Slug, Place)> {
+    cursor.parsed(values::name).map(|name| (name, cursor.place.clone()))
+}
+
+/// Scopes that mean something of their own and belong to no resource (OpenID Connect Core §3.1.2.1, §11; PR-04).
+pub(super) fn is_reserved(scope: &Scope) -> bool {
+    matches!(scope.as_str(), "openid" | "profile" | "email" | "offline_access")
+}

@@ -1,0 +1,114 @@
+//! One resource: its address, its scopes, which of them each tool needs, and what stands behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
+
+use super::declared::Declared;
+use super::objects::{is_reserved, named};
+use super::problem::Place;
+use super::reader::{Cursor, Section};
+use super::values;
+use crate::definition::{Definition, ResourceDefinition};
+use crate::{Tool, Upstream};
+
+/// The names of resources are noted even where the rest is wrong, so that no policy is told it is about nothing.
+pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slug>) -> Option<Declared> {
+    cursor.section(|section| {
+        let name = section.required("name", "name: bank", named);
+        names.extend(name.iter().map(|(name, _)| name.clone()));
+        let url = section.optional("url", "url: https://gw.example.com/mcp/bank", placed(|cursor| cursor.parsed(values::resource_url)));
+        let title = section.optional("title", "title: Bank", |cursor| cursor.text().map(str::to_owned));
+        let scopes = section.optional("scopes", "scopes: { \"bank:read\": See balances }", scopes);
+        let known = scopes.as_ref().map(|scopes| scopes.iter().flatten().map(|(scope, _)| scope.clone()).collect::<ScopeSet>());
+        let default_scope =
+            section.optional("default_scope", "default_scope: \"bank:read\"", |cursor| known_scopes(cursor, known.as_ref()));
+        let strict = section.optional("strict", "strict: true", Cursor::flag);
+        let tools =
+            section.optional("tools", "tools: { account_balance: { scope: \"bank:read\" } }", |cursor| tools(cursor, known.as_ref()));
+        let upstream = section.optional("upstream", "upstream: { url: http://127.0.0.1:9001/mcp }", |cursor| cursor.section(upstream));
+        let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
+
+        let (name, at) = name?;
+        let (url, url_at) = match url? {
+            Some((url, at)) => (url, at),
+            None => (default_url(base, &name), at.clone()),
+        };
+        let (upstream, audience_at) = upstream?.map_or((None, at.clone()), |(upstream, at)| (Some(upstream), at));
+        let definition = ResourceDefinition {
+            url,
+            title: title?.unwrap_or_else(|| name.to_string()),
+            scopes: scopes?.unwrap_or_default(),
+            default_scope: default_scope?.unwrap_or_default(),
+            strict: strict?.unwrap_or(false),
+            tools: tools?.unwrap_or_default(),
+            upstream,
+            require_agent: require_agent?.unwrap_or(false),
+        };
+        let places = vec![("url", url_at), ("audience", audience_at)];
+        Some(Declared { places, ..Declared::new(name, Definition::Resource(definition), at) })
+    })
+}
+
+fn default_url(base: &str, name: &Slug) -> ResourceUrl {
+    format!("{base}/mcp/{name}").parse().expect("a base URL and a name make a URL")
+}
+
+/// Each scope and what it allows, in words for the consent page.
+fn scopes(cursor: &Cursor<'_>) -> Option<BTreeMap<Scope, String>> {
+    let read = |(name, words): (&str, Cursor<'_>)| {
+        let scope = values::scope(name).map_err(|complaint| words.complain(complaint.what, complaint.remedy)).ok();
+        if scope.as_ref().is_some_and(is_reserved) {
+            words.complain(format!("`{name}` belongs to OpenID Connect, not to a resource"), "choose another scope, such as `bank:read`"); // PR-04
+            return None;
+        }
+        Some((scope?, words.text()?.to_owned()))
+    };
+    all(cursor.entries()?.into_iter().map(read))
+}
+
+/// Scopes that the resource has. With `known` missing, what it has could not be read, and that was said.
+fn known_scopes(cursor: &Cursor<'_>, known: Option<&ScopeSet>) -> Option<ScopeSet> {
+    let scopes = cursor.parsed(values::scopes)?;
+    let unknown = scopes.difference(known?);
+    if unknown.is_empty() {
+        return Some(scopes);
+    }
+    cursor.complain(
+        format!("this resource has no scope `{unknown}`"),
+        "add it under the resource's `scopes`, with words for the consent page",
+    );
+    None
+}
+
+fn tools(cursor: &Cursor<'_>, known: Option<&ScopeSet>) -> Option<BTreeMap<String, Tool>> {
+    all(cursor.entries()?.into_iter().map(|(name, tool)| tool.section(|section| Some((name.to_owned(), self::tool(section, known)?)))))
+}
+
+fn tool(section: &mut Section<'_>, known: Option<&ScopeSet>) -> Option<Tool> {
+    let scope = section.required("scope", "scope: \"bank:read\"", |cursor| known_scopes(cursor, known));
+    let read_only = section.optional("read_only", "read_only: true", Cursor::flag);
+    Some(Tool { scope: scope?, read_only: read_only?.unwrap_or(false) })
+}
+
+/// The upstream, and where its audience stands.
+fn upstream(section: &mut Section<'_>) -> Option<(Upstream, Place)> {
+    let url = section.required("url", "url: http://127.0.0.1:9001/mcp", placed(|cursor| cursor.parsed(values::upstream_url)));
+    let audience =
+        section.optional("audience", "audience: https://mcp.internal.example.com", placed(|cursor| cursor.text().map(str::to_owned)));
+
+    let (url, url_at) = url?;
+    let (audience, at) = audience?.unwrap_or_else(|| (url.clone(), url_at));
+    Some((Upstream { url, audience }, at))
+}
+
+/// What was read, and where it stands.
+fn placed<'a, T>(read: impl FnOnce(&Cursor<'a>) -> Option<T>) -> impl FnOnce(&Cursor<'a>) -> Option<(T, Place)> {
+    |cursor| read(cursor).map(|value| (value, cursor.place.clone()))
+}
+
+/// All, or nothing if one of them was complained about; all are read either way.
+fn all<K: Ord, V>(read: impl Iterator<Item = Option<(K, V)>>) -> Option<BTreeMap<K, V>> {
+    let read: Vec<_> = read.collect();
+    read.into_iter().collect()
+}

@@ -1,0 +1,104 @@
+//! The `server:` block: what concerns this node alone. It never enters the snapshot.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chancery_store::{StoreError, StoreUrl};
+
+use super::problem::Complaint;
+use super::reader::{Cursor, Section};
+use super::secret::{SecretRef, Secrets, secret};
+
+/// Where this node listens and keeps its things. Relative paths are as they are written.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub store: StoreUrl,
+    /// The local key provider's file.
+    pub key_file: PathBuf,
+    /// The administration's Unix socket.
+    pub socket: PathBuf,
+    /// Whether `serve` applies the file before it listens: for a single node only.
+    pub apply_at_start: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            store: StoreUrl::sqlite("chancery-data/chancery.db"),
+            key_file: "chancery-data/chancery.key".into(),
+            socket: "chancery-data/chancery.sock".into(),
+            apply_at_start: true,
+        }
+    }
+}
+
+pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<ServerConfig> {
+    let default = ServerConfig::default();
+    let listen = section.optional("listen", "listen: 127.0.0.1:8080", |cursor| cursor.parsed(address));
+    let store = section.optional("store", "store: sqlite:./chancery-data/chancery.db", |cursor| store(cursor, secrets));
+    let password = section.optional("store_password", "store_password: env:CHANCERY_DB_PASSWORD", |cursor| secret(cursor, secrets, 0));
+    let key_file = section.optional("keys", "keys: { file: ./chancery-data/chancery.key }", |cursor| cursor.section(key_file));
+    let socket = section.optional("socket", "socket: ./chancery-data/chancery.sock", |cursor| cursor.text().map(PathBuf::from));
+    let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
+    let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
+
+    Some(ServerConfig {
+        listen: listen?.unwrap_or(default.listen),
+        store: password?.iter().fold(store?.unwrap_or(default.store), StoreUrl::with_password),
+        key_file: key_file?.unwrap_or(default.key_file),
+        socket: socket?.unwrap_or(default.socket),
+        apply_at_start: apply_at_start?.unwrap_or(single),
+    })
+}
+
+fn address(text: &str) -> Result<SocketAddr, Complaint> {
+    text.parse().map_err(|_| Complaint::new(format!("`{text}` is not an address and port"), "write it like 127.0.0.1:8080 or [::]:8443"))
+}
+
+/// The store's address, or where it lies: an address with a password in it is a secret.
+fn store(cursor: &Cursor<'_>, secrets: Secrets<'_>) -> Option<StoreUrl> {
+    let text = cursor.text()?;
+    let hidden = text.parse::<SecretRef>().is_ok().then(|| secret(cursor, secrets, 0));
+    match hidden {
+        Some(found) => store_url(cursor, found?.expose()),
+        None if holds_password(text) => {
+            let remedy = "leave it out and write `store_password: env:NAME`, or put the whole address there and write `store: env:NAME`";
+            cursor.complain("the store's password may not stand in this file", remedy);
+            None
+        }
+        None => store_url(cursor, text),
+    }
+}
+
+fn store_url(cursor: &Cursor<'_>, text: &str) -> Option<StoreUrl> {
+    let remedy = "write `sqlite:PATH` or `postgres://USER@HOST:PORT/DATABASE`";
+    let complaint = |error| match error {
+        StoreError::Opening { why, .. } => Complaint::new(format!("the store cannot be here: {why}"), remedy),
+        other => Complaint::new(other.to_string(), remedy),
+    };
+    cursor.parsed(|_| text.parse().map_err(complaint))
+}
+
+fn holds_password(text: &str) -> bool {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    user.contains(':') || text.contains("password=")
+}
+
+fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {
+    section.required("file", "file: ./chancery-data/chancery.key", |cursor| cursor.text().map(PathBuf::from))
+}
+
+fn apply_at_start(cursor: &Cursor<'_>, single: bool) -> Option<bool> {
+    let apply = cursor.flag()?;
+    if apply && !single {
+        cursor.complain(
+            "nodes that share a database may not apply their files as they start: the last one to start would win",
+            "set it to false, and run `chancery apply` once",
+        );
+        return None;
+    }
+    Some(apply)
+}

@@ -1,0 +1,121 @@
+//! Definitions: what an operator said of each object, as the registry keeps it. They hold no secret, so they can be shown, compared and
+//! logged, and they call other objects by name, so an object that comes again under its name is found again.
+
+use std::collections::BTreeMap;
+
+use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
+use chancery_store::repo::objects::{Object, ObjectKind};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{Lifetimes, Registration, RegistryError, Tool, Upstream};
+
+/// One object's definition. A member that this version does not know is an error: it could be a restriction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Definition {
+    IdentityProvider(ProviderDefinition),
+    Resource(ResourceDefinition),
+    Agent(AgentDefinition),
+    Client(ClientDefinition),
+    Policy(PolicyDefinition),
+    Settings(SettingsDefinition),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderDefinition {
+    pub issuer: String,
+    pub client_id: String,
+    pub scopes: ScopeSet,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResourceDefinition {
+    pub url: ResourceUrl,
+    pub title: String,
+    pub scopes: BTreeMap<Scope, String>,
+    pub default_scope: ScopeSet,
+    pub strict: bool,
+    pub tools: BTreeMap<String, Tool>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upstream: Option<Upstream>,
+    pub require_agent: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentDefinition {
+    pub owner: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientDefinition {
+    pub redirect_uris: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<Slug>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyDefinition {
+    /// Cedar.
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettingsDefinition {
+    pub registration: Registration,
+    pub lifetimes: Lifetimes,
+}
+
+impl Definition {
+    pub(crate) const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::IdentityProvider(_) => ObjectKind::IdentityProvider,
+            Self::Resource(_) => ObjectKind::Resource,
+            Self::Agent(_) => ObjectKind::Agent,
+            Self::Client(_) => ObjectKind::Client,
+            Self::Policy(_) => ObjectKind::Policy,
+            Self::Settings(_) => ObjectKind::Settings,
+        }
+    }
+
+    /// As JSON: what the store keeps and a plan compares.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let json = match self {
+            Self::IdentityProvider(definition) => serde_json::to_value(definition),
+            Self::Resource(definition) => serde_json::to_value(definition),
+            Self::Agent(definition) => serde_json::to_value(definition),
+            Self::Client(definition) => serde_json::to_value(definition),
+            Self::Policy(definition) => serde_json::to_value(definition),
+            Self::Settings(definition) => serde_json::to_value(definition),
+        };
+        json.expect("definitions are plain data with text for keys")
+    }
+
+    /// As the store has it.
+    pub(crate) fn of(object: &Object) -> Result<Self, RegistryError> {
+        fn read<T: DeserializeOwned>(object: &Object) -> Result<T, RegistryError> {
+            serde_json::from_str(&object.body).map_err(|error| RegistryError::unreadable(object, error))
+        }
+        Ok(match object.kind {
+            ObjectKind::IdentityProvider => Self::IdentityProvider(read(object)?),
+            ObjectKind::Resource => Self::Resource(read(object)?),
+            ObjectKind::Agent => Self::Agent(read(object)?),
+            ObjectKind::Client => Self::Client(read(object)?),
+            ObjectKind::Policy => Self::Policy(read(object)?),
+            ObjectKind::Settings => Self::Settings(read(object)?),
+        })
+    }
+
+    /// A resource's public URL, which is unique over all tenants.
+    pub(crate) const fn url(&self) -> Option<&ResourceUrl> {
+        match self {
+            Self::Resource(resource) => Some(&resource.url),
+            _ => None,
+        }
+    }
+}

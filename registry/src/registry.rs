@@ -1,0 +1,141 @@
+//! The handle that every room holds: the snapshot of each tenant, and the way to clients that are too many for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use chancery_audit::Journal;
+use chancery_core::{ClientId, Clock, Rng, TenantId};
+use chancery_crypto::seal::Sealer;
+use chancery_store::repo::{clients, objects, tenants};
+use chancery_store::{Store, StoreError};
+use quick_cache::sync::Cache;
+
+use crate::snapshot::{Snapshot, assemble};
+use crate::{Client, RegistryError, Resource, Tenant};
+
+/// How many registered clients are kept at hand.
+const CACHED_CLIENTS: usize = 10_000;
+
+/// What a registry works with.
+pub struct Parts {
+    pub store: Store,
+    pub journal: Journal,
+    pub sealer: Sealer,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// Cheap to clone; all clones see one snapshot.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    snapshot: ArcSwap<Snapshot>,
+    clients: Cache<(TenantId, ClientId), Arc<Client>>,
+    /// Moves whenever a client is forgotten, so that what was read before is not kept after.
+    forgotten: AtomicU64,
+}
+
+impl Registry {
+    /// Reads every tenant.
+    ///
+    /// # Errors
+    /// When the store does not answer, or holds what this version or this key cannot read.
+    pub async fn open(parts: Parts) -> Result<Self, RegistryError> {
+        let mut all = Vec::new();
+        for row in tenants::all(&parts.store).await? {
+            all.extend(load(&parts, &row.id).await?.map(Arc::new));
+        }
+        let (snapshot, clients) = (ArcSwap::from_pointee(Snapshot::of(all)), Cache::new(CACHED_CLIENTS));
+        Ok(Self { inner: Arc::new(Inner { parts, snapshot, clients, forgotten: AtomicU64::new(0) }) })
+    }
+
+    pub fn tenant(&self, name: &str) -> Option<Arc<Tenant>> {
+        self.inner.snapshot.load().tenant(name).cloned()
+    }
+
+    pub fn tenant_by_id(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.inner.snapshot.load().tenant_by_id(id).cloned()
+    }
+
+    /// In the order of their names.
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        let mut tenants: Vec<_> = self.inner.snapshot.load().tenants().cloned().collect();
+        tenants.sort_by(|one, other| one.name.cmp(&other.name));
+        tenants
+    }
+
+    /// The resource whose URL has this path, and whose it is; `/` for one whose URL has none.
+    pub fn resource_at(&self, path: &str) -> Option<(Arc<Tenant>, Arc<Resource>)> {
+        self.inner.snapshot.load().resource_at(path).cloned()
+    }
+
+    /// A client of the tenant: of its file, or registered. Those that were asked for lately cost no read, and neither does what cannot
+    /// be a client's id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn client(&self, tenant: &Tenant, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        if let Some(client) = tenant.clients.get(id) {
+            return Ok(Some(Arc::clone(client)));
+        }
+        let key = (tenant.id, id.clone());
+        if let Some(client) = self.inner.clients.get(&key) {
+            return Ok(Some(client));
+        }
+        if !Client::may_have(id) {
+            return Ok(None);
+        }
+        let forgotten = self.inner.forgotten.load(Ordering::Acquire);
+        let Some(row) = clients::by_id(&self.inner.parts.store, &tenant.id, id).await? else { return Ok(None) };
+        let client = Arc::new(Client::registered(row)?);
+        self.inner.clients.insert(key.clone(), Arc::clone(&client));
+        if self.inner.forgotten.load(Ordering::Acquire) != forgotten {
+            self.inner.clients.remove(&key);
+        }
+        Ok(Some(client))
+    }
+
+    /// The client changed: the next who asks reads it anew.
+    pub fn forget_client(&self, tenant: &TenantId, id: &ClientId) {
+        self.inner.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.inner.clients.remove(&(*tenant, id.clone()));
+    }
+
+    /// Reads the tenant anew; from then on everybody sees it as it is.
+    ///
+    /// # Errors
+    /// As [`Registry::open`]; the tenant stays as it was then.
+    pub async fn reload(&self, tenant: &TenantId) -> Result<(), RegistryError> {
+        if let Some(tenant) = load(&self.inner.parts, tenant).await? {
+            let tenant = Arc::new(tenant);
+            self.inner.snapshot.rcu(|snapshot| snapshot.with(&tenant));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.snapshot.load_full()
+    }
+}
+
+/// One tenant as the store has it, or none. Its row and its objects are two reads, so an apply may fall between them: then once more.
+async fn load(Parts { store, sealer, .. }: &Parts, id: &TenantId) -> Result<Option<Tenant>, RegistryError> {
+    let Some(mut row) = tenants::by_id(store, id).await? else { return Ok(None) };
+    loop {
+        let objects = objects::of_tenant(store, id).await?;
+        let Some(now) = tenants::by_id(store, id).await? else { return Ok(None) };
+        if now.version == row.version {
+            return assemble(row, &objects, sealer).await.map(Some);
+        }
+        row = now;
+    }
+}

@@ -1,0 +1,133 @@
+//! Resources: what a token is good for, which scopes it knows, and which of them a tool needs.
+
+use std::collections::BTreeMap;
+
+use chancery_core::{ResourceId, ResourceUrl, Scope, ScopeSet, Slug};
+use chancery_crypto::jose::Algorithm;
+use serde::{Deserialize, Serialize};
+
+/// An MCP server or an API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resource {
+    pub id: ResourceId,
+    pub name: Slug,
+    /// What clients configure and `aud` says, byte for byte.
+    pub url: ResourceUrl,
+    pub title: String,
+    /// Each scope in the words that the consent page shows.
+    pub scopes: BTreeMap<Scope, String>,
+    /// What a client gets that asks for nothing, and what a tool needs that the map does not name.
+    pub default_scope: ScopeSet,
+    /// Tools that the map does not name are refused.
+    pub strict: bool,
+    pub tools: BTreeMap<String, Tool>,
+    /// What stands behind the gateway; none for a resource that checks tokens itself.
+    pub upstream: Option<Upstream>,
+    /// Only registered agents get tokens.
+    pub require_agent: bool,
+    /// What its tokens are signed with.
+    pub algorithm: Algorithm,
+}
+
+/// What a tool needs, and whether it changes anything: an upstream's own hint is not believed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Tool {
+    pub scope: ScopeSet,
+    pub read_only: bool,
+}
+
+/// Where the gateway forwards to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Upstream {
+    pub url: String,
+    /// The `aud` of the tokens that it is sent.
+    pub audience: String,
+}
+
+/// A strict resource has no scope for this tool, so nobody may call it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("this resource allows only the tools that its registration names, and this is none of them")]
+pub struct NotMapped;
+
+impl Resource {
+    /// The scopes that calling `tool` takes.
+    ///
+    /// # Errors
+    /// [`NotMapped`] for an unnamed tool of a strict resource.
+    pub fn scope_for_tool(&self, tool: &str) -> Result<&ScopeSet, NotMapped> {
+        match self.tools.get(tool) {
+            Some(tool) => Ok(&tool.scope),
+            None if self.strict => Err(NotMapped),
+            None => Ok(&self.default_scope),
+        }
+    }
+
+    /// Whether the registry says that `tool` changes nothing.
+    pub fn is_read_only(&self, tool: &str) -> bool {
+        self.tools.get(tool).is_some_and(|tool| tool.read_only)
+    }
+
+    /// All of its scopes.
+    pub fn all_scopes(&self) -> ScopeSet {
+        self.scopes.keys().cloned().collect()
+    }
+
+    /// The path under which the gateway serves it; `/` for a URL without one.
+    pub fn path(&self) -> &str {
+        path_of(&self.url)
+    }
+
+    /// Where its metadata lies: the well-known path stands between host and path, and a path of `/` alone is left out (RFC 9728 §3.1;
+    /// PR-01).
+    pub fn metadata_url(&self) -> String {
+        let (origin, path) = split(&self.url);
+        format!("{origin}/.well-known/oauth-protected-resource{}", if path == "/" { "" } else { path })
+    }
+}
+
+/// The path of a resource's URL; `/` for one without.
+pub(crate) fn path_of(url: &ResourceUrl) -> &str {
+    match split(url) {
+        (_, "") => "/",
+        (_, path) => path,
+    }
+}
+
+/// The URL as its origin and the rest. It is cut as a string: what was written is what is compared.
+fn split(url: &ResourceUrl) -> (&str, &str) {
+    let url = url.as_str();
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    url.split_at(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bank(strict: bool) -> Resource {
+        let scopes = |text: &str| text.parse::<ScopeSet>().expect("scopes");
+        Resource {
+            id: ResourceId::mint(chancery_core::Timestamp::from_millis(1), &mut chancery_core::Entropy::from_bytes([7; 384])),
+            name: "bank".parse().expect("a name"),
+            url: "https://gw.example/mcp/bank".parse().expect("a URL"),
+            title: "Bank".to_owned(),
+            scopes: BTreeMap::new(),
+            default_scope: scopes("bank:read"),
+            strict,
+            tools: BTreeMap::from([("transfer".to_owned(), Tool { scope: scopes("bank:move"), read_only: false })]),
+            upstream: None,
+            require_agent: false,
+            algorithm: Algorithm::Es256,
+        }
+    }
+
+    #[test]
+    fn mc_01_an_unnamed_tool_needs_the_default_scope_unless_the_resource_is_strict() {
+        let needs = |resource: &Resource, tool: &str| resource.scope_for_tool(tool).map(ToString::to_string);
+        assert_eq!(needs(&bank(false), "transfer"), Ok("bank:move".to_owned()));
+        assert_eq!(needs(&bank(false), "statement"), Ok("bank:read".to_owned()));
+        assert_eq!(needs(&bank(true), "transfer"), Ok("bank:move".to_owned()));
+        assert_eq!(needs(&bank(true), "statement"), Err(NotMapped));
+    }
+}

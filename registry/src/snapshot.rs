@@ -1,0 +1,199 @@
+//! From rows to tenants, and all tenants of an installation at one moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_core::{Issuer, Secret, TenantId};
+use chancery_crypto::jose::Algorithm;
+use chancery_crypto::seal::{Place, SealError, Sealer};
+use chancery_policy::PolicySet;
+use chancery_store::StoreError;
+use chancery_store::repo::objects::{Object, ObjectKind};
+use chancery_store::repo::tenants;
+
+use crate::Resource;
+use crate::client::{Client, ClientAuthentication, GrantType, Origin};
+use crate::definition::{ClientDefinition, Definition, ProviderDefinition, ResourceDefinition, SettingsDefinition};
+use crate::tenant::{Agent, Documents, IdentityProvider, Tenant};
+
+/// Why the registry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("the {kind} `{name}` cannot be read from the store: {why}. Was it written by hand, or by a newer version?")]
+    Unreadable { kind: &'static str, name: String, why: String },
+}
+
+impl RegistryError {
+    pub(crate) fn unreadable(object: &Object, why: impl ToString) -> Self {
+        Self::Unreadable { kind: object.kind.as_str(), name: object.name.clone(), why: why.to_string() }
+    }
+}
+
+/// All tenants, and the ways to find one. It never changes: a new version of a tenant makes a new one.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    by_name: HashMap<String, Arc<Tenant>>,
+    by_id: HashMap<TenantId, Arc<Tenant>>,
+    by_path: HashMap<String, (Arc<Tenant>, Arc<Resource>)>,
+}
+
+impl Snapshot {
+    pub(crate) fn of(tenants: impl IntoIterator<Item = Arc<Tenant>>) -> Self {
+        let mut snapshot = Self::default();
+        for tenant in tenants {
+            for resource in &tenant.resources {
+                snapshot.by_path.insert(resource.path().to_owned(), (Arc::clone(&tenant), Arc::clone(resource)));
+            }
+            snapshot.by_name.insert(tenant.name.to_string(), Arc::clone(&tenant));
+            snapshot.by_id.insert(tenant.id, tenant);
+        }
+        snapshot
+    }
+
+    /// The same with this tenant as it is now, unless it is known at a later version already: reads may overtake each other.
+    pub(crate) fn with(&self, tenant: &Arc<Tenant>) -> Self {
+        let newest = match self.by_id.get(&tenant.id) {
+            Some(known) if known.version > tenant.version => known,
+            _ => tenant,
+        };
+        let others = self.by_id.values().filter(|known| known.id != tenant.id);
+        Self::of(others.chain([newest]).map(Arc::clone))
+    }
+
+    pub(crate) fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn tenant_by_id(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.by_id.get(id)
+    }
+
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.by_id.values()
+    }
+
+    pub(crate) fn resource_at(&self, path: &str) -> Option<&(Arc<Tenant>, Arc<Resource>)> {
+        self.by_path.get(path)
+    }
+}
+
+/// A tenant from its rows.
+pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &Sealer) -> Result<Tenant, RegistryError> {
+    let mut tenant = Tenant { version: row.version, ..Tenant::new(row.id, row.name, row.base_url) };
+    let mut policies = String::new();
+    // Agents come first in the order of kinds, so clients find theirs.
+    for object in objects {
+        match Definition::of(object)? {
+            Definition::Agent(agent) => tenant.agents.push(Arc::new(Agent { id: id(object)?, name: name(object)?, owner: agent.owner })),
+            Definition::Client(client) => {
+                let client = static_client(object, client, &tenant, row.created_at)?;
+                tenant.clients.insert(client.id.clone(), Arc::new(client));
+            }
+            Definition::IdentityProvider(definition) => tenant.providers.push(provider(object, definition, sealer).await?),
+            Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
+            Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
+            Definition::Settings(SettingsDefinition { registration, lifetimes }) => {
+                (tenant.registration, tenant.lifetimes) = (registration, lifetimes);
+            }
+        }
+    }
+    tenant.policy = Arc::new(policy(&policies)?);
+    tenant.documents = Documents::of(&tenant);
+    Ok(tenant)
+}
+
+/// Where an object's secret may be opened.
+pub(crate) fn place<'a>(tenant: &'a TenantId, row: &'a str, version: i64) -> Place<'a> {
+    Place { tenant, table: "objects", row, version }
+}
+
+/// The key of an object's row within its tenant, as seals know it.
+pub(crate) fn row_key(kind: ObjectKind, name: &str) -> String {
+    format!("{}/{name}", kind.as_str())
+}
+
+/// Opens an identity provider's secret.
+pub(crate) async fn open_secret(object: &Object, sealer: &Sealer) -> Result<Secret<String>, RegistryError> {
+    let sealed = object.secret.as_deref().ok_or_else(|| RegistryError::unreadable(object, "its secret is missing"))?;
+    let row = row_key(object.kind, &object.name);
+    let opened = sealer.open(&place(&object.tenant, &row, object.version), sealed).await?;
+    let text = String::from_utf8(opened.expose().clone());
+    text.map(Secret::new).map_err(|_| RegistryError::unreadable(object, "its secret is not text"))
+}
+
+async fn provider(object: &Object, definition: ProviderDefinition, sealer: &Sealer) -> Result<IdentityProvider, RegistryError> {
+    Ok(IdentityProvider {
+        name: name(object)?,
+        issuer: Issuer::foreign(definition.issuer),
+        client_id: definition.client_id,
+        client_secret: open_secret(object, sealer).await?,
+        scopes: definition.scopes,
+    })
+}
+
+fn resource(object: &Object, definition: ResourceDefinition) -> Result<Resource, RegistryError> {
+    Ok(Resource {
+        id: id(object)?,
+        name: name(object)?,
+        url: definition.url,
+        title: definition.title,
+        scopes: definition.scopes,
+        default_scope: definition.default_scope,
+        strict: definition.strict,
+        tools: definition.tools,
+        upstream: definition.upstream,
+        require_agent: definition.require_agent,
+        algorithm: Algorithm::Es256,
+    })
+}
+
+fn static_client(
+    object: &Object,
+    definition: ClientDefinition,
+    tenant: &Tenant,
+    created_at: chancery_core::Timestamp,
+) -> Result<Client, RegistryError> {
+    let agent = match &definition.agent {
+        Some(name) => {
+            let agent = tenant.agents.iter().find(|agent| agent.name == *name);
+            Some(agent.ok_or_else(|| RegistryError::unreadable(object, format!("there is no agent `{name}`")))?.id)
+        }
+        None => None,
+    };
+    let authentication = match &object.secret {
+        Some(digest) => {
+            let digest = digest.as_slice().try_into();
+            ClientAuthentication::Secret { digest: digest.map_err(|_| RegistryError::unreadable(object, "its secret is no SHA-256"))? }
+        }
+        None => ClientAuthentication::None,
+    };
+    Ok(Client {
+        id: chancery_core::ClientId::claimed(&object.id),
+        name: object.name.clone(),
+        origin: Origin::File,
+        redirect_uris: definition.redirect_uris,
+        authentication,
+        grant_types: GrantType::ALL.into(),
+        agent,
+        created_at,
+    })
+}
+
+fn policy(text: &str) -> Result<PolicySet, RegistryError> {
+    PolicySet::parse(text).map_err(|errors| {
+        let why = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        RegistryError::Unreadable { kind: ObjectKind::Policy.as_str(), name: "policies".to_owned(), why }
+    })
+}
+
+fn id<T: std::str::FromStr<Err: ToString>>(object: &Object) -> Result<T, RegistryError> {
+    object.id.parse().map_err(|error: T::Err| RegistryError::unreadable(object, error.to_string()))
+}
+
+fn name(object: &Object) -> Result<chancery_core::Slug, RegistryError> {
+    object.name.parse().map_err(|error| RegistryError::unreadable(object, error))
+}

@@ -1,0 +1,158 @@
+//! A tenant at one version, whole: what every endpoint reads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, TenantId};
+use chancery_policy::PolicySet;
+use serde::{Deserialize, Serialize};
+
+use crate::{Client, Resource, metadata};
+
+/// An isolated issuer and all that an operator said about it. It never changes: a new version is a new value.
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: Slug,
+    /// The public base URL, without a trailing slash. It is fixed at the first apply.
+    pub base: String,
+    /// `{base}/t/{name}`.
+    pub issuer: Issuer,
+    pub version: i64,
+    pub providers: Vec<IdentityProvider>,
+    pub resources: Vec<Arc<Resource>>,
+    pub agents: Vec<Arc<Agent>>,
+    /// Those of the file; [`crate::Registry::client`] knows the registered ones too.
+    pub clients: HashMap<ClientId, Arc<Client>>,
+    pub policy: Arc<PolicySet>,
+    pub registration: Registration,
+    pub lifetimes: Lifetimes,
+    pub(crate) documents: Documents,
+}
+
+/// What is served over and over: the bytes of the metadata documents.
+#[derive(Default)]
+pub(crate) struct Documents {
+    authorization_server: Bytes,
+    protected_resources: HashMap<ResourceId, Bytes>,
+}
+
+impl Documents {
+    pub(crate) fn of(tenant: &Tenant) -> Self {
+        let bytes = |document: serde_json::Value| Bytes::from(document.to_string());
+        let documents = tenant.resources.iter().map(|resource| (resource.id, bytes(metadata::protected_resource(tenant, resource))));
+        Self { protected_resources: documents.collect(), authorization_server: bytes(metadata::authorization_server(tenant)) }
+    }
+}
+
+/// The company's OIDC provider, at which we are a confidential client. It has no `Debug`: it holds a secret.
+pub struct IdentityProvider {
+    pub name: Slug,
+    pub issuer: Issuer,
+    pub client_id: String,
+    pub client_secret: Secret<String>,
+    pub scopes: ScopeSet,
+}
+
+/// A workload with an identity of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Agent {
+    pub id: AgentId,
+    pub name: Slug,
+    /// The person or team that answers for it.
+    pub owner: String,
+}
+
+/// Who may register a client (RFC 7591).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    Open,
+    Closed,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifetimes {
+    #[serde(with = "crate::duration")]
+    pub access_token: Duration,
+    #[serde(with = "crate::duration")]
+    pub code: Duration,
+    /// A refresh token that is not used for so long ends.
+    #[serde(with = "crate::duration")]
+    pub refresh_idle: Duration,
+    /// A grant that is refreshed for so long ends all the same.
+    #[serde(with = "crate::duration")]
+    pub refresh_absolute: Duration,
+    /// A person's signed-in browser.
+    #[serde(with = "crate::duration")]
+    pub session: Duration,
+    /// From showing the consent page to the answer.
+    #[serde(with = "crate::duration")]
+    pub consent_page: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        const MINUTE: u64 = 60;
+        const DAY: u64 = 24 * 60 * MINUTE;
+        Self {
+            access_token: Duration::from_secs(5 * MINUTE),
+            code: Duration::from_secs(MINUTE),
+            refresh_idle: Duration::from_secs(30 * DAY),
+            refresh_absolute: Duration::from_secs(90 * DAY),
+            session: Duration::from_secs(8 * 60 * MINUTE),
+            consent_page: Duration::from_secs(10 * MINUTE),
+        }
+    }
+}
+
+impl Tenant {
+    /// A tenant of which nothing more was said.
+    pub fn new(id: TenantId, name: Slug, base: String) -> Self {
+        Self {
+            issuer: Issuer::of(&base, &name),
+            id,
+            name,
+            base,
+            version: 0,
+            providers: Vec::new(),
+            resources: Vec::new(),
+            agents: Vec::new(),
+            clients: HashMap::new(),
+            policy: Arc::new(PolicySet::default_set()),
+            registration: Registration::Closed,
+            lifetimes: Lifetimes::default(),
+            documents: Documents::default(),
+        }
+    }
+
+    /// The resource a client means that writes `asked` (RFC 8707 §2; RI-04).
+    pub fn resource_asked(&self, asked: &str) -> Option<&Arc<Resource>> {
+        self.resources.iter().find(|resource| resource.url.is_meant_by(asked))
+    }
+
+    pub fn resource(&self, id: &ResourceId) -> Option<&Arc<Resource>> {
+        self.resources.iter().find(|resource| resource.id == *id)
+    }
+
+    pub fn agent(&self, id: &AgentId) -> Option<&Arc<Agent>> {
+        self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    pub fn provider(&self, name: &Slug) -> Option<&IdentityProvider> {
+        self.providers.iter().find(|provider| provider.name == *name)
+    }
+
+    /// The issuer's metadata, the same bytes at all three well-known addresses (D10).
+    pub fn metadata(&self) -> Bytes {
+        self.documents.authorization_server.clone()
+    }
+
+    /// A resource's metadata.
+    pub fn resource_metadata(&self, id: &ResourceId) -> Option<Bytes> {
+        self.documents.protected_resources.get(id).cloned()
+    }
+}
