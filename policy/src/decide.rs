@@ -60,10 +60,9 @@ fn request(question: &Question<'_>, now: Timestamp) -> Request {
 fn principal(question: &Question<'_>) -> EntityUid {
     let vocabulary = Vocabulary::get();
     match (question.subject.split_once('_'), question.agent) {
-        // SB-10
         (Some((AgentId::PREFIX, _)), Some((_, name))) => vocabulary.agent(name),
         (Some((ClientId::PREFIX, _)), _) => vocabulary.client(question.subject),
-        _ => vocabulary.user(question.subject),
+        _ => vocabulary.user(question.subject), // SB-10
     }
 }
 
