@@ -1,1 +1,108 @@
+//! The authorization server (OAuth 2.1, RFC 6749; metadata RFC 8414; registration RFC 7591; resources RFC 8707; `iss` RFC 9207).
+//!
+//! Every endpoint is: read once → load facts → `decide`, a pure function → commit the outcome's Unit → answer. A refusal is an outcome
+//! like any other: it has its row, its words, its writes and its record.
+//!
+//! - [`authorize`]: a request is checked, by a table of steps. [`consent`]: a person allows it, signs in, and a code goes to the client.
+//! - [`token_endpoint`]: the other table of steps; [`client_auth`] and [`grants`] have one file each for a method and a grant.
+//! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
+//! - [`register`], [`metadata`]: how clients come to know us and we them. [`OwnCredentials`]: tokens for what stands behind the gateway.
 
+pub mod answer;
+pub mod mint;
+
+mod authorize;
+mod client_auth;
+mod consent;
+mod cors;
+#[cfg(test)]
+mod fixtures;
+mod form;
+mod front;
+mod grants;
+mod identity_scope;
+mod metadata;
+mod moment;
+mod own_credentials;
+mod page_refusal;
+mod pkce;
+mod redirect_uri;
+mod refusal;
+mod register;
+mod return_to;
+mod server;
+mod token_endpoint;
+mod unanswered;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use chancery_audit::{Counters, Journal};
+use chancery_core::{Clock, Pages, Rng, SignIn};
+use chancery_registry::Registry;
+use chancery_store::Store;
+use chancery_tokens::{Keyring, Signer};
+
+pub use own_credentials::OwnCredentials;
+
+use crate::front::Front;
+use crate::server::Server;
+
+/// No request of a client's is longer.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// What an authorization server works with.
+pub struct Parts<P> {
+    pub registry: Registry,
+    pub keyring: Keyring,
+    pub signer: Signer,
+    pub journal: Journal,
+    pub store: Store,
+    pub counters: Counters,
+    pub sign_in: Arc<dyn SignIn>,
+    pub pages: Arc<P>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// The authorization server of all tenants. Cheap to clone.
+pub struct AuthorizationServer<P> {
+    front: Arc<Front<P>>,
+}
+
+impl<P: Pages> AuthorizationServer<P> {
+    pub fn new(parts: Parts<P>) -> Self {
+        let Parts { registry, keyring, signer, journal, store, counters, sign_in, pages, clock, rng } = parts;
+        let server = Arc::new(Server { registry, keyring, signer, journal, store, counters, clock, rng });
+        Self { front: Arc::new(Front { server, pages, sign_in }) }
+    }
+
+    /// All of its endpoints.
+    #[rustfmt::skip]
+    pub fn router(&self) -> Router {
+        let for_clients = Router::new()
+            .route("/.well-known/oauth-authorization-server/t/{tenant}", get(metadata::authorization_server)) // MD-01
+            .route("/.well-known/openid-configuration/t/{tenant}",       get(metadata::authorization_server))
+            .route("/t/{tenant}/.well-known/openid-configuration",       get(metadata::authorization_server))
+            .route("/t/{tenant}/jwks",                                   get(metadata::jwks))
+            .route("/t/{tenant}/token",                                  post(token_endpoint::token)) // OA-07
+            .route("/t/{tenant}/register",                               post(register::register))
+            .layer(middleware::from_fn(cors::open_to_browsers)) // OA-18
+            .with_state(Arc::clone(&self.front.server));
+        let for_people = Router::new()
+            .route("/t/{tenant}/authorize",                              get(authorize::get::<P>).post(authorize::post::<P>))
+            .route("/t/{tenant}/consent",                                post(consent::posted::<P>))
+            .route("/t/{tenant}/resume",                                 get(consent::resume::<P>))
+            .with_state(Arc::clone(&self.front));
+        for_clients.merge(for_people).layer(DefaultBodyLimit::max(LONGEST_BODY))
+    }
+}
+
+impl<P> Clone for AuthorizationServer<P> {
+    fn clone(&self) -> Self {
+        Self { front: Arc::clone(&self.front) }
+    }
+}

@@ -1,0 +1,18 @@
+//! A resource may give its tokens to registered agents only. A public client proves nothing, so it is none (design §4).
+
+use chancery_core::oauth::Code;
+
+use super::resource;
+use crate::authorize::arrival::Arrival;
+use crate::refusal::Refused;
+
+pub(in crate::authorize) fn where_one_is_needed(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    let is_agent = arrival.client.is_some_and(|client| client.agent.is_some() && !client.is_public());
+    match resource::registered(arrival)?.iter().find(|resource| resource.require_agent && !is_agent) {
+        None => Ok(()),
+        Some(resource) => Err(Refused::new(
+            Code::AccessDenied,
+            format!("{} gives tokens to registered agents only; register this client as an agent's, with a secret", resource.url),
+        )),
+    }
+}

@@ -1,0 +1,96 @@
+//! The authorization endpoint (RFC 6749 §3.1; OAuth 2.1 §3.1, §4.1.1).
+//!
+//! 1. What arrived is read once, and the client it names is loaded.
+//! 2. The table of steps runs from the top ([`steps`]): refusals go on our own page until the redirect URI is trusted, to the client
+//!    from then on.
+//! 3. The browser gets its cookie, and the person is asked ([`crate::consent`]).
+
+mod arrival;
+mod checks;
+mod request;
+mod steps;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use chancery_core::oauth::Code;
+use chancery_core::{ClientId, Event, Field, Kind, Pages};
+
+use self::arrival::Arrival;
+use self::steps::{Refusal, checked};
+use crate::answer::Answer;
+use crate::consent;
+use crate::form::Form;
+use crate::front::{Front, Visit};
+use crate::moment::Moment;
+use crate::refusal::Refused;
+use crate::unanswered::Unanswered;
+use crate::visit::{Browser, Visitor};
+
+pub(crate) use self::request::AuthorizationRequest;
+
+const ENDPOINT: &str = "authorize";
+
+pub(crate) async fn get<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    authorize(&front, &tenant, &headers, &Form::read(query.unwrap_or_default().as_bytes())).await
+}
+
+pub(crate) async fn post<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    authorize(&front, &tenant, &headers, &Form::read(&body.unwrap_or_default())).await
+}
+
+async fn authorize<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Answer {
+    answered(front, tenant, headers, form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+}
+
+async fn answered<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let client = match form.one("client_id") {
+        Some(id) => front.server.registry.client(visit.tenant, &ClientId::claimed(id)).await?,
+        None => None,
+    };
+    let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref() };
+    let request = match checked(&arrival) {
+        Ok(request) => request,
+        Err(Refusal::OnPage(refusal)) => return front.refuse(visit, refusal).await,
+        Err(Refusal::ToClient(to, refused)) => return front.send_back(visit, &to, refused).await,
+    };
+
+    let mut moment = front.server.moment();
+    let visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &moment).await?;
+    if request.silent {
+        return front.send_back(visit, &request.return_to, nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment)).await;
+    }
+    let browser = Browser::known_or_new(visit.tenant, visit.headers, &mut moment);
+    let asking = consent::Asking { request, browser: &browser, visitor: visitor.as_ref() };
+    let answer = consent::ask(front, visit, asking, &mut moment).await?;
+    Ok(answer.setting_cookie(browser.set_cookie(visit.tenant)))
+}
+
+/// `prompt=none`: we always ask, so the answer is no; which no depends on whether somebody is signed in (OA-21).
+fn nobody_may_be_asked(visit: Visit<'_>, request: &AuthorizationRequest, visitor: Option<&Visitor>, moment: &mut Moment) -> Refused {
+    let Some(visitor) = visitor else {
+        return Refused::new(Code::LoginRequired, "nobody is signed in; send the person here without prompt=none").by_row("OA-21");
+    };
+    let event = Event::new(Kind::AuthorizationRefused, visit.tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Subject, visitor.signed_in.subject)
+        .with(Field::Session, visitor.signed_in.session)
+        .with(Field::Client, &request.client)
+        .with(Field::Reason, Code::ConsentRequired)
+        .with(Field::Row, "OA-21");
+    Refused::new(Code::ConsentRequired, "the person must be asked; send them here without prompt=none").by_row("OA-21").recording(event)
+}

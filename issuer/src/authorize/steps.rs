@@ -1,0 +1,92 @@
+//! What an authorization request must pass before a person is asked. The table is the code, so it cannot lie.
+
+use chancery_registry::Client;
+
+use super::arrival::Arrival;
+use super::checks::{agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope};
+use super::request::AuthorizationRequest;
+use crate::page_refusal::PageRefusal;
+use crate::refusal::{ByRow, Refused};
+use crate::return_to::ReturnTo;
+
+/// Every step of the authorization endpoint, in order, and where its refusal goes: on our own page until the redirect URI is trusted,
+/// back to the client from then on (OA-04).
+#[rustfmt::skip]
+const STEPS: &[Step] = &[
+    //      check                                               row
+    on_page(|it| client::known(it).map(drop),                   "OA-01"),
+    on_page(|it| redirect_uri::registered(it).map(drop),        "OA-02"),
+    to_client(parameters::nothing_doubled,                      "OA-06"),
+    to_client(response_type::is_code,                           "OA-05"),
+    to_client(response_type::mode_is_query,                     "OA-05"),
+    to_client(grant_type::code_is_allowed,                      "OA-17"),
+    to_client(code_challenge::is_there,                         "PK-01"),
+    to_client(code_challenge::is_s256,                          "PK-02"),
+    to_client(|it| code_challenge::well_formed(it).map(drop),   "PK-03"),
+    to_client(|it| resource::registered(it).map(drop),          "RI-01"),
+    to_client(|it| scope::shared_out(it).map(drop),             "RI-05"),
+    to_client(agent::where_one_is_needed,                       "AT-04"),
+    to_client(|it| nonce::short_enough(it).map(drop),           "OA-04"),
+    to_client(|it| prompt::read(it).map(drop),                  "OA-21"),
+];
+
+/// Where a refusal goes.
+pub(super) enum Refusal {
+    OnPage(PageRefusal),
+    ToClient(ReturnTo, Refused),
+}
+
+/// Runs the table, then builds the request from what the same checks give.
+pub(super) fn checked(arrival: &Arrival<'_>) -> Result<AuthorizationRequest, Refusal> {
+    for step in STEPS {
+        match step.check {
+            Check::OnPage(check) => check(arrival).map_err(|refused| Refusal::OnPage(refused.by_row(step.row)))?,
+            Check::ToClient(check) => {
+                let to = return_to(arrival).map_err(Refusal::OnPage)?;
+                check(arrival).row(step.row).map_err(|refused| Refusal::ToClient(to, refused))?;
+            }
+        }
+    }
+    let (client, to) = (client::known(arrival).map_err(Refusal::OnPage)?, return_to(arrival).map_err(Refusal::OnPage)?);
+    request(arrival, client, &to).map_err(|refused| Refusal::ToClient(to, refused))
+}
+
+fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<AuthorizationRequest, Refused> {
+    let prompt = prompt::read(arrival)?;
+    Ok(AuthorizationRequest {
+        client: client.id.clone(),
+        return_to: to.clone(),
+        challenge: code_challenge::well_formed(arrival)?,
+        resources: scope::shared_out(arrival)?,
+        nonce: nonce::short_enough(arrival)?,
+        login_hint: arrival.form.one("login_hint").map(|hint| hint.chars().take(256).collect()),
+        silent: prompt.silent,
+        fresh: prompt.fresh,
+    })
+}
+
+fn return_to(arrival: &Arrival<'_>) -> Result<ReturnTo, PageRefusal> {
+    let uri = redirect_uri::registered(arrival)?;
+    Ok(ReturnTo { uri, state: arrival.form.one("state").map(str::to_owned) })
+}
+
+struct Step {
+    check: Check,
+    row: &'static str,
+}
+
+enum Check {
+    OnPage(fn(&Arrival<'_>) -> Result<(), PageRefusal>),
+    ToClient(fn(&Arrival<'_>) -> Result<(), Refused>),
+}
+
+const fn on_page(check: fn(&Arrival<'_>) -> Result<(), PageRefusal>, row: &'static str) -> Step {
+    Step { check: Check::OnPage(check), row }
+}
+
+const fn to_client(check: fn(&Arrival<'_>) -> Result<(), Refused>, row: &'static str) -> Step {
+    Step { check: Check::ToClient(check), row }
+}
+
+#[cfg(test)]
+mod tests;

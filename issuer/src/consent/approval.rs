@@ -1,0 +1,88 @@
+//! What an approval writes: the grant, and the code that stands for it until it is redeemed (RFC 6749 §4.1.2).
+
+use chancery_audit::{Draft, Write};
+use chancery_core::{Event, Field, GrantId, Kind, ScopeSet, Secret, SignedIn};
+use chancery_crypto::digest::{secret_text, sha256};
+use chancery_registry::{Client, Tenant};
+use chancery_store::repo::codes::{self, Code};
+use chancery_store::repo::grants::{self, Grant};
+
+use crate::authorize::AuthorizationRequest;
+use crate::moment::Moment;
+
+/// Who approves what, for which client.
+#[derive(Clone, Copy)]
+pub(super) struct Approval<'a> {
+    pub tenant: &'a Tenant,
+    pub client: &'a Client,
+    pub request: &'a AuthorizationRequest,
+    pub by: &'a SignedIn,
+}
+
+/// A code, good once its draft is committed. Of the code itself only the hash is written.
+pub(crate) struct Issued {
+    pub code: Secret<String>,
+    pub draft: Draft,
+}
+
+impl Approval<'_> {
+    /// `consuming` comes first: it is what the approval uses up, and its guards say that nobody did before.
+    pub fn issue(&self, consuming: Vec<Write>, moment: &mut Moment) -> Issued {
+        let grant = self.grant(moment);
+        let secret = secret_text(moment.entropy.take());
+        let code = self.code(&grant, sha256(secret.expose().as_bytes()));
+        let event = self.event(&grant, moment);
+        let writes = consuming.into_iter().chain([grants::insert(&grant), codes::insert(&code)]).collect();
+        Issued { code: secret, draft: Draft { writes, events: vec![event], ..Draft::default() } }
+    }
+
+    fn grant(&self, moment: &mut Moment) -> Grant {
+        let Self { tenant, client, request, by } = self;
+        Grant {
+            tenant: tenant.id,
+            id: GrantId::mint(moment.now, &mut moment.entropy),
+            parent: None,
+            subject: by.subject.to_string(),
+            client: client.id.clone(),
+            // A public client proves to be nobody's (design §4).
+            agent: client.agent.filter(|_| !client.is_public()),
+            resources: request.resources.clone(),
+            authentication: Some(by.authentication.clone()), // AT-06
+            created_at: moment.now,
+            expires_at: moment.now + tenant.lifetimes.refresh_absolute,
+            ended_at: None,
+            end_reason: None,
+        }
+    }
+
+    fn code(&self, grant: &Grant, hash: [u8; 32]) -> Code {
+        Code {
+            tenant: grant.tenant,
+            hash,
+            grant_id: grant.id,
+            client: grant.client.clone(),
+            redirect_uri: self.request.return_to.uri.clone(),
+            challenge: self.request.challenge.as_str().to_owned(),
+            nonce: self.request.nonce.clone(),
+            created_at: grant.created_at,
+            expires_at: grant.created_at + self.tenant.lifetimes.code, // OA-09
+            redeemed_at: None,
+            family: None,
+        }
+    }
+
+    fn event(&self, grant: &Grant, moment: &mut Moment) -> Event {
+        let scope = grant.resources.iter().fold(ScopeSet::default(), |all, allowed| all.union(&allowed.scope));
+        let resources: Vec<_> = grant.resources.iter().map(|allowed| allowed.resource.as_str()).collect();
+        Event::new(Kind::ConsentGiven, grant.tenant, moment.now, &mut moment.entropy)
+            .with(Field::Subject, &grant.subject)
+            .with(Field::Client, &grant.client)
+            .with(Field::ClientName, &self.client.name)
+            .with_some(Field::Agent, grant.agent)
+            .with(Field::Resource, resources.join(" "))
+            .with(Field::Scope, scope)
+            .with(Field::Grants, grant.id)
+            .with(Field::Session, self.by.session)
+            .with(Field::IdentityProvider, &self.by.provider)
+    }
+}

@@ -1,0 +1,29 @@
+//! A request of `desk` for the bank, and the page that asks alice's browser about it.
+
+use chancery_core::ClientId;
+
+use super::page::Page;
+use crate::authorize::AuthorizationRequest;
+use crate::fixtures::{CALLBACK, CHALLENGE, DESK, alice, allowed, moment, tenant};
+use crate::pkce::Challenge;
+use crate::return_to::ReturnTo;
+
+pub(super) const BROWSER: [u8; 32] = [7; 32];
+
+pub(super) fn request() -> AuthorizationRequest {
+    AuthorizationRequest {
+        client: ClientId::claimed(DESK),
+        return_to: ReturnTo { uri: CALLBACK.to_owned(), state: Some("s".to_owned()) },
+        challenge: Challenge::parse(CHALLENGE).expect("a challenge"),
+        resources: vec![allowed(&tenant(), 0, "bank:read openid")],
+        nonce: Some("n".to_owned()),
+        login_hint: None,
+        silent: false,
+        fresh: false,
+    }
+}
+
+/// A page that names alice.
+pub(super) fn page() -> Page {
+    Page::of(request(), BROWSER, Some(alice().subject), &mut moment())
+}

@@ -1,0 +1,172 @@
+//! Consent (design §4): a person allows one client what it asks for, before they are sent to the identity provider, every time and for
+//! every client by itself (SB-04).
+//!
+//! 1. [`ask`] shows the page. The request travels in it, sealed, bound to this browser.
+//! 2. [`posted`] takes its answer, once: no leads back to the client, yes to a code or to the identity provider.
+//! 3. [`resume`] goes on when the person is back from there.
+
+mod approval;
+mod decide;
+#[cfg(test)]
+mod fixtures;
+mod page;
+mod post;
+mod resume;
+mod shown;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::ORIGIN;
+use chancery_audit::{Draft, Receipt};
+use chancery_core::oauth::Code;
+use chancery_core::{ConsentPage, Decision, Html, Pages, Secret, Shown, SignInRequest, SignInTrouble};
+
+use self::decide::{Facts, Next, decide};
+use self::page::{Approved, Page, Sealed};
+use self::post::{Post, checked, unusable};
+use crate::answer::Answer;
+use crate::authorize::AuthorizationRequest;
+use crate::form::Form;
+use crate::front::{Front, Visit};
+use crate::moment::Moment;
+use crate::refusal::Refused;
+use crate::return_to::ReturnTo;
+use crate::unanswered::Unanswered;
+use crate::visit::{Browser, Visitor};
+
+pub(crate) use self::resume::resume;
+
+const ENDPOINT: &str = "consent";
+
+/// Who is asked for what, where.
+pub(crate) struct Asking<'a> {
+    pub request: AuthorizationRequest,
+    pub browser: &'a Browser,
+    pub visitor: Option<&'a Visitor>,
+}
+
+/// Shows the page. Where a stand-in answers instead of a person, its answer is taken as if this browser had posted it.
+pub(crate) async fn ask<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    asking: Asking<'_>,
+    moment: &mut Moment,
+) -> Result<Answer, Unanswered> {
+    let Asking { request, browser, visitor } = asking;
+    // Who must sign in anew may turn out to be somebody else: the page names nobody.
+    let named = visitor.filter(|_| !request.fresh);
+    let page = Page::of(request, browser.hash(), named.map(|visitor| visitor.signed_in.subject), moment);
+    let sealed = page.seal(&visit.keys.page, &visit.tenant.id, moment).ok_or(Unanswered::NoKeys(visit.tenant.id))?;
+    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
+    let Some(client) = client else {
+        return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
+    };
+    match front.pages.consent(&shown::consent_page(&page, &client, (visit.tenant, named), sealed)) {
+        Shown::Html(Html(html)) => Ok(Answer::asking_page(html, front.pages.headers())),
+        Shown::Decided(decision) => answered(front, visit, (page, decision.into()), visitor).await,
+    }
+}
+
+/// The page's form was posted.
+pub(crate) async fn posted<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let form = Form::read(&body.unwrap_or_default());
+    judged(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+}
+
+async fn judged<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let tenant = &*tenant;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let moment = front.server.moment();
+    let post = Post {
+        origin: header(ORIGIN.as_str()),
+        fetch_site: header("sec-fetch-site"),
+        browser: Browser::known(tenant, headers).map(|browser| browser.hash()),
+        page: form.one(ConsentPage::SEALED_FIELD).and_then(|sealed| Page::open(&keys.page, &tenant.id, sealed)),
+        decision: form.one(Decision::FIELD).and_then(Decision::from_field),
+    };
+    match checked(post, tenant, moment.now) {
+        Ok(answer) => {
+            let visitor = Visitor::of(tenant, headers, &front.server.store, &moment).await?;
+            answered(front, visit, answer, visitor.as_ref()).await
+        }
+        Err(refusal) => front.refuse(visit, refusal).await,
+    }
+}
+
+/// A page was answered: decide, commit, and send the browser on.
+async fn answered<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    (page, decision): (Page, Decision),
+    visitor: Option<&Visitor>,
+) -> Result<Answer, Unanswered> {
+    let mut moment = front.server.moment();
+    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
+    let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor };
+    let sent_on = match decide(&page, decision, facts, &mut moment) {
+        Ok(Next::Denied(refused)) => front.send_back(visit, &page.request.return_to, refused).await,
+        Ok(Next::Issued(issued)) => {
+            commit(front, visit, issued.draft).await.map(|receipt| code(visit, &page.request.return_to, (&issued.code, receipt)))
+        }
+        Ok(Next::SignIn(approved, draft)) => match commit(front, visit, draft).await {
+            Ok(receipt) => sign_in(front, visit, (approved, page.browser), receipt).await,
+            Err(outage) => Err(outage),
+        },
+        Err(refusal) => front.refuse(visit, refusal).await,
+    };
+    match sent_on {
+        // The page is consumed, or the session ended, since both were looked at: either way this answer comes too late.
+        Err(Unanswered::Overtaken) => front.refuse(visit, unusable("page_used", "This page was answered before.").by_row("SB-03")).await,
+        sent_on => sent_on,
+    }
+}
+
+/// Sends the browser to the identity provider. The page is consumed by now: if that fails, the client hears of it and may start again.
+async fn sign_in<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    (approved, browser): (Approved, [u8; 32]),
+    receipt: Receipt,
+) -> Result<Answer, Unanswered> {
+    let sealed = approved.seal(&visit.keys.page, &visit.tenant.id, &mut front.server.moment());
+    let request = SignInRequest {
+        tenant: visit.tenant.id,
+        provider: None,
+        browser,
+        request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
+        login_hint: approved.request.login_hint.clone(),
+        fresh: approved.request.fresh,
+    };
+    match front.sign_in.begin(request).await {
+        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
+        Err(trouble) => {
+            let code = match trouble {
+                SignInTrouble::NoProvider => Code::ServerError,
+                SignInTrouble::Provider(_) | SignInTrouble::Store(_) => Code::TemporarilyUnavailable,
+            };
+            tracing::warn!(tenant = %visit.tenant.name, %trouble, "a sign-in could not begin");
+            let refused = Refused::new(code, "the identity provider cannot be reached just now; try again in a minute");
+            front.send_back(visit, &approved.request.return_to, refused.because(trouble.to_string()).by_row("OA-04")).await
+        }
+    }
+}
+
+async fn commit<P: Pages>(front: &Front<P>, visit: Visit<'_>, draft: Draft) -> Result<Receipt, Unanswered> {
+    Ok(front.server.journal.commit(&visit.tenant.id, draft).await?)
+}
+
+/// Success: the code goes to the client (RFC 6749 §4.1.2).
+fn code(visit: Visit<'_>, to: &ReturnTo, (code, receipt): (&Secret<String>, Receipt)) -> Answer {
+    Answer::redirect(&to.with_code(code, &visit.tenant.issuer), receipt.into())
+}

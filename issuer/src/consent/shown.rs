@@ -1,0 +1,42 @@
+//! What the consent page says (OA-22; facts MCP §1d 40): who asks, where the answer goes, for what, in whose name, through which agent.
+
+use chancery_core::{ConsentPage, ResourceAsk, ScopeAsk};
+use chancery_registry::{Client, Origin, Tenant};
+use chancery_store::repo::grants::AllowedResource;
+
+use super::page::Page;
+use crate::identity_scope::wants_id_token;
+use crate::redirect_uri::{is_loopback, shown_host};
+use crate::visit::Visitor;
+
+/// `person` is whom the page names, as its seal does.
+pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Tenant, Option<&Visitor>), sealed: String) -> ConsentPage {
+    let returns_to = &page.request.return_to.uri;
+    // A client that cannot prove to be the agent's does not act as it (design §4).
+    let agent = client.agent.filter(|_| !client.is_public()).and_then(|agent| tenant.agent(&agent));
+    ConsentPage {
+        tenant: tenant.name.to_string(),
+        client_name: client.name.clone(),
+        client_id: client.id.to_string(),
+        redirect_host: shown_host(returns_to), // MC-07
+        loopback: is_loopback(returns_to),     // OA-03
+        unvouched: client.origin == Origin::Dynamic,
+        person: person.map(|visitor| visitor.label.clone()),
+        agent: agent.map(|agent| agent.name.to_string()),
+        resources: page.request.resources.iter().map(|allowed| resource(allowed, tenant)).collect(),
+        action: format!("{}/consent", tenant.issuer),
+        sealed,
+    }
+}
+
+/// A resource and its scopes in the operator's words.
+fn resource(allowed: &AllowedResource, tenant: &Tenant) -> ResourceAsk {
+    let known = tenant.resource(&allowed.resource_id);
+    let scopes = known.iter().flat_map(|resource| &resource.scopes).filter(|(scope, _)| allowed.scope.contains(scope));
+    let mut asks: Vec<_> = scopes.map(|(scope, words)| ScopeAsk { scope: scope.to_string(), words: words.clone() }).collect();
+    if wants_id_token(&allowed.scope) {
+        asks.push(ScopeAsk { scope: "openid".to_owned(), words: "Know that it is you, by an id that is yours here".to_owned() });
+    }
+    let name = known.map_or_else(|| allowed.resource.to_string(), |resource| resource.title.clone());
+    ResourceAsk { name, url: allowed.resource.to_string(), scopes: asks }
+}

@@ -1,0 +1,73 @@
+//! What the endpoints that a person visits work with: the server, the pages, and the way to the identity provider.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use chancery_audit::Refusal;
+use chancery_core::{EventId, Html, Pages, RefusalPage, SignIn};
+use chancery_registry::Tenant;
+use chancery_tokens::TenantKeys;
+
+use crate::answer::Answer;
+use crate::page_refusal::PageRefusal;
+use crate::refusal::Refused;
+use crate::return_to::ReturnTo;
+use crate::server::Server;
+use crate::unanswered::Unanswered;
+
+pub(crate) struct Front<P> {
+    pub server: Arc<Server>,
+    pub pages: Arc<P>,
+    pub sign_in: Arc<dyn SignIn>,
+}
+
+/// One request of a browser at a tenant's page.
+#[derive(Clone, Copy)]
+pub(crate) struct Visit<'a> {
+    pub tenant: &'a Tenant,
+    pub keys: &'a TenantKeys,
+    pub headers: &'a HeaderMap,
+    pub endpoint: &'static str,
+}
+
+impl<P: Pages> Front<P> {
+    /// A refusal on our own page, recorded.
+    pub async fn refuse(&self, visit: Visit<'_>, refusal: PageRefusal) -> Result<Answer, Unanswered> {
+        let PageRefusal { title, text, remedy, row, reason, draft } = refusal;
+        let reference = self.reference();
+        tracing::debug!(tenant = %visit.tenant.name, endpoint = visit.endpoint, row, reason, reference, "refused on a page");
+        let record = self.server.record(visit.tenant, Refusal { endpoint: visit.endpoint, reason, row }, *draft).await?;
+        let page = RefusalPage { title: title.to_owned(), text, remedy: remedy.to_owned(), row, reference };
+        let Html(html) = self.pages.refusal(&page);
+        Ok(Answer::refusal_page(html, self.pages.headers(), record))
+    }
+
+    /// A refusal that the client hears of, recorded (OA-04).
+    pub async fn send_back(&self, visit: Visit<'_>, to: &ReturnTo, refused: Refused) -> Result<Answer, Unanswered> {
+        let (error, record) = self.server.recorded(visit.tenant, visit.endpoint, refused).await?;
+        Ok(Answer::redirect(&to.with_error(&error, &visit.tenant.issuer), record))
+    }
+
+    /// What a person reads when nothing could be decided.
+    pub fn unanswered(&self, why: &Unanswered) -> Answer {
+        let reference = self.reference();
+        why.log(&reference);
+        let (title, text, remedy) = match why {
+            Unanswered::NotHere => ("There is nothing here.", "No organisation of this name is served here.", "Start again from the app."),
+            _ => (
+                "This cannot be done just now.",
+                "A part of this server did not answer. It is not your fault, nor the app's.",
+                "Try again in a minute. If it stays so, tell who runs this server, with the reference below.",
+            ),
+        };
+        let page = RefusalPage { title: title.to_owned(), text: text.to_owned(), remedy: remedy.to_owned(), row: "", reference };
+        let Html(html) = self.pages.refusal(&page);
+        Answer::unanswered_page(why, html, self.pages.headers())
+    }
+
+    /// What a page and the log call the same thing by.
+    fn reference(&self) -> String {
+        let mut moment = self.server.moment();
+        EventId::mint(moment.now, &mut moment.entropy).to_string()
+    }
+}

@@ -1,0 +1,94 @@
+//! The grants of the token endpoint, one file each. A grant reads its own parameters, loads its facts by one read, and decides; the
+//! endpoint authenticates the client, refuses what is malformed, commits, signs and answers. A new grant is a file and a line in each
+//! `match` here.
+
+mod authorization_code;
+mod granted;
+mod refresh_token;
+mod wanted;
+
+use chancery_core::{Event, Field, Kind, TenantId};
+use chancery_registry::{GrantType, Tenant};
+use chancery_store::repo::grants::{AllowedResource, Grant};
+use chancery_store::{Store, StoreError};
+use chancery_tokens::RefreshTokenKeys;
+
+use crate::client_auth::AuthenticatedClient;
+use crate::form::Form;
+use crate::moment::Moment;
+use crate::refusal::{ByRow, Refused};
+
+pub(crate) use authorization_code::code_verifier;
+pub(crate) use granted::Granted;
+pub use granted::Signed;
+
+/// What a client asks the token endpoint for, by grant.
+pub(crate) enum Asked {
+    Code(authorization_code::Request),
+    Refresh(refresh_token::Request),
+}
+
+/// Who asks, of which tenant.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub tenant: &'a Tenant,
+    pub by: &'a AuthenticatedClient,
+}
+
+impl Asked {
+    pub fn read(grant: GrantType, form: &Form, tenant: &TenantId, keys: &RefreshTokenKeys) -> Result<Self, Refused> {
+        match grant {
+            GrantType::AuthorizationCode => authorization_code::Request::read(form).map(Self::Code),
+            GrantType::RefreshToken => refresh_token::Request::read(form, tenant, keys).map(Self::Refresh),
+        }
+    }
+
+    /// Loads what is to be known, by one read, and decides.
+    pub async fn decided(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
+        let tenant = &asking.tenant.id;
+        let (outcome, grant) = match self {
+            Self::Code(request) => {
+                let facts = authorization_code::Facts::load(store, tenant, request).await?;
+                (authorization_code::decide(request, asking, &facts, moment), facts.living(moment.now).cloned())
+            }
+            Self::Refresh(request) => {
+                let facts = refresh_token::Facts::load(store, tenant, request).await?;
+                (refresh_token::decide(request, asking, &facts, moment), facts.living(moment.now).cloned())
+            }
+        };
+        Ok(outcome.map_err(|refused| witnessed(refused, asking, grant.as_ref(), moment)))
+    }
+}
+
+/// A refusal of a client that proved who it is, or of a living code or refresh token, is an event. Others are of nobody in particular:
+/// they stay without one and are counted.
+pub(crate) fn witnessed(refused: Refused, asking: Asking<'_>, living: Option<&Grant>, moment: &mut Moment) -> Refused {
+    if refused.is_event() || !(asking.by.is_proven() || living.is_some()) {
+        return refused;
+    }
+    let event = Event::new(Kind::TokenRefused, asking.tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Client, asking.by.id())
+        .with_some(Field::Agent, asking.by.agent())
+        .with_some(Field::Subject, living.map(|grant| &grant.subject))
+        .with_some(Field::Grants, living.map(|grant| grant.id))
+        .with(Field::Outcome, refused.error().code())
+        .with(Field::Reason, refused.reason())
+        .with(Field::Row, refused.row());
+    refused.recording(event)
+}
+
+/// The one resource that a token is asked for, of those that were allowed.
+fn one_of<'a>(allowed: &'a [AllowedResource], asked: Option<&str>) -> Result<&'a AllowedResource, Refused> {
+    match (asked, allowed) {
+        (Some(asked), _) => allowed.iter().find(|allowed| allowed.resource.is_meant_by(asked)).ok_or_else(|| {
+            Refused::invalid_target("this resource is not among those that were authorized; ask for it in an authorization request")
+        }),
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            Err(Refused::invalid_target("several resources were authorized; say by resource which one the token is for")).row("RI-03")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The refresh token grant (RFC 6749 §6; OAuth 2.1 §4.3; rotation: design §4).
+//!
+//! A family is one row with a generation, and the token of generation g is a MAC over (family, g). So a retry gets the same successor,
+//! a replay is recognised by its age, and nothing that could be stolen is stored. Of any number of parallel refreshes of one token one
+//! advances the family; the others find it advanced, decide again, and get the same successor.
+
+use std::time::Duration;
+
+use chancery_core::{Event, Field, Kind, ScopeSet, TenantId, Timestamp};
+use chancery_store::repo::families::{self, Family};
+use chancery_store::repo::grants::Grant;
+use chancery_store::{Store, StoreError, Write};
+use chancery_tokens::{Presented, RefreshTokenKeys, end_of_grant};
+
+use super::wanted::Wanted;
+use super::{Asking, Granted, one_of};
+use crate::form::Form;
+use crate::identity_scope::{heard, identity_of};
+use crate::moment::Moment;
+use crate::refusal::{ByRow, Refused};
+
+/// How long the token before the newest is answered with the newest again: tools that share a store race (facts MCP §3.16).
+const RETRY_WINDOW: Duration = Duration::from_secs(60);
+
+/// What the client asked, read once.
+pub(crate) struct Request {
+    token: Presented,
+    scope: Option<ScopeSet>,
+    resource: Option<String>,
+}
+
+/// What one read of the store knows about it.
+pub(super) struct Facts {
+    pub found: Option<(Family, Grant)>,
+}
+
+/// Where the presented token stands in its family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Turn {
+    /// It is the newest, and makes way for its successor.
+    Next,
+    /// Its successor is the newest, and is given out once more.
+    Again,
+}
+
+pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Granted, Refused> {
+    let (family, grant) = known(facts).row("OA-14")?;
+    belongs_to(family, asking).row("OA-14")?;
+    alive(family, grant, asking, moment.now).row("OA-14")?;
+    let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
+    let allowed = one_of(&family.scopes, asked.resource.as_deref()).row("RI-02")?;
+    let scope = narrowed(&allowed.scope, asked.scope.as_ref()).row("OA-14")?;
+    let wanted = Wanted::of(allowed, scope, grant, asking).row("RI-01")?;
+    let permit = wanted.permit(moment)?;
+
+    let access = wanted.mint(&permit, moment);
+    let event = wanted.issued(Kind::TokenRefreshed, &permit, &access, moment).with(Field::Family, family.id);
+    Ok(Granted::tokens(access, permit.scope().union(&identity_of(scope)))
+        .with_refresh_token(family.id, turn.successor(family))
+        .writing([turn.write(family, moment.now)])
+        .recording(event.with(Field::Outcome, turn.word())))
+}
+
+fn known(facts: &Facts) -> Result<(&Family, &Grant), Refused> {
+    match &facts.found {
+        Some((family, grant)) => Ok((family, grant)),
+        None => Err(Refused::invalid_grant("this refresh token is long gone; authorize again")),
+    }
+}
+
+fn belongs_to(family: &Family, asking: Asking<'_>) -> Result<(), Refused> {
+    if family.client == *asking.by.id() { Ok(()) } else { Err(Refused::invalid_grant("this refresh token was issued to another client")) }
+}
+
+fn alive(family: &Family, grant: &Grant, asking: Asking<'_>, now: Timestamp) -> Result<(), Refused> {
+    if grant.ended_at.is_some() {
+        return Err(Refused::invalid_grant("what was allowed has been ended; authorize again"));
+    }
+    let idle = now >= family.used_at + asking.tenant.lifetimes.refresh_idle;
+    if idle || now >= family.expires_at || !grant.is_alive(now) {
+        return Err(Refused::invalid_grant("this refresh token has expired; authorize again"));
+    }
+    Ok(())
+}
+
+/// The presented token is the newest, or the one before it on a retry. Anything older was stolen, or is replayed by whom it was stolen
+/// from; nobody can tell which, so both lose it.
+fn turn_of(family: &Family, grant: &Grant, presented: Presented, moment: &mut Moment) -> Result<Turn, Refused> {
+    match family.generation.checked_sub(presented.generation) {
+        Some(0) => Ok(Turn::Next),
+        Some(1) if moment.now < family.rotated_at + RETRY_WINDOW => Ok(Turn::Again),
+        Some(_) => Err(reused(family, grant, presented, moment)),
+        // A token of ours that the family has not come to: the store was set back to an older state.
+        None => {
+            Err(Refused::invalid_grant("this refresh token is not known here; authorize again").because("generation ahead of its family"))
+        }
+    }
+}
+
+fn reused(family: &Family, grant: &Grant, presented: Presented, moment: &mut Moment) -> Refused {
+    let (writes, changes) = end_of_grant(&family.tenant, &grant.id, "refresh token reused", moment.now);
+    let event = Event::new(Kind::RefreshTokenReused, family.tenant, moment.now, &mut moment.entropy)
+        .with(Field::Subject, &grant.subject)
+        .with(Field::Client, &family.client)
+        .with(Field::Grants, grant.id)
+        .with(Field::Family, family.id)
+        .with(Field::Reason, format_args!("generation {} presented, {} is the newest", presented.generation, family.generation))
+        .with(Field::Row, "OA-13");
+    let refused = Refused::invalid_grant("this refresh token was used before; all that came of it has been ended, authorize again")
+        .because("refresh token reused")
+        .recording(event);
+    let refused = writes.into_iter().fold(refused, Refused::writing);
+    changes.into_iter().fold(refused, Refused::telling)
+}
+
+/// Fewer scopes make a lesser token; the refresh token keeps what it had.
+fn narrowed<'a>(allowed: &'a ScopeSet, asked: Option<&'a ScopeSet>) -> Result<&'a ScopeSet, Refused> {
+    match asked {
+        Some(wider) if !wider.is_subset(allowed) => {
+            Err(Refused::invalid_scope("scope may name what was authorized or less; authorize again for more"))
+        }
+        Some(asked) => Ok(asked),
+        None => Ok(allowed),
+    }
+}
+
+impl Turn {
+    const fn successor(self, family: &Family) -> u64 {
+        match self {
+            Self::Next => family.generation + 1,
+            Self::Again => family.generation,
+        }
+    }
+
+    /// Either way the write's guard says that the family is where it was, and the grant alive.
+    fn write(self, family: &Family, now: Timestamp) -> Write {
+        match self {
+            Self::Next => families::advance(&family.tenant, &family.id, family.generation, now),
+            Self::Again => families::retry(&family.tenant, &family.id, family.generation, now),
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Next => "rotated",
+            Self::Again => "repeated",
+        }
+    }
+}
+
+impl Request {
+    /// A refresh token whose MAC is not ours is nobody's.
+    pub fn read(form: &Form, tenant: &TenantId, keys: &RefreshTokenKeys) -> Result<Self, Refused> {
+        let token = keys.read(tenant, form.required("refresh_token")?);
+        let scope = form.one("scope").map(|text| {
+            let scope: Result<ScopeSet, _> = text.parse();
+            scope.map(|scope| heard(&scope)).map_err(|_| Refused::invalid_scope("scope has characters that no scope has"))
+        });
+        Ok(Self {
+            token: token.ok_or_else(|| Refused::invalid_grant("this is no refresh token of this server; authorize again")).row("OA-14")?,
+            scope: scope.transpose().row("OA-14")?,
+            resource: form.one("resource").map(str::to_owned),
+        })
+    }
+}
+
+impl Facts {
+    pub async fn load(store: &Store, tenant: &TenantId, asked: &Request) -> Result<Self, StoreError> {
+        Ok(Self { found: families::with_grant(store, tenant, &asked.token.family).await? })
+    }
+
+    /// The grant of a family that still lives.
+    pub fn living(&self, now: Timestamp) -> Option<&Grant> {
+        let (family, grant) = self.found.as_ref()?;
+        (now < family.expires_at && grant.is_alive(now)).then_some(grant)
+    }
+}
+
+#[cfg(test)]
+mod tests;

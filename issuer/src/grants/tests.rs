@@ -1,0 +1,35 @@
+use chancery_core::oauth::Code;
+
+use super::*;
+use crate::fixtures::{BANK, EXCHANGE, allowed, by_desk, by_reporter, grant, moment, tenant};
+
+#[test]
+fn ri_02_only_what_was_authorized_can_be_asked_for() {
+    let tenant = tenant();
+    let bank = [allowed(&tenant, 0, "bank:read")];
+    assert_eq!(one_of(&bank, Some(BANK)).expect("the bank").resource.as_str(), BANK);
+    for other in [EXCHANGE, "https://gw.example/mcp/bank/", "https://gw.example/mcp", "bank"] {
+        assert_eq!(one_of(&bank, Some(other)).expect_err(other).error().code(), Code::InvalidTarget);
+    }
+}
+
+#[test]
+fn ri_03_of_several_resources_one_must_be_named() {
+    let tenant = tenant();
+    let (bank, exchange) = (allowed(&tenant, 0, "bank:read"), allowed(&tenant, 1, "exchange:convert"));
+    assert_eq!(one_of(std::slice::from_ref(&bank), None).expect("the only one"), &bank);
+    assert_eq!(one_of(&[bank.clone(), exchange.clone()], Some(EXCHANGE)).expect("the exchange"), &exchange);
+    let refused = one_of(&[bank, exchange], None).expect_err("no token for both");
+    assert_eq!((refused.error().code(), refused.row()), (Code::InvalidTarget, "RI-03"));
+}
+
+#[test]
+fn a_refusal_is_an_event_where_somebody_in_particular_was_refused() {
+    let tenant = tenant();
+    let (public, proven) = (by_desk(), by_reporter(&tenant));
+    let living = grant(&tenant, "cli_desk");
+    for (by, living, is_event) in [(&public, None, false), (&public, Some(&living), true), (&proven, None, true)] {
+        let refused = witnessed(Refused::invalid_grant("no"), Asking { tenant: &tenant, by }, living, &mut moment());
+        assert_eq!(refused.is_event(), is_event);
+    }
+}

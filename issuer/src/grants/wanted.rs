@@ -1,0 +1,109 @@
+//! One token that is wanted, held against the registry and the policy of now: a grant may be months old.
+
+use std::sync::Arc;
+
+use chancery_core::oauth::Code;
+use chancery_core::{Actor, Event, Field, GrantId, Kind, ScopeSet};
+use chancery_policy::{Action, Denied, Permit, Question};
+use chancery_registry::Resource;
+use chancery_store::repo::grants::{AllowedResource, Grant};
+
+use super::Asking;
+use crate::identity_scope::without_identity;
+use crate::mint::{self, Authority, Unsigned};
+use crate::moment::Moment;
+use crate::refusal::Refused;
+
+pub(super) struct Wanted<'a> {
+    asking: Asking<'a>,
+    grant: &'a Grant,
+    resource: &'a Arc<Resource>,
+    /// What the token is to carry: the resource's own scopes.
+    scope: ScopeSet,
+    path: [GrantId; 1],
+}
+
+impl<'a> Wanted<'a> {
+    /// What `allowed` comes to today: a resource that is gone gives no token, a scope that is gone is in none.
+    pub fn of(allowed: &AllowedResource, scope: &ScopeSet, grant: &'a Grant, asking: Asking<'a>) -> Result<Self, Refused> {
+        let resource = asking.tenant.resource(&allowed.resource_id).ok_or_else(|| {
+            Refused::invalid_target("this resource is no longer registered here; ask who runs this server, then authorize again")
+        })?;
+        let scope = without_identity(scope).intersection(&resource.all_scopes());
+        Ok(Self { asking, grant, resource, scope, path: [grant.id] })
+    }
+
+    pub fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
+        let Asking { tenant, by } = self.asking;
+        let agent = by.agent().and_then(|id| tenant.agent(&id));
+        if self.resource.require_agent && agent.is_none() {
+            return Err(Refused::new(
+                Code::AccessDenied,
+                "this resource gives tokens to registered agents only; register this client as an agent's",
+            ));
+        }
+        let question = Question {
+            action: Action::IssueToken,
+            tenant: &tenant.name,
+            subject: &self.grant.subject,
+            client: by.id(),
+            agent: agent.map(|agent| (&agent.id, agent.name.as_str())),
+            roles: &[],
+            resource: (&self.resource.id, &self.resource.name, &self.resource.url),
+            target: None,
+            scope: &self.scope,
+        };
+        tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
+    }
+
+    pub fn mint(&self, permit: &Permit, moment: &mut Moment) -> Unsigned {
+        let authority = Authority {
+            tenant: self.asking.tenant,
+            resource: self.resource,
+            grants: &self.path,
+            act: permit.agent().map(|agent| Actor {
+                iss: self.asking.tenant.issuer.clone(),
+                sub: agent.to_string(),
+                sub_profile: Actor::AI_AGENT.to_owned(),
+                act: None,
+            }),
+            authentication: self.grant.authentication.as_ref(),
+            roles: &[],
+            ends_at: self.grant.expires_at,
+        };
+        mint::access_token(permit, &authority, moment)
+    }
+
+    /// The event of a token that is about to be issued. It is the token's only record.
+    pub fn issued(&self, kind: Kind, permit: &Permit, access: &Unsigned, moment: &mut Moment) -> Event {
+        let claims = access.claims();
+        Event::new(kind, self.asking.tenant.id, moment.now, &mut moment.entropy)
+            .with(Field::Subject, permit.subject())
+            .with(Field::Client, permit.client())
+            .with_some(Field::Agent, permit.agent())
+            .with_some(Field::Actors, claims.act.as_ref().map(|act| serde_json::to_string(act).expect("an actor is plain data")))
+            .with(Field::Resource, permit.resource())
+            .with(Field::Scope, permit.scope())
+            .with(Field::Grants, self.grant.id)
+            .with(Field::Token, claims.jti)
+            .with(Field::Decision, permit.decision())
+    }
+
+    /// `access_denied`: the codes that RFC 6749 §5.2 has for this endpoint make clients register or sign in again, which would not help.
+    fn denied(&self, denied: &Denied, moment: &mut Moment) -> Refused {
+        let advice = denied.advice.as_deref().unwrap_or("ask an administrator");
+        let event = Event::new(Kind::TokenRefused, self.asking.tenant.id, moment.now, &mut moment.entropy)
+            .with(Field::Subject, &self.grant.subject)
+            .with(Field::Client, self.asking.by.id())
+            .with_some(Field::Agent, self.asking.by.agent())
+            .with(Field::Resource, &self.resource.url)
+            .with(Field::Scope, &self.scope)
+            .with(Field::Grants, self.grant.id)
+            .with(Field::Decision, denied.decision)
+            .with(Field::Outcome, Code::AccessDenied)
+            .with(Field::Reason, denied);
+        Refused::new(Code::AccessDenied, format!("policy does not allow this token: {advice} (decision {})", denied.decision))
+            .because(denied.to_string())
+            .recording(event)
+    }
+}

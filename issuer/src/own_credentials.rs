@@ -1,0 +1,152 @@
+//! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (design §4; MC-02). The caller's
+//! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
+//!
+//! 1. A token made for the same inbound token and resource is given again while it lives.
+//! 2. Policy permits the use of the resource, or there is no token.
+//! 3. One Unit records it, and its guards say that every grant on the path is alive.
+
+use std::sync::Arc;
+
+use chancery_audit::{CommitError, Draft, Journal};
+use chancery_core::{
+    Caller, Clock, CredentialTrouble, Credentials, Event, Field, Kind, ResourceId, Rng, Secret, TenantId, Timestamp, UpstreamCredential,
+};
+use chancery_policy::{Action, Denied, Permit, Question};
+use chancery_registry::{Registry, Resource, Tenant, Upstream};
+use chancery_store::repo::grants;
+use chancery_tokens::Signer;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use quick_cache::sync::Cache;
+
+use crate::mint::{self, Authority, Moment, Unsigned};
+
+/// How many are kept.
+const KEPT: usize = 16_384;
+
+/// What the issuer makes upstream credentials with.
+pub struct OwnCredentials {
+    registry: Registry,
+    signer: Signer,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    kept: Cache<Key, Kept>,
+}
+
+/// An inbound token, by its digest, at a resource.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    tenant: TenantId,
+    inbound: [u8; 32],
+    resource: ResourceId,
+}
+
+#[derive(Clone)]
+struct Kept {
+    token: Secret<String>,
+    ends_at: Timestamp,
+}
+
+impl OwnCredentials {
+    pub fn new(registry: Registry, signer: Signer, journal: Journal, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
+        Self { registry, signer, journal, clock, rng, kept: Cache::new(KEPT) }
+    }
+
+    /// Calls that arrive together with one new token wait for one upstream token.
+    async fn obtained(&self, caller: &Caller, resource: &ResourceId) -> Result<UpstreamCredential, CredentialTrouble> {
+        let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *resource };
+        loop {
+            let kept = self.kept.get_or_insert_async(&key, self.made(caller, resource)).await?;
+            if self.clock.now() < kept.ends_at {
+                return Ok(UpstreamCredential::Bearer(kept.token));
+            }
+            self.kept.remove_if(&key, |still| still.ends_at == kept.ends_at);
+        }
+    }
+
+    async fn made(&self, caller: &Caller, resource: &ResourceId) -> Result<Kept, CredentialTrouble> {
+        let mut moment = Moment::of(&*self.clock, &*self.rng);
+        let tenant = self.registry.tenant_by_id(&caller.tenant).ok_or_else(|| gone("tenant"))?;
+        let resource = tenant.resource(resource).ok_or_else(|| gone("resource"))?;
+        let upstream = resource.upstream.as_ref().ok_or_else(|| gone("upstream"))?;
+        let asked = Asked { caller, tenant: &tenant, resource, upstream };
+        let permit = asked.permit(&mut moment).map_err(|denied| CredentialTrouble::Unavailable(denied.to_string()))?;
+        let (token, draft) = asked.minted(&permit, &mut moment)?;
+
+        let receipt = self.journal.commit(&tenant.id, draft).await.map_err(|error| match error {
+            CommitError::GuardFailed(_) => CredentialTrouble::Ended,
+            CommitError::Unavailable(store) => CredentialTrouble::Unavailable(store.to_string()),
+        })?;
+        let signed = token.signed(&self.signer, &tenant.id, &receipt);
+        let token_text = signed.map_err(|error| CredentialTrouble::Unavailable(error.to_string()))?;
+        Ok(Kept { token: token_text, ends_at: Timestamp::from_seconds(token.claims().exp) })
+    }
+}
+
+impl Credentials for OwnCredentials {
+    fn obtain<'a>(&'a self, caller: &'a Caller, resource: &'a ResourceId) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>> {
+        self.obtained(caller, resource).boxed()
+    }
+}
+
+/// A token that is asked for, with what the registry knows.
+struct Asked<'a> {
+    caller: &'a Caller,
+    tenant: &'a Tenant,
+    resource: &'a Resource,
+    upstream: &'a Upstream,
+}
+
+impl Asked<'_> {
+    fn permit(&self, moment: &mut Moment) -> Result<Permit, Denied> {
+        let Self { caller, tenant, resource, .. } = self;
+        let agent = caller.agent.and_then(|id| tenant.agent(&id));
+        let question = Question {
+            action: Action::UseResource,
+            tenant: &tenant.name,
+            subject: &caller.subject,
+            client: &caller.client,
+            agent: agent.map(|agent| (&agent.id, agent.name.as_str())),
+            roles: &caller.roles,
+            resource: (&resource.id, &resource.name, &resource.url),
+            target: None,
+            scope: &caller.scope,
+        };
+        tenant.policy.decide(&question, moment.now, &mut moment.entropy)
+    }
+
+    /// The same authority, no longer than the caller's own token.
+    fn minted(&self, permit: &Permit, moment: &mut Moment) -> Result<(Unsigned, Draft), CredentialTrouble> {
+        let Self { caller, tenant, resource, upstream } = self;
+        let authority = Authority {
+            tenant,
+            resource,
+            grants: &caller.grants,
+            act: caller.act.clone(),
+            authentication: caller.authentication.as_ref(),
+            roles: &caller.roles,
+            ends_at: caller.expires_at,
+        };
+        let token = mint::upstream_token(&upstream.audience, permit, &authority, moment);
+        if token.lifetime() <= 0 {
+            return Err(CredentialTrouble::Ended);
+        }
+        let event = Event::new(Kind::UpstreamTokenIssued, tenant.id, moment.now, &mut moment.entropy)
+            .with(Field::Subject, &caller.subject)
+            .with(Field::Client, &caller.client)
+            .with_some(Field::Agent, caller.agent)
+            .with(Field::Resource, &resource.url)
+            .with(Field::Scope, permit.scope())
+            .with(Field::Grants, caller.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            .with(Field::Token, token.claims().jti)
+            .with(Field::Decision, permit.decision());
+        let alive = caller.grants.iter().map(|grant| grants::alive(&tenant.id, grant, moment.now));
+        Ok((token, Draft { writes: alive.collect(), events: vec![event], ..Draft::default() }))
+    }
+}
+
+/// The registry changed between the call's check and here.
+fn gone(what: &str) -> CredentialTrouble {
+    CredentialTrouble::Unavailable(format!("the {what} is no longer registered"))
+}

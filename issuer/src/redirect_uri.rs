@@ -1,0 +1,147 @@
+//! Redirect URIs: which one a request means, and how an answer is put into it (OAuth 2.1 §2.3.1, §4.1.2, §8.4.2; RFC 8252 §7.3).
+//!
+//! They are compared as strings. The one difference forgiven is the port of a loopback address over http, since a program on a
+//! person's computer takes the port it gets (facts MCP §3.17). Nothing is parsed and printed again: two parsers that disagree about a
+//! URL are how answers go astray.
+
+const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+
+/// Whether `asked` is the registered URI.
+pub(crate) fn is_registered(registered: &str, asked: &str) -> bool {
+    registered == asked // OA-02
+        || match (loopback(registered), loopback(asked)) {
+            (Some(registered), Some(asked)) => registered == asked, // OA-03
+            _ => false,
+        }
+}
+
+/// Whether any program on the person's computer could be listening there.
+pub(crate) fn is_loopback(uri: &str) -> bool {
+    loopback(uri).is_some()
+}
+
+/// Whom the answer goes to, as the consent page shows it: a host, and for an app's own scheme the scheme as well.
+pub(crate) fn shown_host(uri: &str) -> String {
+    match url::Url::parse(uri) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url.host_str().unwrap_or_default().to_owned(),
+        Ok(url) => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+        Err(_) => uri.to_owned(),
+    }
+}
+
+/// The URI with an answer's parameters after those it has.
+pub(crate) fn with_answer<'a>(uri: &str, answer: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(answer);
+    let before = match uri.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{before}{}", query.finish())
+}
+
+/// A loopback URI over http: its host, and all that follows the port.
+#[derive(PartialEq, Eq)]
+struct Loopback<'a> {
+    host: &'a str,
+    rest: &'a str,
+}
+
+fn loopback(uri: &str) -> Option<Loopback<'_>> {
+    let authority = uri.strip_prefix("http://")?;
+    let host = LOOPBACK_HOSTS.into_iter().find(|host| authority.starts_with(host))?;
+    let rest = without_port(&authority[host.len()..])?;
+    Some(Loopback { host, rest })
+}
+
+/// What follows an optional port. Nothing, if it is neither path nor query: `localhost.evil.example`, `127.0.0.1:80@evil.example`.
+fn without_port(text: &str) -> Option<&str> {
+    let rest = match text.strip_prefix(':') {
+        Some(port) => {
+            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+            port[..digits].parse::<u16>().ok()?;
+            &port[digits..]
+        }
+        None => text,
+    };
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn oa_02_any_other_character_is_another_address() {
+        let registered = "https://app.example/cb?x=1";
+        assert!(is_registered(registered, registered));
+        for other in [
+            "https://app.example/cb",
+            "https://app.example/cb/?x=1",
+            "https://app.example/CB?x=1",
+            "https://APP.example/cb?x=1",
+            "https://app.example:443/cb?x=1",
+            "https://app.example:8443/cb?x=1",
+            "https://u@app.example/cb?x=1",
+            "https://app.example/cb?x=1#f",
+            "https://app.example/%63b?x=1",
+            "https://app.example/a/%2e%2e/cb?x=1",
+            "http://app.example/cb?x=1",
+        ] {
+            assert!(!is_registered(registered, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn oa_03_a_loopback_redirect_matches_any_port() {
+        for (registered, asked, same) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5000/cb", true),
+            ("http://127.0.0.1:4000/cb", "http://127.0.0.1/cb", true),
+            ("http://[::1]/cb?a", "http://[::1]:65535/cb?a", true),
+            ("http://localhost/cb", "http://localhost:1/cb", true),
+            ("http://localhost", "http://localhost:1", true),
+            ("http://localhost/cb", "http://127.0.0.1/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5000/cb/", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5000/cb?x", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:65536/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:80@evil.example/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.11/cb", false),
+            ("http://localhost/cb", "http://localhost.evil.example/cb", false),
+            ("https://localhost/cb", "https://localhost:1/cb", false),
+            ("http://app.example/cb", "http://app.example:1/cb", false),
+        ] {
+            assert_eq!(is_registered(registered, asked), same, "{registered} against {asked}");
+        }
+    }
+
+    #[test]
+    fn oa_04_an_answer_goes_behind_the_query_that_is_there() {
+        let answer = || [("code", "a b"), ("iss", "https://x/t/y")];
+        assert_eq!(with_answer("https://a.example/cb", answer()), "https://a.example/cb?code=a+b&iss=https%3A%2F%2Fx%2Ft%2Fy");
+        assert_eq!(with_answer("https://a.example/cb?x=1", answer()), "https://a.example/cb?x=1&code=a+b&iss=https%3A%2F%2Fx%2Ft%2Fy");
+        assert_eq!(with_answer("cursor://a/cb?", [("state", "s")]), "cursor://a/cb?state=s");
+    }
+
+    #[test]
+    fn oa_22_the_page_names_the_host_that_is_answered() {
+        assert_eq!(shown_host("https://app.example:8443/cb"), "app.example");
+        assert_eq!(shown_host("http://127.0.0.1:5000/cb"), "127.0.0.1");
+        assert_eq!(shown_host("cursor://anysphere.cursor-mcp/cb"), "cursor://anysphere.cursor-mcp");
+    }
+
+    proptest! {
+        /// Whatever is accepted for a registered loopback address is, to a real parser too, that host and that path.
+        #[test]
+        fn oa_03_what_is_accepted_goes_to_the_loopback_host(tail in "[:/?#@.0-9a-z\\[\\]%-]{0,24}") {
+            let asked = format!("http://127.0.0.1{tail}");
+            if is_registered("http://127.0.0.1/cb", &asked) {
+                let url = url::Url::parse(&asked).expect("a URL");
+                prop_assert_eq!((url.host_str(), url.path(), url.query(), url.fragment()), (Some("127.0.0.1"), "/cb", None, None));
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Dynamic client registration (RFC 7591), in its simplest governed form: a tenant has it or has not, and what registers itself is a
+//! public client of the code flow, whatever it asks for (quarantine, DR-06).
+//!
+//! `token_endpoint_auth_method`: the answer is always `none`. A client that asks for a secret gets none, which RFC 7591 §3.2.1 allows,
+//! and is told so: a secret that anybody may fetch proves nothing, and PKCE and rotation protect a public client. Who needs to prove who
+//! it is, and to act as an agent, is registered in `chancery.yaml`.
+//!
+//! 1. The tenant takes registrations.
+//! 2. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out.
+//! 3. The client, its event and its feed entry are one Unit. The answer echoes what was registered, and nothing else.
+
+mod client_metadata;
+mod redirect_uris;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use chancery_audit::{Change, Draft, Refusal, Topic};
+use chancery_core::{ClientId, Event, Field, Kind};
+use chancery_registry::{Client, GrantType, Registration, Tenant};
+use serde_json::{Value, json};
+
+use self::client_metadata::ClientMetadata;
+use crate::answer::Answer;
+use crate::moment::Moment;
+use crate::refusal::Refused;
+use crate::server::Server;
+use crate::unanswered::Unanswered;
+
+const ENDPOINT: &str = "register";
+
+pub(crate) async fn register(State(server): State<Arc<Server>>, Path(tenant): Path<String>, body: Result<Bytes, BytesRejection>) -> Answer {
+    answered(&server, &tenant, body).await.unwrap_or_else(Answer::unanswered)
+}
+
+async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
+    let (tenant, _) = server.tenant(tenant, ENDPOINT)?;
+    // MD-05: where it is not offered, nothing lies here.
+    if tenant.registration == Registration::Closed {
+        server.counters.count(Some(tenant.id), Refusal { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
+        return Err(Unanswered::NotHere);
+    }
+    let read = body.map_err(|_| Refused::invalid_metadata("the body is larger than 64 KB")).and_then(|body| client_metadata::read(&body));
+    match read {
+        Ok(asked) => registered(server, &tenant, &asked).await,
+        Err(refused) => server.refused(&tenant, ENDPOINT, refused).await,
+    }
+}
+
+async fn registered(server: &Server, tenant: &Tenant, asked: &ClientMetadata) -> Result<Answer, Unanswered> {
+    let (client, draft) = decide(asked, tenant, &mut server.moment());
+    let receipt = server.journal.commit(&tenant.id, draft).await?;
+    Ok(Answer::registered(&echo(&client), receipt))
+}
+
+fn decide(asked: &ClientMetadata, tenant: &Tenant, moment: &mut Moment) -> (Client, Draft) {
+    let id = ClientId::mint(moment.now, &mut moment.entropy);
+    let client = Client::dynamic(id, asked.name.clone(), asked.redirect_uris.clone(), moment.now); // DR-06
+    let event = Event::new(Kind::ClientRegistered, tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Client, &client.id)
+        .with(Field::ClientName, &client.name);
+    let draft = Draft::default()
+        .writing(client.registration(&tenant.id))
+        .recording(event)
+        .telling(Change { topic: Topic::Client, key: client.id.to_string() });
+    (client, draft)
+}
+
+/// All that was registered, as it was registered (RFC 7591 §3.2.1; DR-01). No member is `null` or empty: clients refuse that
+/// (facts MCP §3.8).
+fn echo(client: &Client) -> Value {
+    json!({
+        "client_id": client.id,
+        "client_id_issued_at": client.created_at.seconds(),
+        "client_name": client.name,
+        "redirect_uris": client.redirect_uris,
+        "token_endpoint_auth_method": "none",
+        "grant_types": GrantType::ALL.map(GrantType::as_str),
+        "response_types": ["code"],
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The redirect URIs that a client may register by itself (OAuth 2.1 §2.3; RFC 8252 §7; DR-02).
+//!
+//! One that could carry a code to somebody else, or run as script, refuses the whole registration: who asks for that is not to be had
+//! halfway. One that merely is not offered here, such as an app's own scheme that we do not know, is left out of what is registered, if
+//! another remains: editors register several at once (facts MCP §3.18).
+
+use chancery_core::oauth::Code;
+use chancery_registry::redirect_uri;
+
+use crate::page_refusal::quoted;
+use crate::refusal::Refused;
+
+/// Apps whose own scheme is not a domain name in reverse, as RFC 8252 §7.1 wants it. Their whole addresses, since anybody can take a
+/// scheme.
+const KNOWN_APPS: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
+
+const MOST: usize = 16;
+const LONGEST: usize = 2048;
+
+/// Those that are registered; at least one.
+pub(super) fn registrable(asked: &[String]) -> Result<Vec<String>, Refused> {
+    if asked.len() > MOST {
+        return Err(refused(format!("{MOST} redirect_uris are the most that one client may have")));
+    }
+    let mut kept = Vec::new();
+    for uri in asked {
+        match verdict(uri) {
+            Ok(()) => kept.push(uri.clone()),
+            Err(Verdict::NotOffered) => {}
+            Err(Verdict::Dangerous(why)) => return Err(refused(format!("{} {why}", quoted(uri)))),
+        }
+    }
+    if kept.is_empty() {
+        return Err(refused("redirect_uris has none that is offered here; use https, or http on 127.0.0.1, [::1] or localhost".into()));
+    }
+    Ok(kept)
+}
+
+enum Verdict {
+    NotOffered,
+    Dangerous(String),
+}
+
+fn verdict(uri: &str) -> Result<(), Verdict> {
+    if KNOWN_APPS.contains(&uri) {
+        return Ok(());
+    }
+    // It is answered in a header, and compared as it is written.
+    if uri.len() > LONGEST || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Verdict::Dangerous("is too long, or has characters that no URI has".into()));
+    }
+    redirect_uri(uri).map_err(|error| if is_an_apps_own(uri) { Verdict::NotOffered } else { Verdict::Dangerous(error.to_string()) })
+}
+
+/// An address `scheme://…` of a program, without what would be refused in any other.
+fn is_an_apps_own(uri: &str) -> bool {
+    const BROWSERS: [&str; 10] = ["http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
+    let lower = uri.to_ascii_lowercase();
+    match lower.split_once("://") {
+        Some((scheme, _)) => !BROWSERS.contains(&scheme) && !scheme.contains(':') && !uri.contains(['#', '*']),
+        None => false,
+    }
+}
+
+fn refused(description: String) -> Refused {
+    Refused::new(Code::InvalidRedirectUri, description).by_row("DR-02")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registered(asked: &[&str]) -> Result<Vec<String>, Refused> {
+        registrable(&asked.iter().map(|uri| (*uri).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn dr_02_dangerous_addresses_are_refused() {
+        for bad in [
+            "http://app.example/cb",
+            "http://127.0.0.1.evil.example/cb",
+            "javascript:alert(1)",
+            "javascript://app.example/%0aalert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "https://app.example/cb#x",
+            "https://app.example/cb#",
+            "https://*.app.example/cb",
+            "https://user@app.example/cb",
+            "cursor://anysphere.cursor-mcp/oauth/callback#x",
+            "https://app.example/a b",
+            "https://app.example/\n",
+            "https://app.éxample/",
+            "/cb",
+            "",
+        ] {
+            let refused = registered(&["https://app.example/cb", bad]).expect_err(bad);
+            assert_eq!(refused.error().code(), Code::InvalidRedirectUri, "{bad}");
+        }
+    }
+
+    #[test]
+    fn dr_02_addresses_of_browsers_apps_and_this_computer_are_registered() {
+        for good in [
+            "https://app.example/cb?x=1",
+            "http://127.0.0.1/cb",
+            "http://localhost:33418/",
+            "http://[::1]:1/cb",
+            "com.example.app:/cb",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+        ] {
+            assert_eq!(registered(&[good]).expect(good), [good]);
+        }
+    }
+
+    #[test]
+    fn dr_02_an_unknown_apps_scheme_is_left_out_if_another_address_remains() {
+        let asked = ["editor://x/cb", "http://localhost:8787/callback"];
+        assert_eq!(registered(&asked).expect("one remains"), ["http://localhost:8787/callback"]);
+        assert!(registered(&["editor://x/cb"]).is_err());
+        assert!(registered(&[]).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! What every endpoint works with, and how a refusal gets its record.
+
+use std::sync::Arc;
+
+use chancery_audit::{Counters, Draft, Journal, Recorded, Refusal};
+use chancery_core::oauth::Error;
+use chancery_core::{Clock, Rng};
+use chancery_registry::{Registry, Tenant};
+use chancery_store::Store;
+use chancery_tokens::{Keyring, Signer, TenantKeys};
+
+use crate::answer::Answer;
+use crate::moment::Moment;
+use crate::refusal::Refused;
+use crate::unanswered::Unanswered;
+
+pub(crate) struct Server {
+    pub registry: Registry,
+    pub keyring: Keyring,
+    pub signer: Signer,
+    pub journal: Journal,
+    pub store: Store,
+    pub counters: Counters,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+impl Server {
+    pub fn moment(&self) -> Moment {
+        Moment::of(&*self.clock, &*self.rng)
+    }
+
+    /// The tenant that an address names, and its keys.
+    pub fn tenant(&self, name: &str, endpoint: &'static str) -> Result<(Arc<Tenant>, Arc<TenantKeys>), Unanswered> {
+        let Some(tenant) = self.registry.tenant(name) else {
+            self.counters.count(None, Refusal { endpoint, reason: "unknown_tenant", row: "MD-01" });
+            return Err(Unanswered::NotHere);
+        };
+        let keys = self.keyring.tenant(&tenant.id).ok_or(Unanswered::NoKeys(tenant.id))?;
+        Ok((tenant, keys))
+    }
+
+    /// A refusal, recorded and answered directly.
+    pub async fn refused(&self, tenant: &Tenant, endpoint: &'static str, refused: Refused) -> Result<Answer, Unanswered> {
+        let (error, record) = self.recorded(tenant, endpoint, refused).await?;
+        Ok(Answer::refused(&error, record))
+    }
+
+    pub async fn recorded(&self, tenant: &Tenant, endpoint: &'static str, refused: Refused) -> Result<(Error, Recorded), Unanswered> {
+        let (error, row, draft) = refused.into_parts();
+        tracing::debug!(tenant = %tenant.name, endpoint, row, %error, "refused");
+        let record = self.record(tenant, Refusal { endpoint, reason: error.code().as_str(), row }, draft).await?;
+        Ok((error, record))
+    }
+
+    /// Commits what a refusal writes. One without an event is of nobody in particular: it is counted, whatever else it writes.
+    pub async fn record(&self, tenant: &Tenant, refusal: Refusal, draft: Draft) -> Result<Recorded, Unanswered> {
+        let (is_event, writes) = (!draft.events.is_empty(), !draft.writes.is_empty());
+        let committed = if is_event || writes { Some(self.journal.commit(&tenant.id, draft).await?) } else { None };
+        match committed {
+            Some(receipt) if is_event => Ok(receipt.into()),
+            _ => Ok(self.counters.count(Some(tenant.id), refusal).into()),
+        }
+    }
+}

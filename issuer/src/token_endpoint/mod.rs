@@ -1,0 +1,91 @@
+//! The token endpoint (RFC 6749 §3.2; OAuth 2.1 §3.2).
+//!
+//! 1. What arrived is read once, and the client it names is loaded.
+//! 2. The table of steps runs from the top ([`steps`]).
+//! 3. The grant loads its facts by one read, and decides.
+//! 4. The outcome's Unit commits. A failed guard means that somebody was first: load again, decide again.
+//! 5. Tokens are signed, and the receipt makes the answer.
+
+mod steps;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use chancery_registry::Tenant;
+use chancery_tokens::TenantKeys;
+
+use self::steps::{Admitted, Arrival, admit};
+use crate::answer::Answer;
+use crate::client_auth::{self, Material};
+use crate::form::Form;
+use crate::grants::{Asking, Granted};
+use crate::refusal::Refused;
+use crate::server::Server;
+use crate::unanswered::Unanswered;
+
+const ENDPOINT: &str = "token";
+
+/// How often an outcome is decided before the answer is to come back later.
+const ATTEMPTS: usize = 3;
+
+pub(crate) async fn token(
+    State(server): State<Arc<Server>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    answered(&server, &tenant, &headers, body).await.unwrap_or_else(Answer::unanswered)
+}
+
+async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
+    let tenant = &*tenant;
+    let header = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let (content_type, authorization) = (header(CONTENT_TYPE), header(AUTHORIZATION));
+    let Ok(body) = body else {
+        return server.refused(tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
+    };
+    let form = Form::read(&body);
+    let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
+    let client = match &claim {
+        Ok(claim) => server.registry.client(tenant, claim.client()).await?,
+        Err(_) => None,
+    };
+    let (content_type, authorization) = (content_type.as_deref(), authorization.as_deref());
+    let arrival = Arrival { tenant, keys: &keys.refresh, content_type, authorization, form, client };
+
+    let answer = match admit(&arrival) {
+        Ok(admitted) => decided(server, tenant, &keys, &admitted).await?,
+        Err(refused) => server.refused(tenant, ENDPOINT, refused).await?,
+    };
+    // RFC 6749 §5.2: who authenticated by a header is told by a header how to.
+    Ok(if authorization.is_some() { answer.challenging_basic(tenant) } else { answer })
+}
+
+/// Decides until the decision commits.
+async fn decided(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
+    let asking = Asking { tenant, by: &admitted.by };
+    for _ in 0..ATTEMPTS {
+        let outcome = admitted.asked.decided(asking, &server.store, &mut server.moment()).await?;
+        let answered = match outcome {
+            Ok(granted) => issued(server, tenant, keys, granted).await,
+            Err(refused) => server.refused(tenant, ENDPOINT, refused).await,
+        };
+        match answered {
+            Err(Unanswered::Overtaken) => {}
+            answered => return answered,
+        }
+    }
+    Err(Unanswered::Overtaken)
+}
+
+async fn issued(server: &Server, tenant: &Tenant, keys: &TenantKeys, granted: Granted) -> Result<Answer, Unanswered> {
+    let Granted { draft, tokens } = granted;
+    let receipt = server.journal.commit(&tenant.id, draft).await?;
+    let signed = tokens.signed(&tenant.id, &server.signer, &keys.refresh, &receipt)?;
+    Ok(Answer::tokens(&signed, receipt))
+}

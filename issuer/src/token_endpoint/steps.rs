@@ -1,0 +1,142 @@
+//! What a token request must pass before its grant decides. The table is the code, so it cannot lie: a glance says what is checked, in
+//! which order, and for which grant.
+
+use std::sync::Arc;
+
+use chancery_core::oauth::Code;
+use chancery_registry::{Client, GrantType, Tenant};
+use chancery_tokens::RefreshTokenKeys;
+
+use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
+use crate::form::Form;
+use crate::grants::{Asked, code_verifier};
+use crate::refusal::{ByRow, Refused};
+
+const YES: bool = true;
+const NO: bool = false;
+
+/// Every step of the token endpoint, in order, and the grants it applies to. The endpoint runs this table from the top.
+#[rustfmt::skip]
+const STEPS: &[Step] = &[
+    //   step                           code  refresh   row
+    step(form_post_only,               [YES,  YES],    "OA-07"),
+    step(no_doubled_parameters,        [YES,  YES],    "OA-06"),
+    step(known_grant_type,             [YES,  YES],    "OA-05"),
+    step(one_client_authentication,    [YES,  YES],    "OA-11"),
+    step(client_is_who_it_says,        [YES,  YES],    "OA-11"),
+    step(client_may_use_the_grant,     [YES,  YES],    "OA-17"),
+    step(well_formed_verifier,         [YES,  NO ],    "PK-03"),
+    step(one_resource_at_most,         [YES,  YES],    "RI-06"),
+];
+
+/// What arrived, read once, and what was loaded to judge it by. Nothing of it is believed yet.
+pub(super) struct Arrival<'a> {
+    pub tenant: &'a Tenant,
+    pub keys: &'a RefreshTokenKeys,
+    pub content_type: Option<&'a str>,
+    pub authorization: Option<&'a str>,
+    pub form: Form,
+    /// The client that the request names, if there is such a one.
+    pub client: Option<Arc<Client>>,
+}
+
+/// A token request that passed every step: who asks, and what for.
+pub(super) struct Admitted {
+    pub by: AuthenticatedClient,
+    pub asked: Asked,
+}
+
+/// Runs the table, then takes from the arrival what the table looked at.
+pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
+    let grant = grant_type(arrival).ok();
+    for step in STEPS.iter().filter(|step| step.applies_to(grant)) {
+        (step.check)(arrival).row(step.row)?;
+    }
+    let asked = Asked::read(grant_type(arrival)?, &arrival.form, &arrival.tenant.id, arrival.keys)?;
+    Ok(Admitted { by: authenticated(arrival)?, asked })
+}
+
+fn form_post_only(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    let media_type = arrival.content_type.and_then(|value| value.split(';').next()).map(str::trim);
+    match media_type {
+        Some(form) if form.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Ok(()),
+        _ => Err(Refused::invalid_request("send the parameters as application/x-www-form-urlencoded in the body of a POST")),
+    }
+}
+
+fn no_doubled_parameters(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    arrival.form.nothing_doubled()
+}
+
+fn known_grant_type(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    grant_type(arrival).map(drop)
+}
+
+fn one_client_authentication(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    claim(arrival).map(drop)
+}
+
+fn client_is_who_it_says(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    authenticated(arrival).map(drop)
+}
+
+fn client_may_use_the_grant(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    let (client, grant) = (authenticated(arrival)?, grant_type(arrival)?);
+    if client.client().grant_types.contains(&grant) {
+        return Ok(());
+    }
+    Err(Refused::new(Code::UnauthorizedClient, format!("this client is not registered for the grant {}", grant.as_str())))
+}
+
+fn well_formed_verifier(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    code_verifier(&arrival.form).map(drop)
+}
+
+/// A token has one audience (AT-04).
+fn one_resource_at_most(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    match arrival.form.all("resource").nth(1) {
+        None => Ok(()),
+        Some(_) => Err(Refused::invalid_target("a token is for one resource; ask for each of them by itself")),
+    }
+}
+
+fn grant_type(arrival: &Arrival<'_>) -> Result<GrantType, Refused> {
+    let name = arrival.form.required("grant_type")?;
+    GrantType::ALL.into_iter().find(|grant| grant.as_str() == name).ok_or_else(|| {
+        Refused::new(
+            Code::UnsupportedGrantType,
+            "this grant type is not offered here; grant_types_supported of the metadata has those that are",
+        )
+    })
+}
+
+fn claim(arrival: &Arrival<'_>) -> Result<Claim, Refused> {
+    client_auth::claim(&Material { authorization: arrival.authorization, form: &arrival.form })
+}
+
+fn authenticated(arrival: &Arrival<'_>) -> Result<AuthenticatedClient, Refused> {
+    claim(arrival)?.proven_by(arrival.client.as_ref())
+}
+
+struct Step {
+    check: fn(&Arrival<'_>) -> Result<(), Refused>,
+    grants: [bool; GrantType::ALL.len()],
+    row: &'static str,
+}
+
+const fn step(check: fn(&Arrival<'_>) -> Result<(), Refused>, grants: [bool; GrantType::ALL.len()], row: &'static str) -> Step {
+    Step { check, grants, row }
+}
+
+impl Step {
+    /// Until the grant is known, what every grant needs applies.
+    fn applies_to(&self, grant: Option<GrantType>) -> bool {
+        match grant {
+            Some(grant) => GrantType::ALL.iter().zip(self.grants).any(|(of, applies)| *of == grant && applies),
+            None => self.grants.iter().all(|applies| *applies),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Why a request got no decision, or its decision no record.
+
+use chancery_audit::CommitError;
+use chancery_core::TenantId;
+use chancery_core::oauth::Error;
+use chancery_store::StoreError;
+use chancery_tokens::SignError;
+use http::StatusCode;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// Nothing lies at this address. Whoever says so has counted it.
+    #[error("there is no such tenant here, or it does not offer this")]
+    NotHere,
+    /// Each time it was decided, somebody else was first.
+    #[error("others kept changing the same thing")]
+    Overtaken,
+    #[error("the store cannot be used: {0}")]
+    Store(#[from] StoreError),
+    #[error("a token could not be signed: {0}")]
+    Sign(#[from] SignError),
+    #[error("tenant {0} has no keys on this node")]
+    NoKeys(TenantId),
+}
+
+impl Unanswered {
+    pub fn error(&self) -> Error {
+        match self {
+            Self::NotHere => Error::invalid_request("there is no such tenant here, or it does not offer this; look at its metadata"),
+            Self::Overtaken | Self::Store(_) => Error::temporarily_unavailable("this could not be done just now; try again in a moment"),
+            Self::Sign(_) | Self::NoKeys(_) => Error::server_error("the server cannot sign or seal for this tenant; tell who runs it"),
+        }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotHere => StatusCode::NOT_FOUND,
+            Self::Overtaken | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Sign(_) | Self::NoKeys(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// `reference` is what the page says, if there is one.
+    pub fn log(&self, reference: &str) {
+        match self {
+            Self::NotHere => tracing::debug!(reference, "nothing lies at the address"),
+            failure => tracing::error!(error = %failure, reference, "a request could not be answered"),
+        }
+    }
+}
+
+impl From<CommitError> for Unanswered {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::GuardFailed(_) => Self::Overtaken,
+            CommitError::Unavailable(store) => Self::Store(store),
+        }
+    }
+}

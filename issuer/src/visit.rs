@@ -1,0 +1,73 @@
+//! A browser at one of a tenant's pages: the cookie that tells it from others, and who is signed in there.
+
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+use chancery_core::{Cookie, Person, Secret, SignedIn};
+use chancery_crypto::digest::{from_base64url, secret_text, sha256};
+use chancery_registry::Tenant;
+use chancery_store::repo::sessions;
+use chancery_store::repo::subjects::{self, Standing};
+use chancery_store::{Store, StoreError};
+
+use crate::moment::Moment;
+
+/// A browser, known by a random cookie before anybody is known (rulings, Consent).
+pub(crate) struct Browser {
+    cookie: Secret<String>,
+    is_new: bool,
+}
+
+/// Who is signed in there.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    /// SHA-256 of the session's cookie.
+    pub session: [u8; 32],
+    pub signed_in: SignedIn,
+    /// What to call them on a page.
+    pub label: String,
+}
+
+impl Browser {
+    /// The browser that has our cookie; nothing, if it has none that we could have set.
+    pub fn known(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
+        let cookie = Cookie::Browser.find(&tenant.base, &tenant.name, cookies(headers))?;
+        let ours = from_base64url(cookie).is_some_and(|bytes| bytes.len() == 32);
+        ours.then(|| Self { cookie: Secret::new(cookie.to_owned()), is_new: false })
+    }
+
+    /// The same, or a browser that gets its cookie now. One that has it keeps it: a person may have several pages open.
+    pub fn known_or_new(tenant: &Tenant, headers: &HeaderMap, moment: &mut Moment) -> Self {
+        Self::known(tenant, headers).unwrap_or_else(|| Self { cookie: secret_text(moment.entropy.take()), is_new: true })
+    }
+
+    /// What pages and sign-ins are bound to.
+    pub fn hash(&self) -> [u8; 32] {
+        sha256(self.cookie.expose().as_bytes())
+    }
+
+    /// The `Set-Cookie` value, where the browser does not have it yet.
+    pub fn set_cookie(&self, tenant: &Tenant) -> Option<String> {
+        self.is_new.then(|| Cookie::Browser.set(&tenant.base, &tenant.name, self.cookie.expose(), None))
+    }
+}
+
+impl Visitor {
+    /// The living session that the browser's cookie names, of a person who may still sign in.
+    pub async fn of(tenant: &Tenant, headers: &HeaderMap, store: &Store, moment: &Moment) -> Result<Option<Self>, StoreError> {
+        let Some(cookie) = Cookie::Session.find(&tenant.base, &tenant.name, cookies(headers)) else { return Ok(None) };
+        let hash = sha256(cookie.as_bytes());
+        let session = sessions::by_hash(store, &tenant.id, &hash).await?;
+        let Some(session) = session.filter(|session| session.is_alive(moment.now)) else { return Ok(None) };
+        let subject = subjects::by_id(store, &tenant.id, &session.subject).await?;
+        Ok(subject.filter(|subject| subject.status == Standing::Active).map(|subject| {
+            let person: Person = serde_json::from_str(&subject.claims).unwrap_or_default();
+            let label = person.label().map_or_else(|| subject.key.clone(), str::to_owned);
+            let sessions::Session { id, subject, provider, authentication, .. } = session;
+            Self { session: hash, signed_in: SignedIn { subject, session: id, provider, authentication }, label }
+        }))
+    }
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok())
+}
