@@ -50,11 +50,16 @@ impl Database {
     /// # Panics
     /// Under `CI=true`, where a missing server is a failure.
     pub fn fresh() -> Option<Self> {
+        match std::env::var("CHANCERY_TEST_POSTGRES") {
+            Ok(base) => Some(Self::on(base.trim_end_matches('/'), true)),
+            Err(_) => Self::fresh_on_own_server(),
+        }
+    }
+
+    /// The same on a server of this process, which has [`GUARDED`] and a certificate of [`ROOT`].
+    pub fn fresh_on_own_server() -> Option<Self> {
         static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 
-        if let Ok(base) = std::env::var("CHANCERY_TEST_POSTGRES") {
-            return Some(Self::on(base.trim_end_matches('/'), true));
-        }
         match SERVER.get_or_init(Server::start) {
             Ok(server) => Some(Self::on(&server.base(), false)),
             Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no PostgreSQL for the tests: {why}"),
@@ -81,11 +86,6 @@ impl Database {
     pub fn url_as(&self, user: &str, password: &str) -> String {
         let (_, server) = self.base.split_once('@').expect("the base URL names a user");
         format!("postgres://{user}:{password}@{server}/{}", self.name)
-    }
-
-    /// Whether the server is one of ours, with [`GUARDED`] and a certificate of [`ROOT`].
-    pub fn is_on_own_server(&self) -> bool {
-        !self.shared
     }
 
     /// Runs SQL from outside; gives what it printed.

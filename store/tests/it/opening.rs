@@ -107,7 +107,7 @@ async fn a_server_that_is_not_there() {
 
 #[tokio::test]
 async fn a_wrong_password_is_not_repeated() {
-    let Some(database) = Database::fresh() else { return };
+    let Some(database) = Database::fresh_on_own_server() else { return };
     let (user, password) = GUARDED;
     let wrong: StoreUrl = database.url_as(user, "hunter2").parse().expect("an address");
 

@@ -8,7 +8,7 @@ use crate::site::Folder;
 
 /// A database on a server with a certificate of [`ROOT`], and the file of that root.
 fn guarded() -> Option<(Database, Folder, String)> {
-    let database = Database::fresh().filter(Database::is_on_own_server)?;
+    let database = Database::fresh_on_own_server()?;
     let folder = Folder::new();
     let root = folder.0.join("root.pem");
     std::fs::write(&root, ROOT).expect("a file");
