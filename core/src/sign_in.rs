@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::{SessionId, Slug, SubjectId, TenantId, Timestamp};
 
 /// How and when a person proved who they are, unchanged from the identity provider (OpenID Connect Core §2; AT-06).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Authentication {
-    pub auth_time: Timestamp,
+    /// Where the provider says when; what it does not say is not made up.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auth_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

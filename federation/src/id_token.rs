@@ -86,8 +86,7 @@ fn check(claims: UnverifiedClaims, expected: &Expected<'_>, now: Timestamp) -> R
     in_answer_to_our_request(&claims, expected)?; // 11, JW-08
     signed_in_anew(&claims, expected)?; // 13
     let subject = named(&claims.sub)?.to_owned();
-    // Not every provider says when; then it is what the provider vouched for as it issued the token.
-    let auth_time = claims.auth_time.unwrap_or(claims.iat).instant();
+    let auth_time = claims.auth_time.map(|at| at.instant()); // AT-06
     let authentication = Authentication { auth_time, acr: claims.acr, amr: claims.amr };
     let person = Person { username: claims.preferred_username, email: claims.email, name: claims.name, groups: claims.groups };
     Ok(Identity { subject, authentication, person })

@@ -143,7 +143,7 @@ fn person(seed: u8) -> SignedIn {
         session: SessionId::mint(NOW, &mut entropy(seed)),
         provider: "corp".parse().expect("a slug"),
         authentication: Authentication {
-            auth_time: NOW - Duration::from_secs(100),
+            auth_time: Some(NOW - Duration::from_secs(100)),
             acr: Some("mfa".to_owned()),
             amr: vec!["otp".to_owned()],
         },

@@ -88,7 +88,7 @@ fn for_audience(audience: &str, permit: &Permit, authority: &Authority<'_>, mome
         iat: moment.now.seconds(),
         jti: TokenId::mint(moment.now, &mut moment.entropy), // AT-04
         act: authority.act.clone(),
-        auth_time: authentication.map(|at| at.auth_time.seconds()), // AT-06
+        auth_time: authentication.and_then(|at| at.auth_time).map(Timestamp::seconds), // AT-06
         acr: authentication.and_then(|at| at.acr.clone()),
         amr: authentication.map(|at| at.amr.clone()).unwrap_or_default(),
         tenant: tenant.name.clone(),

@@ -49,7 +49,7 @@ CREATE TABLE sessions (
     id         {text} NOT NULL,
     subject    {text} NOT NULL,
     provider   {text} NOT NULL,
-    auth_time  {int}  NOT NULL,
+    auth_time  {int},
     acr        {text},
     amr        {text} NOT NULL,
     created_at {int}  NOT NULL,

@@ -162,11 +162,8 @@ fn in_time(claims: &AccessToken, now: Timestamp) -> Result<(), TokenTrouble> {
 }
 
 fn caller(claims: &AccessToken, tenant: TenantId, token_digest: [u8; 32]) -> Caller {
-    let authentication = claims.auth_time.map(|auth_time| Authentication {
-        auth_time: Timestamp::from_seconds(auth_time),
-        acr: claims.acr.clone(),
-        amr: claims.amr.clone(),
-    });
+    let auth_time = claims.auth_time.map(Timestamp::from_seconds);
+    let authentication = Authentication { auth_time, acr: claims.acr.clone(), amr: claims.amr.clone() };
     Caller {
         tenant,
         subject: claims.sub.clone(),
@@ -177,7 +174,7 @@ fn caller(claims: &AccessToken, tenant: TenantId, token_digest: [u8; 32]) -> Cal
         act: claims.act.clone(),
         scope: claims.scope.clone(),
         grants: claims.grants.clone(),
-        authentication,
+        authentication: (authentication != Authentication::default()).then_some(authentication),
         token_digest,
         expires_at: Timestamp::from_seconds(claims.exp),
     }

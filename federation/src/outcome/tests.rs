@@ -12,7 +12,7 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let authentication = Authentication { auth_time: NOW, acr: None, amr: Vec::new() };
+        let authentication = Authentication { auth_time: Some(NOW), acr: None, amr: Vec::new() };
         let person = Person { username: Some("alice".into()), ..Person::default() };
         Self {
             provider: fixtures::provider("corp"),

@@ -40,7 +40,7 @@ impl FromRow for Session {
             id: row.parsed()?,
             subject: row.parsed()?,
             provider: row.parsed()?,
-            authentication: Authentication { auth_time: row.at()?, acr: row.opt(Row::text)?, amr: row.json()? },
+            authentication: Authentication { auth_time: row.opt(Row::at)?, acr: row.opt(Row::text)?, amr: row.json()? },
             created_at: row.at()?,
             expires_at: row.at()?,
             ended_at: row.opt(Row::at)?,

@@ -36,7 +36,7 @@ async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
         id: fresh(SessionId::mint),
         subject: fresh(SubjectId::mint),
         provider: "corp".parse().expect("a name"),
-        authentication: chancery_core::Authentication { auth_time: NOW, acr: None, amr: vec![] },
+        authentication: chancery_core::Authentication { auth_time: Some(NOW), acr: None, amr: vec![] },
         created_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,

@@ -122,7 +122,7 @@ async fn a_session_ends_once(site: Site) {
         id: fresh(SessionId::mint),
         subject: fresh(SubjectId::mint),
         provider: "corp".parse().expect("a name"),
-        authentication: Authentication { auth_time: NOW, acr: Some("urn:mfa".to_owned()), amr: vec!["pwd".to_owned(), "otp".to_owned()] },
+        authentication: Authentication { auth_time: Some(NOW), acr: Some("urn:mfa".to_owned()), amr: vec!["pwd".to_owned(), "otp".to_owned()] },
         created_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,
@@ -184,7 +184,7 @@ async fn a_code_is_read_with_its_grant(site: Site) {
     let grant = grants::Grant {
         parent: Some(site.grant().id),
         agent: Some("agt_00000000000000000000000000000001".parse().expect("an id")),
-        authentication: Some(Authentication { auth_time: NOW, acr: None, amr: vec![] }),
+        authentication: Some(Authentication { auth_time: Some(NOW), acr: None, amr: vec![] }),
         ..site.grant()
     };
     let code = codes::Code { nonce: Some("n-0S6".to_owned()), ..site.code(&grant, "secret") };

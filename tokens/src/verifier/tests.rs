@@ -80,7 +80,7 @@ async fn at_01_a_good_token_says_who_calls() {
     assert_eq!((&caller.scope, &caller.grants, caller.token_digest), (&claims.scope, &claims.grants, *verified.digest()));
     assert_eq!(caller.expires_at, NOW + LIFE);
     let authentication = caller.authentication.as_ref().expect("the sign-in is carried on");
-    assert_eq!((authentication.auth_time, authentication.amr.len()), (NOW - SECOND * 60, 2));
+    assert_eq!((authentication.auth_time, authentication.amr.len()), (Some(NOW - SECOND * 60), 2));
 }
 
 #[tokio::test]
