@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs all that CI runs, `tidy` checks the house, `rows` ties protocol rows to checks and tests.
 
+mod links;
 mod rows;
 mod run;
 mod test;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::workspace;
+use crate::{links, workspace};
 
 /// Over this many lines a file has two duties.
 const WALL: usize = 500;
@@ -21,6 +21,7 @@ pub fn problems(root: &Path) -> Vec<String> {
         problems.extend(wrong_test_arrows(room, &rooms, &in_tests, &shipped));
     }
     problems.extend(long_files(root));
+    problems.extend(links::broken(root));
     problems
 }
 
