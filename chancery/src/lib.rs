@@ -1,1 +1,20 @@
+//! The binary's insides: command line, listener, administration, and the composition root. No rule of OAuth lives here.
+//!
+//! 1. [`cli`] takes a command line apart and runs one of [`commands`].
+//! 2. [`ground`] opens store, keys and registry; [`wire`] puts the endpoints on it; [`listener`] serves them until [`stop`] says so.
+//! 3. Beside them run the [`follower`] of the change feed, the [`schedule`], and the [`admin`] socket.
 
+pub mod admin;
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod files;
+pub mod follower;
+pub mod ground;
+pub mod listener;
+pub mod logs;
+pub mod print;
+pub mod providers;
+pub mod schedule;
+pub mod stop;
+pub mod wire;

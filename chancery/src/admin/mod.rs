@@ -1,0 +1,131 @@
+//! Administration: what may be done to a registry and read of its log, whichever way the asker came: over the server's socket, or, where
+//! no server runs, in the command's own process with the store taken for the while.
+
+pub mod call;
+pub mod message;
+pub mod socket;
+
+mod tail;
+
+use std::sync::Arc;
+
+use chancery_audit::Entry;
+use chancery_core::{Clock, Rng};
+use chancery_crypto::seal::Sealer;
+use chancery_registry::{Applied, ApplyError, Applying, Config, Plan, PlanError, Registry};
+use chancery_store::Store;
+use chancery_tokens::{Keyring, first_keys};
+
+use crate::exit::{Exit, Failure};
+use crate::files;
+use message::{Answer, Files, Tail};
+
+/// Another node may apply at the same moment; then the plan is made again.
+const TRIES: usize = 3;
+
+/// Who administers, as the audit log names them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Administrator(String);
+
+impl Administrator {
+    /// The user at the other end of the socket.
+    pub fn of_socket(uid: Option<u32>) -> Self {
+        Self(uid.map_or_else(|| "socket".to_owned(), |uid| format!("socket uid {uid}")))
+    }
+
+    /// The server itself, applying its own file at its start.
+    pub fn at_start() -> Self {
+        Self("serve, at its start".to_owned())
+    }
+
+    /// The command itself, where no server runs.
+    pub fn offline() -> Self {
+        Self("command line, no server running".to_owned())
+    }
+}
+
+/// What administration works with.
+#[derive(Clone)]
+pub struct Administration {
+    pub(crate) registry: Registry,
+    pub(crate) keyring: Keyring,
+    pub(crate) store: Store,
+    pub(crate) sealer: Sealer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+}
+
+impl Administration {
+    /// What applying these files would change.
+    ///
+    /// # Errors
+    /// [`Exit::File`] for what is wrong in them, [`Exit::Storage`] where the store does not answer.
+    pub async fn plan(&self, files: &Files) -> Result<Answer, Failure> {
+        let plan = self.planned(&files::read_sent(files)?).await?;
+        Ok(Answer::Planned { tenant: plan.name.to_string(), version: plan.version, changes: plan.lines(), text: plan.to_string() })
+    }
+
+    pub async fn apply(&self, files: &Files, by: &Administrator) -> Result<Answer, Failure> {
+        let config = files::read_sent(files)?;
+        let applied = self.apply_config(&config, by).await?;
+        let clients = applied.clients.iter().map(|(name, id)| (name.to_string(), id.to_string())).collect();
+        Ok(Answer::Applied { tenant: config.tenant.to_string(), version: applied.version, changes: applied.changes, clients })
+    }
+
+    /// Makes a configuration the one in force. A tenant that is new gets its first keys in the same Unit.
+    ///
+    /// # Errors
+    /// As [`Administration::plan`].
+    pub async fn apply_config(&self, config: &Config, by: &Administrator) -> Result<Applied, Failure> {
+        let mut tries = 1;
+        loop {
+            let plan = self.planned(config).await?;
+            let also = if plan.is_new { self.keys(&plan).await? } else { Vec::new() };
+            match self.registry.apply(&plan, Applying { administrator: by.0.clone(), also }).await {
+                Ok(applied) => {
+                    // The feed would tell, but whoever applied may go on at once.
+                    self.keyring.reload(&plan.tenant, self.clock.now()).await.map_err(|error| unavailable(&error))?;
+                    return Ok(applied);
+                }
+                Err(ApplyError::Conflict) if tries < TRIES => tries += 1,
+                Err(ApplyError::Conflict) => return Err(contended()),
+                Err(error) => return Err(unavailable(&error)),
+            }
+        }
+    }
+
+    /// The events that were asked for, oldest first.
+    pub async fn tail(&self, tail: &Tail) -> Result<Vec<Entry>, Failure> {
+        let tenant = self.registry.tenant(&tail.tenant).ok_or_else(|| self.unknown(&tail.tenant))?;
+        chancery_audit::tail(&self.store, &tenant.id, tail.after, tail.limit).await.map_err(|error| unavailable(&error))
+    }
+
+    async fn planned(&self, config: &Config) -> Result<Plan, Failure> {
+        self.registry.plan(config).await.map_err(|error| match error {
+            PlanError::Refused(problems) => files::broken(&problems),
+            PlanError::Unavailable(error) => unavailable(&error),
+        })
+    }
+
+    async fn keys(&self, plan: &Plan) -> Result<Vec<chancery_audit::Write>, Failure> {
+        let keys = first_keys(&plan.tenant, &self.sealer, self.clock.now(), &*self.rng).await;
+        keys.map_err(|error| Failure::new(Exit::Storage, "the tenant's first keys could not be made").because(error))
+    }
+
+    fn unknown(&self, tenant: &str) -> Failure {
+        let known: Vec<String> = self.registry.tenants().iter().map(|tenant| tenant.name.to_string()).collect();
+        Failure::new(Exit::Refused, format!("there is no tenant {tenant:?}"))
+            .because(format!("the tenants here are: {}", if known.is_empty() { "none yet".to_owned() } else { known.join(", ") }))
+            .remedy("name one of them with --tenant, or apply a file that makes this one")
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Storage, "the store could not be used").because(error).remedy("see to the database, then try again")
+}
+
+fn contended() -> Failure {
+    Failure::new(Exit::Refused, "nothing was applied")
+        .because("somebody else applied changes at the same moment, three times in a row")
+        .remedy("look at the plan again, then apply again")
+}

@@ -1,0 +1,85 @@
+//! The command line: what there is to ask for, and how it ends.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{apply, audit, demo, plan, serve};
+use crate::exit::{EXIT_CODES, Exit, Failure};
+
+/// Agent-grade OAuth in front of the identity provider you already run.
+#[derive(Parser)]
+#[command(name = "chancery", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server from a configuration file
+    Serve(serve::Args),
+    /// Show the whole journey on this machine, with nothing to set up, and stay up to be tried
+    Demo(demo::Args),
+    /// Say what applying a configuration would change
+    Plan(plan::Args),
+    /// Make a configuration the one in force
+    Apply(apply::Args),
+    /// Read the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Print the newest events, and with --follow each new one as it comes
+    Tail(audit::Args),
+}
+
+/// Runs one command line to its end.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(help_or_error) => help_or_error.exit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say(&Failure::new(Exit::Failed, "the process could not start its threads").because(error)),
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Plan(args) => plan::run(args).await,
+            Command::Apply(args) => apply::run(args).await,
+            Command::Audit(AuditCommand::Tail(args)) => audit::run(args).await,
+        }
+    });
+    // Threads that still wait for a disk or a peer have nothing left to tell.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => say(&failure),
+    }
+}
+
+fn say(failure: &Failure) -> ExitCode {
+    // Nothing is left to be done where standard error is closed too.
+    let _ = writeln!(std::io::stderr(), "chancery: {failure}");
+    failure.exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,39 @@
+//! `chancery apply`: make a configuration the one in force.
+
+use super::server::{ConfigArgs, Doer};
+use crate::admin::Administrator;
+use crate::admin::message::{Answer, Question};
+use crate::exit::{Exit, Failure};
+use crate::print;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    let read = args.config.read()?;
+    let question = Question::Apply(read.files.clone());
+    let answer = match args.config.ask(&read, &question).await? {
+        Doer::Server(mut call) => call.only().await?,
+        Doer::Here(ground) => ground.closing(ground.administration().apply(&read.files, &Administrator::offline())).await?,
+    };
+    if args.json {
+        return print::json(&answer);
+    }
+    if let Answer::Applied { tenant, version, changes, clients } = answer {
+        match changes.len() {
+            0 => print::line(&format_args!("tenant {tenant} is at version {version}: nothing to change")),
+            many => print::line(&format_args!("tenant {tenant} is now at version {version}: {many} changed")),
+        }?;
+        print::lines(&changes)?;
+        for (name, id) in clients {
+            print::line(&format_args!("  client {name}: client_id {id}"))?;
+        }
+    }
+    Ok(Exit::Done)
+}

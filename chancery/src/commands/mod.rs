@@ -1,0 +1,10 @@
+//! The commands, a file each.
+
+pub mod apply;
+pub mod audit;
+pub mod demo;
+pub mod plan;
+pub mod serve;
+
+mod event_line;
+mod server;

@@ -1,0 +1,91 @@
+//! `chancery serve`: a server from a configuration file, until a signal.
+
+use chancery_console::Console;
+use chancery_outbound::{Dialer, Reach, Settings};
+use chancery_registry::config::ServerConfig;
+
+use super::server::ConfigArgs;
+use crate::admin::Administrator;
+use crate::exit::{Exit, Failure};
+use crate::files::Read;
+use crate::ground::Footing;
+use crate::listener::{self, Drained};
+use crate::providers::Look;
+use crate::stop::Stop;
+use crate::wire::{Node, NodeConfig};
+use crate::{logs, print};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// End with code 6 where an identity provider cannot be reached, instead of only warning
+    #[arg(long)]
+    require_providers: bool,
+    /// How the log on standard error is written; CHANCERY_LOG says what is in it, such as `debug`
+    #[arg(long, value_enum, default_value_t = logs::Format::Text)]
+    log: logs::Format,
+}
+
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    logs::start(args.log, None);
+    let stop = Stop::new().on_signals()?;
+    let read = args.config.read()?;
+    let server = &read.config.server;
+    let listener = listener::bind(server.listen).await?;
+    let node = Node::open(node_config(&args, &read)?, Console).await?;
+    apply_own_file(&node, &read).await?;
+    announce(&node, server)?;
+    look_at_providers(&node, args.require_providers).await?;
+    Ok(match node.run(listener, stop).await {
+        Drained::Fully | Drained::AtDeadline(_) => Exit::Done,
+        Drained::CutShort => Exit::CutShort,
+    })
+}
+
+fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
+    let dialer = Dialer::new(&Settings { reach: Reach::Anywhere, extra_ca_files: Vec::new() });
+    Ok(NodeConfig {
+        footing: Footing::of_server(&read.config.server),
+        socket: Some(args.config.socket(read).to_owned()),
+        dialer: dialer.map_err(|error| Failure::new(Exit::Failed, "no connection can be made").because(error))?,
+    })
+}
+
+/// A single node makes its file the one in force. Nodes of a cluster never do: the last to start would win.
+async fn apply_own_file(node: &Node, read: &Read) -> Result<(), Failure> {
+    if !read.config.server.apply_at_start {
+        return Ok(());
+    }
+    let applied = node.ground().administration().apply_config(&read.config, &Administrator::at_start()).await?;
+    for change in &applied.changes {
+        tracing::info!(tenant = %read.config.tenant, version = applied.version, "{change}");
+    }
+    for (name, id) in &applied.clients {
+        tracing::info!(tenant = %read.config.tenant, client = %name, client_id = %id, "client");
+    }
+    Ok(())
+}
+
+fn announce(node: &Node, server: &ServerConfig) -> Result<(), Failure> {
+    let tenants = node.ground().registry.tenants();
+    if tenants.is_empty() {
+        tracing::warn!("there is no tenant yet, so nothing is answered: run `chancery apply` with a file that makes one");
+    }
+    for tenant in &tenants {
+        print::line(&format_args!("issuer {}", tenant.issuer))?;
+        tenant.resources.iter().try_for_each(|resource| print::line(&format_args!("  {}  {}", resource.url, resource.title)))?;
+    }
+    print::line(&format_args!("listening on http://{} (store {}, admin socket {})", server.listen, server.store, server.socket.display()))
+}
+
+/// A server that must have its providers waits for them; any other starts meanwhile, and warns.
+async fn look_at_providers(node: &Node, required: bool) -> Result<(), Failure> {
+    let ground = node.ground();
+    let look = Look { tenants: ground.registry.tenants(), documents: node.documents().clone(), now: ground.clock.now() };
+    if required {
+        return look.failures().await.into_iter().next().map_or(Ok(()), Err);
+    }
+    tokio::spawn(async move { look.failures().await.iter().for_each(|failure| tracing::warn!("{failure}")) });
+    Ok(())
+}

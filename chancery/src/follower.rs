@@ -1,0 +1,79 @@
+//! Follows the change feed: what any node wrote, this one looks at again. Applying a change twice is harmless, missing one is not, so
+//! what fails is tried until it succeeds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_core::{ClientId, Clock, TenantId};
+use chancery_registry::Registry;
+use chancery_store::Topic;
+use chancery_store::feed::{Entry, Follower};
+use chancery_tokens::{Ended, Keyring};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Between tries while the database does not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What hears of changes.
+pub struct Hearers {
+    pub registry: Registry,
+    pub keyring: Keyring,
+    pub ended: Ended,
+    pub clock: Arc<dyn Clock>,
+    /// The highest number of the feed up to which nothing is left to be done.
+    pub applied: watch::Sender<i64>,
+}
+
+impl Hearers {
+    /// Follows until the node stops.
+    pub async fn follow(self, mut follower: Follower, stop: CancellationToken) {
+        let (mut pending, mut highest) = (Vec::new(), 0);
+        loop {
+            tokio::select! {
+                entries = follower.next() => {
+                    // An end is a moment's work and never waits behind a reload that fails.
+                    self.ended.heard(&entries);
+                    highest = entries.iter().map(|entry| entry.seq).fold(highest, i64::max);
+                    pending.extend(entries.into_iter().filter(|entry| entry.topic != Topic::Ended));
+                }
+                () = tokio::time::sleep(PAUSE), if !pending.is_empty() => {}
+                () = stop.cancelled() => return,
+            }
+            pending = self.reload_all(pending).await;
+            if pending.is_empty() {
+                self.applied.send_if_modified(|applied| std::mem::replace(applied, highest) != highest);
+            }
+        }
+    }
+
+    /// Reloads what changed, each thing once, and gives back what could not be reloaded.
+    async fn reload_all(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut failed: Vec<Entry> = Vec::new();
+        let mut done: Vec<(TenantId, Topic)> = Vec::new();
+        for entry in entries {
+            let whole = entry.topic != Topic::Client; // of a tenant's keys and registry, the newest is all there is to know
+            if whole && done.contains(&(entry.tenant, entry.topic)) {
+                continue;
+            }
+            match self.reload(&entry).await {
+                Ok(()) => done.push((entry.tenant, entry.topic)),
+                Err(error) => {
+                    tracing::warn!(tenant = %entry.tenant, topic = ?entry.topic, %error, "a change cannot be followed yet; trying until it can");
+                    failed.push(entry);
+                }
+            }
+        }
+        failed
+    }
+
+    async fn reload(&self, entry: &Entry) -> anyhow::Result<()> {
+        match entry.topic {
+            Topic::Registry => self.registry.reload(&entry.tenant).await?,
+            Topic::Keys => self.keyring.reload(&entry.tenant, self.clock.now()).await?,
+            Topic::Client => self.registry.forget_client(&entry.tenant, &ClientId::claimed(&entry.key)),
+            Topic::Ended => {}
+        }
+        Ok(())
+    }
+}

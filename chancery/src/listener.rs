@@ -1,0 +1,163 @@
+//! The listener: an accept loop of our own, since a bound on connections, on the time a header may take and on a drain is what keeps a
+//! server standing (facts: `axum::serve` has none of them).
+//!
+//! 1. wait for room, accept; 2. serve HTTP/1.1 or HTTP/2, request bodies at a [pace](paced); 3. on drain: no new connections, open ones finish their answer;
+//! 4. at the deadline, or at the second signal, what is still open (streams) is cut.
+
+mod paced;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::exit::{Exit, Failure};
+use crate::stop::Stop;
+use paced::Paced;
+
+/// Connections beyond these wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 8_192;
+/// A connection that has not said all of its next header by then is closed; so is one that was idle for so long.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// A request whose body stands still for so long is given up.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// When accepting fails for want of file descriptors, trying again at once would only burn the processor.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Binds an address.
+///
+/// # Errors
+/// [`Exit::Address`], saying whether it is taken, not ours, or not allowed.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    use std::io::ErrorKind;
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::new(Exit::Address, format!("cannot listen on {address}"));
+        match error.kind() {
+            ErrorKind::AddrInUse => failure
+                .because("another program already listens there")
+                .remedy(format!("stop that program (`ss -ltnp 'sport = :{}'` names it), or choose another port", address.port())),
+            ErrorKind::AddrNotAvailable => failure
+                .because("this machine has no such address")
+                .remedy("listen on an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
+            ErrorKind::PermissionDenied => failure
+                .because("this user may not listen there")
+                .remedy("choose a port from 1024 up, or grant the right (CAP_NET_BIND_SERVICE)"),
+            _ => failure.because(error).remedy("check the address and the machine's network"),
+        }
+    })
+}
+
+/// How a listener stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Every answer was finished.
+    Fully,
+    /// Some answers, counted, were cut at the deadline: streams have no end of their own.
+    AtDeadline(usize),
+    /// The second signal came first.
+    CutShort,
+}
+
+/// Serves until told to stop, and returns when no connection is left.
+pub async fn serve(listener: TcpListener, router: Router, stop: Stop) -> Drained {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+    while let Some((stream, permit)) = next(&listener, &room, &stop.drain).await {
+        let connection = Connection { router: router.clone(), drain: stop.drain.clone(), cut: cut.clone(), _room: permit };
+        connections.spawn(connection.run(stream, graceful.watcher()));
+    }
+    drop(listener);
+    connections.close();
+    let drained = tokio::select! {
+        () = finished(graceful, &connections) => Drained::Fully,
+        () = tokio::time::sleep(stop.patience) => Drained::AtDeadline(connections.len()),
+        () = stop.end.cancelled() => Drained::CutShort,
+    };
+    cut.cancel();
+    connections.wait().await;
+    drained
+}
+
+async fn finished(graceful: GracefulShutdown, connections: &TaskTracker) {
+    graceful.shutdown().await;
+    connections.wait().await;
+}
+
+/// The next connection and its place, or nothing once a drain began.
+async fn next(listener: &TcpListener, room: &Arc<Semaphore>, drain: &CancellationToken) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let accept = async {
+        let permit = Arc::clone(room).acquire_owned().await.expect("nobody closes this semaphore");
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return (stream, permit),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = drain.cancelled() => None,
+        accepted = accept => Some(accepted),
+    }
+}
+
+struct Connection {
+    router: Router,
+    drain: CancellationToken,
+    cut: CancellationToken,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
+        let _ = stream.set_nodelay(true); // only speed is lost where it fails
+        if !says_something(&stream, &self.drain).await {
+            return;
+        }
+        let builder = server();
+        let service = self.router.map_request(|request: Request<Incoming>| request.map(|body| Paced::new(body, BODY_TIME)));
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        tokio::select! {
+            served = watcher.watch(connection.into_owned()) => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+            }
+            () = self.cut.cancelled() => {}
+        }
+    }
+}
+
+/// Whether the peer sent its first byte in time: hyper's own clock starts only once the protocol is known.
+async fn says_something(stream: &TcpStream, drain: &CancellationToken) -> bool {
+    tokio::select! {
+        readable = tokio::time::timeout(HEADER_TIME, stream.readable()) => matches!(readable, Ok(Ok(()))),
+        () = drain.cancelled() => false,
+    }
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEADER_TIME)).max_concurrent_streams(256);
+    builder
+}

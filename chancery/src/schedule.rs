@@ -1,0 +1,57 @@
+//! What a node does by itself from time to time: writes down what it counted, forgets ends that concern nobody any more, deletes what has
+//! expired. Every node of a cluster does so; nothing of it minds being done twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_audit::{Counters, Journal};
+use chancery_core::Clock;
+use chancery_gateway::Gateway;
+use chancery_store::{Store, reap};
+use chancery_tokens::Ended;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio_util::sync::CancellationToken;
+
+/// How long a refusal of nobody in particular may wait to be seen in the log.
+const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+const REAP_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// What the schedule works with.
+pub struct Housekeeping {
+    pub store: Store,
+    pub journal: Journal,
+    pub counters: Counters,
+    pub gateway: Gateway,
+    pub ended: Ended,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Housekeeping {
+    /// Keeps house until the node stops, and writes a last summary then.
+    pub async fn keep(self, stop: CancellationToken) {
+        let (mut summary, mut reaping) = (interval_at(Instant::now() + SUMMARY_EVERY, SUMMARY_EVERY), interval(REAP_EVERY));
+        summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        reaping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = summary.tick() => self.summarise().await,
+                _ = reaping.tick() => self.reap().await,
+                () = stop.cancelled() => return self.summarise().await,
+            }
+        }
+    }
+
+    async fn summarise(&self) {
+        self.counters.summarise(&self.journal, self.clock.now()).await;
+        self.gateway.summarise().await;
+        self.ended.prune(self.clock.now());
+    }
+
+    async fn reap(&self) {
+        match reap::reap(&self.store, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "deleted what has expired"),
+            Err(error) => tracing::warn!(%error, "what has expired could not be deleted; the next round will try again"),
+        }
+    }
+}

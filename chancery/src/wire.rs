@@ -1,0 +1,171 @@
+//! The composition root: the one place that names concrete types and hands each room what it works with. It decides nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use chancery_core::{Pages, SignIn};
+use chancery_federation::Federation;
+use chancery_gateway::Gateway;
+use chancery_issuer::{AuthorizationServer, OwnCredentials};
+use chancery_outbound::{Dialer, Documents, Fetcher, Upstreams};
+use chancery_tokens::Verifier;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::socket::Socket;
+use crate::exit::Failure;
+use crate::follower::Hearers;
+use crate::ground::{Footing, Ground};
+use crate::listener::{self, Drained};
+use crate::schedule::Housekeeping;
+use crate::stop::Stop;
+
+/// What one node is told about its place.
+pub struct NodeConfig {
+    pub footing: Footing,
+    /// The admin socket; none where whoever started the node administers it in the same process.
+    pub socket: Option<PathBuf>,
+    /// By which it makes every connection of its own.
+    pub dialer: Dialer,
+}
+
+/// A node: ground, endpoints, and the tasks beside them.
+pub struct Node {
+    ground: Ground,
+    socket: Option<Socket>,
+    endpoints: Endpoints,
+    documents: Documents,
+    applied: watch::Sender<i64>,
+}
+
+/// The way out, by job.
+struct Out {
+    fetcher: Fetcher,
+    documents: Documents,
+    upstreams: Upstreams,
+}
+
+/// What the listener serves, and the part of it that has something to finish when it ends.
+struct Endpoints {
+    router: Router,
+    gateway: Gateway,
+}
+
+impl Node {
+    /// Opens everything and wires the endpoints. Nothing is answered yet.
+    ///
+    /// # Errors
+    /// What cannot be used, and what to do about it.
+    pub async fn open<P: Pages>(config: NodeConfig, pages: P) -> Result<Self, Failure> {
+        let ground = config.footing.open().await?;
+        let socket = match &config.socket {
+            Some(path) => Some(Socket::bind(path).await?),
+            None => None,
+        };
+        let fetcher = Fetcher::new(&config.dialer);
+        let documents = Documents::new(fetcher.clone());
+        let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer) };
+        let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
+        Ok(Self { ground, socket, endpoints, documents, applied: watch::Sender::new(0) })
+    }
+
+    pub const fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// The cache of fetched documents: what is looked up before the first sign-in need not be fetched by it.
+    pub const fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    pub const fn gateway(&self) -> &Gateway {
+        &self.endpoints.gateway
+    }
+
+    /// Serves these routes too: the demo's own servers.
+    pub fn beside(mut self, routes: Router) -> Self {
+        self.endpoints.router = self.endpoints.router.merge(routes);
+        self
+    }
+
+    /// The highest number of the change feed that this node has followed.
+    pub fn applied(&self) -> watch::Receiver<i64> {
+        self.applied.subscribe()
+    }
+
+    /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
+    pub async fn run(self, listener: TcpListener, stop: Stop) -> Drained {
+        let Self { ground, socket, endpoints: Endpoints { router, gateway }, applied, .. } = self;
+        let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
+        let (beside, tasks) = (CancellationToken::new(), TaskTracker::new());
+        if let Some(socket) = socket {
+            tasks.spawn(socket.serve(administration, stop.drain.clone()));
+        }
+        let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
+        let hearers = Hearers { registry, keyring, ended: ended.clone(), clock: clock.clone(), applied };
+        tasks.spawn(hearers.follow(follower, beside.clone()));
+        let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), ended, clock };
+        tasks.spawn(house.keep(beside.clone()));
+
+        let drained = listener::serve(listener, router, stop).await;
+        let finish = async {
+            gateway.settled().await;
+            beside.cancel();
+            tasks.close();
+            tasks.wait().await;
+            store.close().await;
+        };
+        tokio::select! {
+            () = finish => drained,
+            () = end.cancelled() => Drained::CutShort,
+        }
+    }
+}
+
+impl Endpoints {
+    fn wire<P: Pages>(ground: &Ground, out: Out, pages: Arc<P>) -> Self {
+        let Ground { store, sealer, keyring, signer, ended, journal, counters, registry, clock, rng, .. } = ground;
+        let federation = Federation::new(chancery_federation::Parts {
+            registry: registry.clone(),
+            store: store.clone(),
+            journal: journal.clone(),
+            counters: counters.clone(),
+            sealer: sealer.clone(),
+            fetcher: out.fetcher,
+            documents: out.documents,
+            pages: pages.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+        });
+        let sign_in: Arc<dyn SignIn> = Arc::new(federation.clone());
+        let issuer = AuthorizationServer::new(chancery_issuer::Parts {
+            registry: registry.clone(),
+            keyring: keyring.clone(),
+            signer: signer.clone(),
+            journal: journal.clone(),
+            store: store.clone(),
+            counters: counters.clone(),
+            sign_in,
+            pages,
+            clock: clock.clone(),
+            rng: rng.clone(),
+        });
+        let own_credentials = OwnCredentials::new(registry.clone(), signer.clone(), journal.clone(), clock.clone(), rng.clone());
+        let gateway = Gateway::new(chancery_gateway::Parts {
+            registry: registry.clone(),
+            keyring: keyring.clone(),
+            verifier: Verifier::new(keyring.clone(), ended.clone()),
+            journal: journal.clone(),
+            counters: counters.clone(),
+            credentials: Arc::new(own_credentials),
+            upstreams: out.upstreams,
+            clock: clock.clone(),
+            rng: rng.clone(),
+        });
+        let router = issuer.router().merge(federation.router()).merge(gateway.router());
+        Self { router, gateway }
+    }
+}

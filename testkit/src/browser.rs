@@ -1,0 +1,118 @@
+//! An HTTP client that does what it is told: a browser with a cookie jar that follows no redirect by itself, or a bare program without one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use chancery_core::Clock;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use url::Url;
+
+use crate::{Answer, Form, Jar};
+
+/// The most redirects a person's browser follows in one journey.
+const MOST_REDIRECTS: usize = 20;
+
+/// A client over plain HTTP.
+#[derive(Clone)]
+pub struct Browser {
+    client: Client<HttpConnector, Full<Bytes>>,
+    jar: Option<Arc<Mutex<Jar>>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Browser {
+    /// A browser nobody has used yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { jar: Some(Arc::default()), ..Self::program(clock) }
+    }
+
+    /// A program: no cookies.
+    pub fn program(clock: Arc<dyn Clock>) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), jar: None, clock }
+    }
+
+    /// Looks into the cookie jar, or changes it.
+    ///
+    /// # Panics
+    /// When this is a program, which has none.
+    pub fn cookies<T>(&self, look: impl FnOnce(&mut Jar) -> T) -> T {
+        let jar = self.jar.as_ref().expect("a program has no cookies");
+        look(&mut jar.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sends a request as it is, but for the cookies.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+        let url = Url::parse(&request.uri().to_string()).expect("requests name an absolute URL");
+        let (mut head, body) = request.into_parts();
+        if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, self.clock.now()))) {
+            head.headers.append(header::COOKIE, cookies.parse().expect("cookies are plain text"));
+        }
+        let sent = self.client.request(Request::from_parts(head, Full::new(body))).await;
+        let (head, body) = sent.unwrap_or_else(|error| panic!("{url} did not answer: {error:?}")).into_parts();
+        let body = body.collect().await.unwrap_or_else(|error| panic!("{url} broke off: {error:?}")).to_bytes();
+        if self.jar.is_some() {
+            self.cookies(|jar| jar.keep(&url, &head.headers, self.clock.now()));
+        }
+        Answer { url, status: head.status, headers: head.headers, body }
+    }
+
+    pub async fn get(&self, url: &str) -> Answer {
+        self.send(request(Method::GET, url).body(Bytes::new()).expect("a request")).await
+    }
+
+    /// Posts a form as a program would: without an `Origin`.
+    pub async fn post(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(form_request(url).body(encoded(fields)).expect("a request")).await
+    }
+
+    pub async fn post_json(&self, url: &str, body: &serde_json::Value) -> Answer {
+        let request = request(Method::POST, url).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Bytes::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Submits a page's form: the browser says which origin the page had.
+    pub async fn submit(&self, form: Form, page: &Url) -> Answer {
+        let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if form.method == "GET" {
+            let mut url = form.action.clone();
+            url.query_pairs_mut().clear().extend_pairs(&pairs);
+            return self.get(url.as_str()).await;
+        }
+        let request = form_request(form.action.as_str()).header(header::ORIGIN, page.origin().ascii_serialization());
+        self.send(request.body(encoded(&pairs)).expect("a request")).await
+    }
+
+    /// Follows redirects until an answer is none, or until one points to where `stop` says so; that one is not followed.
+    ///
+    /// # Panics
+    /// When there is no end to them.
+    pub async fn follow(&self, mut answer: Answer, stop: impl Fn(&Url) -> bool) -> Answer {
+        for _ in 0..MOST_REDIRECTS {
+            if !answer.status.is_redirection() || stop(&answer.location()) {
+                return answer;
+            }
+            answer = self.get(answer.location().as_str()).await;
+        }
+        panic!("more than {MOST_REDIRECTS} redirects, the last to {}", answer.location());
+    }
+}
+
+/// A request to an absolute URL.
+pub fn request(method: Method, url: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(url)
+}
+
+fn form_request(url: &str) -> http::request::Builder {
+    request(Method::POST, url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+}
+
+fn encoded(fields: &[(&str, &str)]) -> Bytes {
+    Bytes::from(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
+}

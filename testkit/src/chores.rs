@@ -1,0 +1,44 @@
+//! What a node writes down beside its requests, done when a test wants it rather than when its time comes.
+
+use chancery::wire::Node;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+/// One node's.
+pub(crate) struct Chores {
+    settle: Chore,
+    summarise: Chore,
+}
+
+type Chore = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Chores {
+    pub fn of(node: &Node) -> Self {
+        let (closing, counting) = (node.gateway().clone(), node.gateway().clone());
+        let ground = node.ground();
+        let (counters, journal, clock) = (ground.counters.clone(), ground.journal.clone(), ground.clock.clone());
+        let settle = move || {
+            let gateway = closing.clone();
+            async move { gateway.settled().await }.boxed()
+        };
+        let summarise = move || {
+            let (counters, journal, now, gateway) = (counters.clone(), journal.clone(), clock.now(), counting.clone());
+            async move {
+                counters.summarise(&journal, now).await;
+                gateway.summarise().await;
+            }
+            .boxed()
+        };
+        Self { settle: Box::new(settle), summarise: Box::new(summarise) }
+    }
+
+    /// Waits until what was begun is written: the close events of calls.
+    pub async fn settle(&self) {
+        (self.settle)().await;
+    }
+
+    /// Writes down what was counted so far.
+    pub async fn summarise(&self) {
+        (self.summarise)().await;
+    }
+}

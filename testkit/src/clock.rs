@@ -1,0 +1,59 @@
+//! A clock that is turned by hand, and randomness that can be repeated.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chancery_core::{Clock, Rng, Timestamp};
+use chancery_crypto::digest;
+
+/// Moves when it is turned, and by a millisecond whenever somebody looks, so that what happens one after the other is recorded so.
+#[derive(Debug)]
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    /// A Monday morning.
+    pub const START: Timestamp = Timestamp::from_seconds(1_764_579_600);
+
+    pub fn new() -> Self {
+        Self(AtomicI64::new(Self::START.millis()))
+    }
+
+    pub fn turn(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).expect("a test turns the clock by less than an age"), Ordering::SeqCst);
+    }
+}
+
+impl Default for HandClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// The bytes that a seed gives, in order: block n is the digest of seed and n. Not for anything but tests.
+#[derive(Debug)]
+pub struct SeededRng {
+    seed: u64,
+    block: AtomicU64,
+}
+
+impl SeededRng {
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, block: AtomicU64::new(0) }
+    }
+}
+
+impl Rng for SeededRng {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let block = self.block.fetch_add(1, Ordering::SeqCst);
+            let digest = digest::sha256(&[self.seed.to_be_bytes(), block.to_be_bytes()].concat());
+            chunk.copy_from_slice(&digest[..chunk.len()]);
+        }
+    }
+}

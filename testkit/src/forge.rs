@@ -1,0 +1,76 @@
+//! Tokens that nobody outside could make: signed by a site's own key, or by a stranger's under its name, and saying whatever a test wants.
+//! So a test shows that the check it names refuses, and not that the signature was wrong anyway.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_crypto::jose::{Algorithm, Jwk, SigningKey};
+use chancery_crypto::seal::{Place, Sealer};
+use chancery_store::Store;
+use chancery_store::repo::keys::{self, KeyPurpose};
+use jsonwebtoken::EncodingKey;
+use serde_json::{Value, json};
+
+/// A key and its id.
+pub struct Forge {
+    pub kid: String,
+    key: SigningKey,
+}
+
+impl Forge {
+    /// With the key that the site of this store signs with.
+    pub(crate) async fn of(store: &Store, sealer: &Sealer) -> Self {
+        let rows = keys::all(store).await.expect("the store answers");
+        let row = rows.into_iter().find(|row| row.purpose == KeyPurpose::Sign).expect("a tenant has a key that signs");
+        let kid = row.id.to_string();
+        let place = Place { tenant: &row.tenant, table: "keys", row: &kid, version: 1 };
+        let pkcs8 = sealer.open(&place, &row.sealed).await.expect("the site's own seal");
+        let key = SigningKey::from_pkcs8(Algorithm::Es256, kid.clone(), &pkcs8).expect("the site's own key");
+        Self { kid, key }
+    }
+
+    /// With a key that no site knows, under this id.
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    pub fn stranger(kid: &str) -> Self {
+        Self { kid: kid.to_owned(), key: SigningKey::generate(Algorithm::Es256, kid.to_owned()).expect("a new key") }
+    }
+
+    /// The public key.
+    pub fn jwk(&self) -> Jwk {
+        self.key.jwk()
+    }
+
+    /// The header of an access token.
+    pub fn header(&self) -> Value {
+        json!({ "typ": "at+jwt", "alg": "ES256", "kid": self.kid })
+    }
+
+    /// An access token, but for its claims.
+    pub fn token(&self, claims: &Value) -> String {
+        self.signed(&self.header().to_string(), &claims.to_string())
+    }
+
+    /// These texts, signed by ES256 whatever they say.
+    ///
+    /// # Panics
+    /// When the crypto library does not sign.
+    pub fn signed(&self, header: &str, payload: &str) -> String {
+        sealed_by(header, payload, &EncodingKey::from_ec_der(self.key.to_pkcs8().expose()), jsonwebtoken::Algorithm::ES256)
+    }
+
+    /// The same with a MAC whose key is the public key, as it lies in a file that everybody may read.
+    ///
+    /// # Panics
+    /// When the crypto library does not sign.
+    pub fn maced_with_public_key(&self, header: &str, payload: &str) -> String {
+        let public = serde_json::to_vec(&self.key.jwk()).expect("a public key has a JSON form");
+        sealed_by(header, payload, &EncodingKey::from_secret(&public), jsonwebtoken::Algorithm::HS256)
+    }
+}
+
+fn sealed_by(header: &str, payload: &str, key: &EncodingKey, algorithm: jsonwebtoken::Algorithm) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).expect("a signature");
+    format!("{message}.{signature}")
+}

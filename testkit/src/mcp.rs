@@ -1,0 +1,129 @@
+//! An MCP client of the 2025-11-25 era (Streamable HTTP), as bare as can be: it initialises when it must, and says what came back.
+
+use bytes::Bytes;
+use http::{Method, header};
+use serde_json::{Value, json};
+
+use crate::browser::request;
+use crate::{Answer, Browser};
+
+const ERA: &str = "2025-11-25";
+const SESSION: &str = "mcp-session-id";
+
+/// A conversation with one server.
+#[derive(Clone)]
+pub struct Mcp {
+    program: Browser,
+    pub url: String,
+    /// The access token, if any is sent.
+    pub token: Option<String>,
+    /// What the server called this session.
+    pub session: Option<String>,
+}
+
+impl Mcp {
+    pub const fn new(program: Browser, url: String, token: Option<String>) -> Self {
+        Self { program, url, token, session: None }
+    }
+
+    /// Opens a session. Where the server refuses, its answer is what a call gives.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn initialize(&mut self) -> Result<(), Called> {
+        let hello = json!({ "protocolVersion": ERA, "capabilities": {}, "clientInfo": { "name": "testkit", "version": "1" } });
+        let answer = self.send("initialize", hello).await;
+        if !answer.0.status.is_success() {
+            return Err(answer);
+        }
+        self.session = answer.0.header(SESSION).map(str::to_owned);
+        self.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await.has_status(202);
+        Ok(())
+    }
+
+    /// Calls a tool, in this conversation's session, opening one if there is none.
+    pub async fn call(&mut self, tool: &str, arguments: Value) -> Called {
+        if self.session.is_none()
+            && let Err(refused) = self.initialize().await
+        {
+            return refused;
+        }
+        self.send("tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    /// Sends one request as it is.
+    pub async fn send(&self, method: &str, params: Value) -> Called {
+        Called(self.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await)
+    }
+
+    /// Posts one message.
+    pub async fn post(&self, message: &Value) -> Answer {
+        let request = self.request(Method::POST).header(header::CONTENT_TYPE, "application/json");
+        self.program.send(request.body(Bytes::from(message.to_string())).expect("a request")).await
+    }
+
+    /// A request to the server with this conversation's headers.
+    pub fn request(&self, method: Method) -> http::request::Builder {
+        let mut request =
+            request(method, &self.url).header(header::ACCEPT, "application/json, text/event-stream").header("mcp-protocol-version", ERA);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(session) = &self.session {
+            request = request.header(SESSION, session);
+        }
+        request
+    }
+}
+
+/// What came back from a request over MCP.
+#[derive(Clone, Debug)]
+pub struct Called(pub Answer);
+
+impl Called {
+    /// The JSON-RPC message that answers the request, sent as JSON or as the last event of a stream.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn message(&self) -> Value {
+        let is_stream = self.0.header(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/event-stream"));
+        if !is_stream {
+            return self.0.json();
+        }
+        let text = self.0.text();
+        let mut events = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        let last = events.rfind(|data| data.contains("\"id\"")).unwrap_or_else(|| panic!("no answer in the stream: {self:?}"));
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{last:?} is not JSON: {error}"))
+    }
+
+    /// The result of a call that worked.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn answered(&self) -> Value {
+        let message = self.0.has_status(200);
+        let result = self.message()["result"].clone();
+        assert!(result.is_object(), "no result: {message:?}");
+        assert!(result["isError"] != true, "the tool failed: {message:?}");
+        result
+    }
+
+    /// A 401, or 403 for `insufficient_scope`, with a whole challenge.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    pub fn challenged(&self, error: &str) -> &Answer {
+        self.0.challenged(error)
+    }
+
+    /// A refusal in the protocol's own envelope: status and JSON-RPC error, which is given back.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    pub fn denied(&self, status: u16) -> Value {
+        self.0.has_status(status);
+        let error = self.message()["error"].clone();
+        assert!(error["code"].is_i64() && error["message"].is_string(), "no JSON-RPC error: {self:?}");
+        error
+    }
+}

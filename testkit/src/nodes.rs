@@ -1,0 +1,120 @@
+//! Building a site: database, key file, what lies behind the gateway, nodes, and the balancer where there are several.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use chancery::admin::Administration;
+use chancery::ground::Footing;
+use chancery::stop::Stop;
+use chancery::wire::{Node, NodeConfig};
+use chancery_console::Console;
+use chancery_core::Clock;
+use chancery_crypto::random::SystemRng;
+use chancery_crypto::seal::Sealer;
+use chancery_outbound::{Dialer, Reach, Settings};
+use chancery_store::{Store, StoreUrl};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::behind::Behind;
+use crate::chores::Chores;
+use crate::folder::Folder;
+use crate::postgres::Database;
+use crate::{HandClock, IdentityProvider, SeededRng, balancer, cast};
+
+/// Which database a site keeps its rows in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// What a running site is made of.
+pub(crate) struct Nodes {
+    pub base: String,
+    pub administration: Administration,
+    pub store: Store,
+    pub sealer: Sealer,
+    pub chores: Vec<Chores>,
+    pub applied: Vec<watch::Receiver<i64>>,
+    pub file: Value,
+    pub provider: IdentityProvider,
+    pub stop: Stop,
+    pub standing_on: StandingOn,
+}
+
+/// What is removed with the site.
+pub(crate) struct StandingOn {
+    _folder: Folder,
+    _database: Option<Database>,
+}
+
+impl Nodes {
+    /// Starts them, with nothing applied yet. None where there is no PostgreSQL and that is allowed.
+    pub async fn start(kind: Kind, count: usize, clock: Arc<HandClock>) -> Option<Self> {
+        let folder = Folder::new();
+        let (url, database) = match kind {
+            Kind::Sqlite => (StoreUrl::sqlite(folder.path().join("chancery.db")), None),
+            Kind::Postgres => {
+                let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not")?;
+                (fresh.url().parse().expect("the address of a test's database"), Some(fresh))
+            }
+        };
+        let (front, base) = listen().await;
+        let behind = Behind::start(&base, clock.clone()).await;
+        let stop = Stop::new();
+
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(open(&url, folder.path(), clock.clone()).await);
+        }
+        let (administration, store) = (nodes[0].ground().administration(), nodes[0].ground().store.clone());
+        let sealer = nodes[0].ground().sealer.clone();
+        let chores = nodes.iter().map(Chores::of).collect();
+        let applied = nodes.iter().map(Node::applied).collect();
+        run(nodes, front, &stop).await;
+        let file = cast::file(&base, &behind);
+        let standing_on = StandingOn { _folder: folder, _database: database };
+        Some(Self { base, administration, store, sealer, chores, applied, file, provider: behind.provider, stop, standing_on })
+    }
+}
+
+async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
+    let config = NodeConfig {
+        footing: Footing { store: url.clone(), key_file: folder.join("chancery.key"), clock, rng: Arc::new(SystemRng) },
+        socket: None,
+        dialer: dialer(),
+    };
+    Node::open(config, Console).await.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// A single node takes the front door itself; several stand behind a balancer.
+async fn run(mut nodes: Vec<Node>, front: TcpListener, stop: &Stop) {
+    if nodes.len() == 1
+        && let Some(node) = nodes.pop()
+    {
+        tokio::spawn(node.run(front, stop.clone()));
+        return;
+    }
+    let mut addresses = Vec::new();
+    for node in nodes {
+        let (listener, _) = listen().await;
+        addresses.push(listener.local_addr().expect("it is bound"));
+        tokio::spawn(node.run(listener, stop.clone()));
+    }
+    balancer::start(front, addresses, Arc::new(SeededRng::new(1)));
+}
+
+/// No test reaches past loopback.
+pub(crate) fn dialer() -> Dialer {
+    Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() }).expect("no files, nothing to go wrong")
+}
+
+/// A port of loopback that nobody else has, and its base URL.
+pub(crate) async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("loopback has a free port");
+    let base = format!("http://{}", listener.local_addr().expect("it is bound"));
+    (listener, base)
+}

@@ -1,0 +1,49 @@
+//! People at their browsers: they read what is on the page and press its buttons. They know our consent page, the development identity
+//! provider's, and that of npm `oidc-provider` (its development interactions).
+
+use url::Url;
+
+use crate::cast::Person;
+use crate::{Answer, Browser, Form};
+
+/// More pages than any journey has.
+const MOST_PAGES: usize = 8;
+
+/// Goes on from an answer until a redirect points to the app, or a page has nothing to press any more.
+///
+/// # Panics
+/// When there is no end to the pages.
+pub async fn go_on(browser: &Browser, mut answer: Answer, person: Person, consents: bool, app: &Url) -> Answer {
+    let to_app = |url: &Url| url.origin() == app.origin() && url.path() == app.path();
+    for _ in 0..MOST_PAGES {
+        answer = browser.follow(answer, to_app).await;
+        let Some(form) = next_form(&answer, person, consents) else { return answer };
+        let page = answer.url.clone();
+        answer = browser.submit(form, &page).await;
+    }
+    panic!("no end to the pages, the last at {}: {}", answer.url, answer.text());
+}
+
+/// What this person presses on this page.
+fn next_form(page: &Answer, person: Person, consents: bool) -> Option<Form> {
+    if page.status.is_redirection() {
+        return None;
+    }
+    Form::all(page).into_iter().find_map(|form| {
+        if has_button(&form, "decision") {
+            return Some(form.press("decision", if consents { "approve" } else { "deny" }));
+        }
+        if has_button(&form, "person") {
+            return Some(form.press("person", person));
+        }
+        match form.field("prompt") {
+            Some("login") => Some(form.fill("login", person).fill("password", "anything")),
+            Some("consent") => Some(form),
+            _ => None,
+        }
+    })
+}
+
+fn has_button(form: &Form, name: &str) -> bool {
+    form.buttons.iter().any(|(known, _)| known == name)
+}

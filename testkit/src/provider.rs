@@ -1,0 +1,133 @@
+//! The company's identity provider, with a hand held between it and everybody else: a test counts what is asked of it, and alters what it
+//! answers. The provider itself stays right, so whatever a site makes of an alteration is the alteration's doing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use crate::{Forge, claims};
+
+pub const METADATA: &str = "/.well-known/openid-configuration";
+pub const KEYS: &str = "/jwks";
+pub const TOKEN: &str = "/token";
+
+/// The key that altered ID tokens are signed with. It is in the provider's key set from the beginning.
+const KEY: &str = "the-hand-between";
+
+/// The provider as a test holds it. All clones are one.
+#[derive(Clone)]
+pub struct IdentityProvider(Arc<Inner>);
+
+struct Inner {
+    forge: Forge,
+    asked: Mutex<Vec<String>>,
+    alterations: Mutex<BTreeMap<&'static str, Alteration>>,
+}
+
+type Alteration = Arc<dyn Fn(Reply) -> Reply + Send + Sync>;
+
+/// An answer of the provider on its way.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl IdentityProvider {
+    pub(crate) fn new() -> Self {
+        let asked = Mutex::default();
+        let provider = Self(Arc::new(Inner { forge: Forge::stranger(KEY), asked, alterations: Mutex::default() }));
+        let jwk = serde_json::to_value(provider.0.forge.jwk()).expect("a public key has a JSON form");
+        provider.alter_json(KEYS, move |document| document["keys"].as_array_mut().expect("a key set").push(jwk.clone()));
+        provider
+    }
+
+    /// Puts the hand between the provider's routes and everybody else.
+    pub(crate) fn around(&self, routes: Router) -> Router {
+        routes.layer(from_fn_with_state(self.clone(), between))
+    }
+
+    /// How often this path was asked for, such as [`TOKEN`].
+    pub fn asked(&self, path: &str) -> usize {
+        lock(&self.0.asked).iter().filter(|asked| *asked == path).count()
+    }
+
+    /// Alters every answer at this path from now on, in place of what altered it before.
+    pub fn alter(&self, path: &'static str, alteration: impl Fn(Reply) -> Reply + Send + Sync + 'static) {
+        lock(&self.0.alterations).insert(path, Arc::new(alteration));
+    }
+
+    /// The same for a JSON document.
+    pub fn alter_json(&self, path: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.alter(path, move |reply| {
+            let mut document = serde_json::from_slice(&reply.body).expect("the provider answers in JSON");
+            change(&mut document);
+            reply.saying(document.to_string())
+        });
+    }
+
+    /// Puts another ID token in the place of each: the closure gets the claims, and a key of the provider's to sign with.
+    pub fn alter_id_token(&self, make: impl Fn(Value, &Forge) -> String + Send + Sync + 'static) {
+        let provider = self.clone();
+        self.alter_json(TOKEN, move |answer| {
+            if let Some(token) = answer["id_token"].as_str() {
+                answer["id_token"] = json!(make(claims(token), &provider.0.forge));
+            }
+        });
+    }
+
+    /// Signs each ID token anew after this change of its claims.
+    pub fn alter_claims(&self, change: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.alter_id_token(move |mut claims, forge| {
+            change(&mut claims);
+            forge.signed(&id_token_header(forge).to_string(), &claims.to_string())
+        });
+    }
+}
+
+/// The header of a good ID token.
+pub fn id_token_header(forge: &Forge) -> Value {
+    json!({ "typ": "JWT", "alg": "ES256", "kid": forge.kid })
+}
+
+impl Reply {
+    /// The same with another body.
+    pub fn saying(mut self, body: impl Into<Bytes>) -> Self {
+        self.headers.remove(header::CONTENT_LENGTH);
+        self.body = body.into();
+        self
+    }
+
+    /// The same with another status.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+async fn between(State(provider): State<IdentityProvider>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    lock(&provider.0.asked).push(path.clone());
+    let answer = next.run(request).await;
+    let alteration = lock(&provider.0.alterations).get(path.as_str()).cloned();
+    let Some(alteration) = alteration else { return answer };
+
+    let (mut head, body) = answer.into_parts();
+    let body = body.collect().await.expect("the provider's answers are whole").to_bytes();
+    let reply = alteration(Reply { status: head.status, headers: head.headers, body });
+    (head.status, head.headers) = (reply.status, reply.headers);
+    Response::from_parts(head, Body::from(reply.body))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

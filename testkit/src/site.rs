@@ -1,0 +1,301 @@
+//! A whole site in the test's own process, on loopback: one node or several behind a [balancer](crate::balancer), the development identity
+//! provider, a bank and an exchange behind the gateway, and a clock that the test turns. Spoken to over HTTP alone.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chancery::admin::message::{Answer as Administered, Files, SentSecret};
+use chancery::admin::{Administration, Administrator};
+use chancery::stop::Stop;
+use chancery_core::{Clock, Secret, Timestamp};
+use chancery_crypto::seal::Sealer;
+use chancery_store::{Store, Unit, Value as Column, Write, repo};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::browser::Browser;
+use crate::cast::{AppName, ODD_SECRET, ODD_SECRET_REF, Person, REDIRECT_AT, SECRET, SECRET_REF, ServerName, TENANT};
+use crate::chores::Chores;
+use crate::log::{Log, Logged};
+use crate::nodes::Nodes;
+use crate::{Answer, Ask, Forge, HandClock, IdentityProvider, Kind, Tokens};
+
+/// How long a change may take until every node follows it. More than the second that is promised, since tests share a machine.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
+/// More events than any test makes.
+const WHOLE_LOG: u32 = 10_000;
+
+/// Cheap to clone; all clones are one site.
+#[derive(Clone)]
+pub struct Site(Arc<Inner>);
+
+struct Inner {
+    base: String,
+    clock: Arc<HandClock>,
+    /// Of the first node, by which the test looks behind the scenes.
+    administration: Administration,
+    store: Store,
+    sealer: Sealer,
+    chores: Vec<Chores>,
+    provider: IdentityProvider,
+    /// How many of the store's reads were the test's own.
+    own_reads: AtomicU64,
+    /// How far each node has followed the change feed.
+    applied: Vec<watch::Receiver<i64>>,
+    file: Mutex<Value>,
+    apps: Mutex<BTreeMap<String, String>>,
+    people: Mutex<BTreeMap<Person, String>>,
+    stop: Stop,
+    _standing_on: crate::nodes::StandingOn,
+}
+
+/// An app of the file, or one that registered itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct App {
+    pub id: String,
+    pub secret: Option<&'static str>,
+    pub redirect_uri: String,
+}
+
+impl Site {
+    /// One node on SQLite.
+    pub async fn on_sqlite() -> Self {
+        Self::of(Kind::Sqlite, 1).await.expect("SQLite is always there")
+    }
+
+    /// One node on PostgreSQL. None where there is none and that is allowed; so it is with several.
+    pub async fn on_postgres() -> Option<Self> {
+        Self::of(Kind::Postgres, 1).await
+    }
+
+    /// So many nodes on one PostgreSQL database, behind a balancer that sends each request to any of them.
+    pub async fn cluster(nodes: usize) -> Option<Self> {
+        Self::of(Kind::Postgres, nodes).await
+    }
+
+    async fn of(kind: Kind, nodes: usize) -> Option<Self> {
+        let clock = Arc::new(HandClock::new());
+        let nodes = Nodes::start(kind, nodes, clock.clone()).await?;
+        let inner = Inner {
+            base: nodes.base,
+            clock,
+            administration: nodes.administration,
+            store: nodes.store,
+            sealer: nodes.sealer,
+            chores: nodes.chores,
+            provider: nodes.provider,
+            own_reads: AtomicU64::new(0),
+            applied: nodes.applied,
+            file: Mutex::new(nodes.file),
+            apps: Mutex::default(),
+            people: Mutex::default(),
+            stop: nodes.stop,
+            _standing_on: nodes.standing_on,
+        };
+        let site = Self(Arc::new(inner));
+        site.apply(|_| {}).await;
+        Some(site)
+    }
+
+    /// Changes the file and applies it.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn apply(&self, change: impl FnOnce(&mut Value)) {
+        let text = {
+            let mut file = lock(&self.0.file);
+            change(&mut file);
+            file.to_string() // JSON is YAML
+        };
+        let secrets = [(SECRET_REF, SECRET), (ODD_SECRET_REF, ODD_SECRET)];
+        let sent = |(name, secret): (&str, &str)| (name.to_owned(), SentSecret(Secret::new(secret.to_owned())));
+        let files = Files { files: vec![("site.yaml".to_owned(), text)], secrets: secrets.map(sent).into() };
+        let applied = self.0.administration.apply(&files, &Administrator::at_start()).await;
+        let Administered::Applied { clients, .. } = applied.unwrap_or_else(|failure| panic!("{failure}")) else {
+            panic!("an apply answers with what was applied");
+        };
+        *lock(&self.0.apps) = clients;
+        self.settle().await;
+    }
+
+    /// Turns the clock.
+    pub fn turn(&self, by: Duration) {
+        self.0.clock.turn(by);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The company's identity provider.
+    pub fn identity_provider(&self) -> &IdentityProvider {
+        &self.0.provider
+    }
+
+    /// A browser that nobody has used yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.0.clock.clone())
+    }
+
+    /// A program, which has no cookies.
+    pub fn program(&self) -> Browser {
+        Browser::program(self.0.clock.clone())
+    }
+
+    /// Where the site is reached, without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.0.base
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("{}/t/{TENANT}", self.0.base)
+    }
+
+    /// The issuer's address of something, such as `token`.
+    pub fn endpoint(&self, name: &str) -> String {
+        format!("{}/{name}", self.issuer())
+    }
+
+    /// A resource's URL.
+    pub fn url(&self, server: ServerName) -> String {
+        format!("{}/mcp/{server}", self.0.base)
+    }
+
+    /// The issuer's metadata.
+    pub async fn metadata(&self) -> Value {
+        let url = format!("{}/.well-known/oauth-authorization-server/t/{TENANT}", self.0.base);
+        self.program().get(&url).await.has_status(200).json()
+    }
+
+    /// An app of the file.
+    ///
+    /// # Panics
+    /// When the file has no such app.
+    pub fn app(&self, name: AppName) -> App {
+        let id = lock(&self.0.apps).get(name).cloned().unwrap_or_else(|| panic!("the file has no app {name}"));
+        let has_secret =
+            lock(&self.0.file)["clients"].as_array().into_iter().flatten().any(|app| app["name"] == name && !app["secret"].is_null());
+        App { id, secret: has_secret.then_some(SECRET), redirect_uri: REDIRECT_AT.to_owned() }
+    }
+
+    /// An authorization request that nothing is wrong with: for the bank, with its default scope.
+    pub fn ask(&self, app: AppName) -> Ask {
+        Ask::new(self, self.app(app))
+    }
+
+    /// The same, for an app that is not in the file.
+    pub fn ask_as(&self, app: App) -> Ask {
+        Ask::new(self, app)
+    }
+
+    /// All the way: a new browser, sign-in, consent, code, tokens for the bank.
+    pub async fn sign_in(&self, person: Person, app: AppName) -> Tokens {
+        self.ask(app).approved_by(person).await.redeem().await.granted()
+    }
+
+    /// Registers a client (RFC 7591).
+    pub async fn register(&self, metadata: &Value) -> Answer {
+        self.program().post_json(&self.endpoint("register"), metadata).await
+    }
+
+    /// Posts to the token endpoint as this app, with its secret where it has one.
+    pub async fn post_token(&self, app: &App, fields: &[(&str, &str)]) -> Answer {
+        let mut fields = [fields, &[("client_id", app.id.as_str())]].concat();
+        if let Some(secret) = app.secret {
+            fields.push(("client_secret", secret));
+        }
+        self.program().post(&self.endpoint("token"), &fields).await
+    }
+
+    /// What the audit log says now: what the nodes have begun to write is waited for.
+    pub async fn audit(&self) -> Log {
+        for chores in &self.0.chores {
+            chores.settle().await;
+        }
+        let tail = chancery::admin::message::Tail { tenant: TENANT.to_owned(), after: None, limit: WHOLE_LOG, follow: false };
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        let entries = self.0.administration.tail(&tail).await.unwrap_or_else(|failure| panic!("{failure}"));
+        let mut events: Vec<Logged> = entries.into_iter().map(Logged::from).collect();
+        events.sort_by_key(|event| event.at); // a node may write later what it decided earlier
+        Log { events, names: self.names() }
+    }
+
+    /// Has every node write down what it has counted so far.
+    pub async fn summarise(&self) {
+        for chores in &self.0.chores {
+            chores.summarise().await;
+        }
+    }
+
+    /// Takes the audit log's table away, so that no event can be written.
+    pub async fn lose_log(&self) {
+        self.alter("ALTER TABLE events RENAME TO events_away").await;
+    }
+
+    /// Puts it back.
+    pub async fn restore_log(&self) {
+        self.alter("ALTER TABLE events_away RENAME TO events").await;
+    }
+
+    async fn alter(&self, sql: &'static str) {
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        let tenants = repo::tenants::all(&self.0.store).await.expect("the store answers");
+        let unit = Unit::new(tenants.first().expect("a tenant").id, vec![Write::any(sql, Vec::new())]);
+        let _receipt = self.0.store.commit(unit).await.expect("the store obeys");
+    }
+
+    /// Makes tokens with the issuer's own key.
+    pub async fn forge(&self) -> Forge {
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        Forge::of(&self.0.store, &self.0.sealer).await
+    }
+
+    /// How often the site itself has read its first node's store.
+    pub fn reads(&self) -> u64 {
+        self.0.store.reads() - self.0.own_reads.load(Ordering::Relaxed)
+    }
+
+    /// The first node's store, for tests that must look at rows.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Waits until every node has followed all that was written so far.
+    ///
+    /// # Panics
+    /// When one doesn't in time.
+    pub async fn settle(&self) {
+        const NEWEST: &str = "SELECT COALESCE(MAX(seq), 0) FROM feed";
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        let rows = self.0.store.query(NEWEST, Vec::<Column>::new()).await.expect("the store answers");
+        let newest = rows.into_iter().next().map_or(Ok(0), |mut row| row.int()).expect("a number");
+        for applied in &self.0.applied {
+            let mut applied = applied.clone();
+            let followed = tokio::time::timeout(FOLLOWED_WITHIN, applied.wait_for(|seq| *seq >= newest)).await;
+            followed.expect("a node did not follow the change feed in time").expect("the node runs");
+        }
+    }
+
+    pub(crate) fn met(&self, person: Person, subject: &str) {
+        lock(&self.0.people).insert(person, subject.to_owned());
+    }
+
+    fn names(&self) -> BTreeMap<String, String> {
+        let people = lock(&self.0.people).iter().map(|(name, id)| ((*name).to_owned(), id.clone())).collect::<Vec<_>>();
+        let servers = [crate::cast::BANK, crate::cast::EXCHANGE].map(|server| (server.to_owned(), self.url(server)));
+        lock(&self.0.apps).clone().into_iter().chain(people).chain(servers).collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.drain.cancel();
+        self.stop.end.cancel();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
