@@ -67,10 +67,23 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 pub enum Drained {
     /// Every answer was finished.
     Fully,
-    /// Some answers, counted, were cut at the deadline: streams have no end of their own.
+    /// So many connections were cut at the deadline: streams have no end of their own.
     AtDeadline(usize),
     /// The second signal came first.
     CutShort,
+}
+
+impl Drained {
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Fully => Exit::Done,
+            Self::AtDeadline(cut) => {
+                tracing::warn!(cut, "connections were cut: they had not finished when the drain's time was over");
+                Exit::Done
+            }
+            Self::CutShort => Exit::CutShort,
+        }
+    }
 }
 
 /// Serves until told to stop, and returns when no connection is left.

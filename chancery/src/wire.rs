@@ -12,14 +12,14 @@ use chancery_outbound::{Dialer, Documents, Fetcher, Upstreams};
 use chancery_tokens::Verifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::socket::Socket;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::follower::Hearers;
 use crate::ground::{Footing, Ground};
-use crate::listener::{self, Drained};
+use crate::listener;
 use crate::schedule::Housekeeping;
 use crate::stop::Stop;
 
@@ -97,32 +97,49 @@ impl Node {
     }
 
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
-    pub async fn run(self, listener: TcpListener, stop: Stop) -> Drained {
+    pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
         let Self { ground, socket, endpoints: Endpoints { router, gateway }, applied, .. } = self;
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
-        let (beside, tasks) = (CancellationToken::new(), TaskTracker::new());
-        if let Some(socket) = socket {
-            tasks.spawn(socket.serve(administration, stop.drain.clone()));
-        }
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), clock: clock.clone(), applied };
-        tasks.spawn(hearers.follow(follower, beside.clone()));
         let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), ended, clock };
-        tasks.spawn(house.keep(beside.clone()));
 
-        let drained = listener::serve(listener, router, stop).await;
-        let finish = async {
+        let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
+        beside.spawn(hearers.follow(follower, served.clone()));
+        beside.spawn(house.keep(served.clone()));
+        let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
+        let serving = async {
+            let drained = listener::serve(listener, router, stop.clone()).await;
             gateway.settled().await;
-            beside.cancel();
-            tasks.close();
-            tasks.wait().await;
+            served.cancel();
+            drained
+        };
+        let finished = async {
+            let (drained, sound) = tokio::join!(serving, keep_sound(&mut beside, &served, &stop));
+            if let Some(asked) = asked {
+                let _ = asked.await;
+            }
             store.close().await;
+            if sound { drained.exit() } else { Exit::Failed }
         };
         tokio::select! {
-            () = finish => drained,
-            () = end.cancelled() => Drained::CutShort,
+            exit = finished => exit,
+            () = end.cancelled() => Exit::CutShort,
         }
     }
+}
+
+/// What runs beside the listener runs as long as it does. A node that no longer heard of what was ended would go on and be wrong, so it
+/// stops instead.
+async fn keep_sound(beside: &mut JoinSet<()>, served: &CancellationToken, stop: &Stop) -> bool {
+    let first = beside.join_next().await;
+    let sound = served.is_cancelled();
+    if !sound {
+        tracing::error!(?first, "a task that this node cannot do without has ended: the node stops");
+        stop.drain.cancel();
+    }
+    while beside.join_next().await.is_some() {}
+    sound
 }
 
 impl Endpoints {
@@ -167,5 +184,19 @@ impl Endpoints {
         });
         let router = issuer.router().merge(federation.router()).merge(gateway.router());
         Self { router, gateway }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_that_lost_a_task_stops() {
+        let (served, stop) = (CancellationToken::new(), Stop::new());
+        let mut beside = JoinSet::new();
+        beside.spawn(async { panic!("as a bug would") });
+        assert!(!keep_sound(&mut beside, &served, &stop).await);
+        assert!(stop.drain.is_cancelled());
     }
 }

@@ -21,7 +21,7 @@ use crate::admin::message::{Files, SentSecret, Tail};
 use crate::admin::{Administration, Administrator};
 use crate::exit::{Exit, Failure};
 use crate::ground::Footing;
-use crate::listener::{self, Drained};
+use crate::listener;
 use crate::logs;
 use crate::stop::Stop;
 use crate::wire::{Node, NodeConfig};
@@ -84,8 +84,8 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         story.stay(&place)?;
     }
     match serving.await {
-        Ok(Drained::CutShort) => Ok(Exit::CutShort),
-        Ok(_) => told.map(|()| Exit::Done),
+        Ok(Exit::Done) => told.map(|()| Exit::Done),
+        Ok(exit) => Ok(exit),
         Err(error) => Err(Failure::new(Exit::Failed, "the server broke off").because(error)),
     }
 }

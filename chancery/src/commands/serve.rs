@@ -9,7 +9,7 @@ use crate::admin::Administrator;
 use crate::exit::{Exit, Failure};
 use crate::files::Read;
 use crate::ground::Footing;
-use crate::listener::{self, Drained};
+use crate::listener;
 use crate::providers::Look;
 use crate::stop::Stop;
 use crate::wire::{Node, NodeConfig};
@@ -37,10 +37,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     apply_own_file(&node, &read).await?;
     announce(&node, server)?;
     look_at_providers(&node, args.require_providers).await?;
-    Ok(match node.run(listener, stop).await {
-        Drained::Fully | Drained::AtDeadline(_) => Exit::Done,
-        Drained::CutShort => Exit::CutShort,
-    })
+    Ok(node.run(listener, stop).await)
 }
 
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
