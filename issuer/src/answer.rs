@@ -33,7 +33,7 @@ use crate::unanswered::Unanswered;
 pub struct Answer(Response);
 
 impl Answer {
-    /// RFC 6749 §5.1 (OA-15).
+    /// RFC 6749 §5.1.
     pub fn tokens(tokens: &Signed, _committed: Receipt) -> Self {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -57,9 +57,9 @@ impl Answer {
         Self::json(StatusCode::OK, &body)
     }
 
-    /// RFC 7591 §3.2.1 (DR-01).
+    /// RFC 7591 §3.2.1.
     pub fn registered(client: &Value, _committed: Receipt) -> Self {
-        Self::json(StatusCode::CREATED, client)
+        Self::json(StatusCode::CREATED, client) // DR-01
     }
 
     /// RFC 6749 §5.2, RFC 7591 §3.2.2. What the error says to the log stays at home.
@@ -67,10 +67,10 @@ impl Answer {
         Self::error(error)
     }
 
-    /// To the client or to the identity provider. 303: a browser that posted here must not post there (SB-06).
+    /// To the client or to the identity provider. 303: a browser that posted here must not post there.
     pub fn redirect(to: &str, _record: Recorded) -> Self {
         match HeaderValue::from_str(to) {
-            Ok(location) => Self(StatusCode::SEE_OTHER.into_response()).with(LOCATION, location).not_stored(),
+            Ok(location) => Self(StatusCode::SEE_OTHER.into_response()).with(LOCATION, location).not_stored(), // SB-06
             Err(_) => Self::error(&Error::server_error("the address to go back to cannot stand in a header")),
         }
     }
@@ -85,9 +85,9 @@ impl Answer {
         Self::page(StatusCode::OK, html, headers)
     }
 
-    /// A document that is the same for everybody (MD-06).
+    /// A document that is the same for everybody.
     pub(crate) fn document(json: axum::body::Bytes) -> Self {
-        let cached = HeaderValue::from_static("public, max-age=300");
+        let cached = HeaderValue::from_static("public, max-age=300"); // MD-06
         Self(json.into_response()).with(CONTENT_TYPE, HeaderValue::from_static(JSON)).with(CACHE_CONTROL, cached)
     }
 
@@ -102,7 +102,7 @@ impl Answer {
         Self::page(why.status(), html, headers).not_before_a_second()
     }
 
-    /// A 401 answers an `Authorization` header by naming the scheme that is taken (RFC 6749 §5.2; OA-11).
+    /// A 401 answers an `Authorization` header by naming the scheme that is taken (RFC 6749 §5.2).
     pub(crate) fn challenging_basic(self, tenant: &Tenant) -> Self {
         if self.0.status() != StatusCode::UNAUTHORIZED {
             return self;

@@ -111,7 +111,7 @@ pub(crate) fn allowed(tenant: &Tenant, at: usize, scope: &str) -> AllowedResourc
     AllowedResource { resource: resource.url.clone(), resource_id: resource.id, scope: scope.parse().expect("scopes") }
 }
 
-/// Alice's grant to `client`: both scopes of the bank, and an ID token.
+/// Alice's grant to `client`: both scopes of the bank, and an ID token. The reporter was allowed to act as its agent.
 pub(crate) fn grant(tenant: &Tenant, client: &str) -> Grant {
     Grant {
         tenant: tenant.id,
@@ -119,7 +119,7 @@ pub(crate) fn grant(tenant: &Tenant, client: &str) -> Grant {
         parent: None,
         subject: alice().subject.to_string(),
         client: ClientId::claimed(client),
-        agent: None,
+        agent: (client == REPORTER).then_some(tenant.agents[0].id),
         resources: vec![allowed(tenant, 0, "bank:read bank:move openid")],
         authentication: Some(alice().authentication),
         created_at: NOW,

@@ -28,10 +28,10 @@ fn credentials(header: &str) -> Option<(String, String)> {
     }
     let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
-    Some((form_decoded(id), form_decoded(secret)))
+    Some((form_decoded(id), form_decoded(secret))) // OA-12
 }
 
-/// `+` and `%xx` stand for what they stand for in a form (OA-12).
+/// `+` and `%xx` stand for what they stand for in a form.
 fn form_decoded(text: &str) -> String {
     // A lone `&` or `=` cannot stand in form-encoded text; from clients that do not encode, they stand for themselves.
     let text = text.replace('&', "%26").replace('=', "%3D");

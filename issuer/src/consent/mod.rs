@@ -2,13 +2,16 @@
 //! every client by itself (SB-04).
 //!
 //! 1. [`ask`] shows the page. The request travels in it, sealed, bound to this browser.
-//! 2. [`posted`] takes its answer, once: no leads back to the client, yes to a code or to the identity provider.
-//! 3. [`resume`] goes on when the person is back from there.
+//! 2. [`posted`] takes its answer: it comes from our page, in that browser, in time ([`post`]).
+//! 3. What follows is decided ([`decide`]) and committed, once ([`onward`]): no leads back to the client, yes to a code or to the
+//!    identity provider.
+//! 4. [`resume`] goes on when the person is back from there.
 
 mod approval;
 mod decide;
 #[cfg(test)]
 mod fixtures;
+mod onward;
 mod page;
 mod post;
 mod resume;
@@ -21,20 +24,16 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::ORIGIN;
-use chancery_audit::{Draft, Receipt};
-use chancery_core::oauth::Code;
-use chancery_core::{ConsentPage, Decision, Html, Pages, Secret, Shown, SignInRequest, SignInTrouble};
+use chancery_core::{ConsentPage, Decision, Html, Pages, Shown};
 
-use self::decide::{Facts, Next, decide};
-use self::page::{Approved, Page, Sealed};
+use self::onward::answered;
+use self::page::{Page, Sealed};
 use self::post::{Post, checked, unusable};
 use crate::answer::Answer;
 use crate::authorize::AuthorizationRequest;
 use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::moment::Moment;
-use crate::refusal::Refused;
-use crate::return_to::ReturnTo;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
 
@@ -85,88 +84,20 @@ pub(crate) async fn posted<P: Pages>(
 async fn judged<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
-    let tenant = &*tenant;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = front.server.moment();
     let post = Post {
         origin: header(ORIGIN.as_str()),
         fetch_site: header("sec-fetch-site"),
-        browser: Browser::known(tenant, headers).map(|browser| browser.hash()),
+        browser: Browser::known(&tenant, headers).map(|browser| browser.hash()),
         page: form.one(ConsentPage::SEALED_FIELD).and_then(|sealed| Page::open(&keys.page, &tenant.id, sealed)),
         decision: form.one(Decision::FIELD).and_then(Decision::from_field),
     };
-    match checked(post, tenant, moment.now) {
+    match checked(post, &tenant, moment.now) {
         Ok(answer) => {
-            let visitor = Visitor::of(tenant, headers, &front.server.store, &moment).await?;
+            let visitor = Visitor::of(&tenant, headers, &front.server.store, &moment).await?;
             answered(front, visit, answer, visitor.as_ref()).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }
-}
-
-/// A page was answered: decide, commit, and send the browser on.
-async fn answered<P: Pages>(
-    front: &Front<P>,
-    visit: Visit<'_>,
-    (page, decision): (Page, Decision),
-    visitor: Option<&Visitor>,
-) -> Result<Answer, Unanswered> {
-    let mut moment = front.server.moment();
-    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
-    let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor };
-    let sent_on = match decide(&page, decision, facts, &mut moment) {
-        Ok(Next::Denied(refused)) => front.send_back(visit, &page.request.return_to, refused).await,
-        Ok(Next::Issued(issued)) => {
-            commit(front, visit, issued.draft).await.map(|receipt| code(visit, &page.request.return_to, (&issued.code, receipt)))
-        }
-        Ok(Next::SignIn(approved, draft)) => match commit(front, visit, draft).await {
-            Ok(receipt) => sign_in(front, visit, (approved, page.browser), receipt).await,
-            Err(outage) => Err(outage),
-        },
-        Err(refusal) => front.refuse(visit, refusal).await,
-    };
-    match sent_on {
-        // The page is consumed, or the session ended, since both were looked at: either way this answer comes too late.
-        Err(Unanswered::Overtaken) => front.refuse(visit, unusable("page_used", "This page was answered before.").by_row("SB-03")).await,
-        sent_on => sent_on,
-    }
-}
-
-/// Sends the browser to the identity provider. The page is consumed by now: if that fails, the client hears of it and may start again.
-async fn sign_in<P: Pages>(
-    front: &Front<P>,
-    visit: Visit<'_>,
-    (approved, browser): (Approved, [u8; 32]),
-    receipt: Receipt,
-) -> Result<Answer, Unanswered> {
-    let sealed = approved.seal(&visit.keys.page, &visit.tenant.id, &mut front.server.moment());
-    let request = SignInRequest {
-        tenant: visit.tenant.id,
-        provider: None,
-        browser,
-        request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
-        login_hint: approved.request.login_hint.clone(),
-        fresh: approved.request.fresh,
-    };
-    match front.sign_in.begin(request).await {
-        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
-        Err(trouble) => {
-            let code = match trouble {
-                SignInTrouble::NoProvider => Code::ServerError,
-                SignInTrouble::Provider(_) | SignInTrouble::Store(_) => Code::TemporarilyUnavailable,
-            };
-            tracing::warn!(tenant = %visit.tenant.name, %trouble, "a sign-in could not begin");
-            let refused = Refused::new(code, "the identity provider cannot be reached just now; try again in a minute");
-            front.send_back(visit, &approved.request.return_to, refused.because(trouble.to_string()).by_row("OA-04")).await
-        }
-    }
-}
-
-async fn commit<P: Pages>(front: &Front<P>, visit: Visit<'_>, draft: Draft) -> Result<Receipt, Unanswered> {
-    Ok(front.server.journal.commit(&visit.tenant.id, draft).await?)
-}
-
-/// Success: the code goes to the client (RFC 6749 §4.1.2).
-fn code(visit: Visit<'_>, to: &ReturnTo, (code, receipt): (&Secret<String>, Receipt)) -> Answer {
-    Answer::redirect(&to.with_code(code, &visit.tenant.issuer), receipt.into())
 }

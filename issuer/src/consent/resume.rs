@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
+use chancery_audit::Receipt;
 use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
 use chancery_crypto::digest::sha256;
-use chancery_registry::Tenant;
 use chancery_store::repo::sign_ins::{self, SignIn};
 
 use super::decide::{self, Facts, Resumed};
+use super::onward::{commit, with_code};
 use super::page::{Approved, Sealed};
-use super::{Asking, ask, code, commit};
+use super::{Asking, ask};
 use crate::answer::Answer;
 use crate::form::Form;
 use crate::front::{Front, Visit};
@@ -36,77 +37,69 @@ pub(crate) async fn resume<P: Pages>(
 async fn resumed<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
-    let tenant = &*tenant;
-    let (server, mut moment) = (&front.server, front.server.moment());
     let key = sha256(form.one("sign_in").unwrap_or_default().as_bytes());
-    let row = sign_ins::by_resume(&server.store, &tenant.id, &key).await?;
-    let browser = Browser::known(tenant, headers);
-    let (row, by) = match finished(row, browser.as_ref(), tenant, &mut moment) {
-        Ok(finished) => finished,
-        Err(refusal) => return front.refuse(visit, refusal).await,
-    };
-    let Some(approved) = Approved::open(&keys.page, &tenant.id, &row.request) else {
-        return front.refuse(visit, over("sign_in_seal", "What was approved can no longer be read.")).await;
-    };
-
-    let client = server.registry.client(tenant, &approved.request.client).await?;
-    let facts = Facts { tenant, client: client.as_deref(), visitor: None };
-    let sent_on = match decide::resume(&approved, &row, &by, facts, &mut moment) {
-        Ok(Resumed::Issued(issued)) => {
-            commit(front, visit, issued.draft).await.map(|receipt| code(visit, &approved.request.return_to, (&issued.code, receipt)))
-        }
-        Ok(Resumed::AskAgain(request, draft)) => match (commit(front, visit, draft).await, &browser) {
-            (Ok(_), Some(browser)) => {
-                let visitor = Visitor::of(tenant, headers, &server.store, &moment).await?;
-                ask(front, visit, Asking { request, browser, visitor: visitor.as_ref() }, &mut moment).await
-            }
-            (Ok(_), None) => Err(Unanswered::Overtaken),
-            (Err(outage), _) => Err(outage),
+    let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
+    match finished(row, visit, &mut front.server.moment()) {
+        Ok(finished) => match sent_on(front, visit, finished).await {
+            Err(Unanswered::Overtaken) => front.refuse(visit, used()).await,
+            sent_on => sent_on,
         },
         Err(refusal) => front.refuse(visit, refusal).await,
-    };
-    match sent_on {
-        Err(Unanswered::Overtaken) => front.refuse(visit, used()).await,
-        sent_on => sent_on,
     }
 }
 
-/// The sign-in that the key leads to, and who it brought.
-fn finished(
-    row: Option<SignIn>,
-    browser: Option<&Browser>,
-    tenant: &Tenant,
-    moment: &mut Moment,
-) -> Result<(SignIn, SignedIn), PageRefusal> {
+/// A sign-in that came to an end, in the browser that began it.
+struct Finished {
+    row: SignIn,
+    approved: Approved,
+    by: SignedIn,
+    browser: Browser,
+}
+
+async fn sent_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
+    let Finished { row, approved, by, browser } = finished;
+    let (server, mut moment) = (&front.server, front.server.moment());
+    let client = server.registry.client(visit.tenant, &approved.request.client).await?;
+    let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor: None };
+    match decide::resume(&approved, &row, &by, facts, &mut moment) {
+        Ok(Resumed::Issued(issued)) => with_code(front, visit, &approved.request.return_to, issued).await,
+        Ok(Resumed::AskAgain(request, draft)) => {
+            let _: Receipt = commit(front, visit, draft).await?;
+            let visitor = Visitor::of(visit.tenant, visit.headers, &server.store, &moment).await?;
+            ask(front, visit, Asking { request, browser: &browser, visitor: visitor.as_ref() }, &mut moment).await
+        }
+        Err(refusal) => front.refuse(visit, refusal).await,
+    }
+}
+
+fn finished(row: Option<SignIn>, visit: Visit<'_>, moment: &mut Moment) -> Result<Finished, PageRefusal> {
     let row = row.ok_or_else(|| over("sign_in_unknown", "There is no sign-in of this key."))?;
-    let by: SignedIn = row
-        .result
-        .as_deref()
-        .and_then(|result| serde_json::from_str(result).ok())
-        .ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))?;
-    same_browser(&row, browser, (&by, tenant), moment)?;
+    let by = who_came(&row)?;
+    let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
-    Ok((row, by))
+    let approved = Approved::open(&visit.keys.page, &visit.tenant.id, &row.request)
+        .ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
+    Ok(Finished { row, approved, by, browser })
+}
+
+fn who_came(row: &SignIn) -> Result<SignedIn, PageRefusal> {
+    let result = row.result.as_deref().and_then(|result| serde_json::from_str(result).ok());
+    result.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))
 }
 
 /// Whoever sends his own finished sign-in to somebody else would have them go on as himself.
-fn same_browser(
-    row: &SignIn,
-    browser: Option<&Browser>,
-    (by, tenant): (&SignedIn, &Tenant),
-    moment: &mut Moment,
-) -> Result<(), PageRefusal> {
-    if browser.is_some_and(|browser| browser.hash() == row.browser) {
-        return Ok(());
+fn same_browser(row: &SignIn, by: &SignedIn, visit: Visit<'_>, moment: &mut Moment) -> Result<Browser, PageRefusal> {
+    if let Some(browser) = Browser::known(visit.tenant, visit.headers).filter(|browser| browser.hash() == row.browser) {
+        return Ok(browser);
     }
-    let event = Event::new(Kind::SignInRefused, tenant.id, moment.now, &mut moment.entropy)
+    let event = Event::new(Kind::SignInRefused, visit.tenant.id, moment.now, &mut moment.entropy)
         .with(Field::Subject, by.subject)
         .with(Field::IdentityProvider, &by.provider)
         .with(Field::Reason, "another browser")
         .with(Field::Row, "SB-03");
-    Err(over("sign_in_browser", "The sign-in began in another browser, or this one no longer has the cookie that was set then.")
-        .recording(event))
+    let text = "The sign-in began in another browser, or this one no longer has the cookie that was set then.";
+    Err(over("sign_in_browser", text).recording(event))
 }
 
 fn first_time(row: &SignIn) -> Result<(), PageRefusal> {

@@ -46,17 +46,18 @@ impl Asked {
     /// Loads what is to be known, by one read, and decides.
     pub async fn decided(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
         let tenant = &asking.tenant.id;
-        let (outcome, grant) = match self {
+        Ok(match self {
             Self::Code(request) => {
                 let facts = authorization_code::Facts::load(store, tenant, request).await?;
-                (authorization_code::decide(request, asking, &facts, moment), facts.living(moment.now).cloned())
+                let outcome = authorization_code::decide(request, asking, &facts, moment);
+                outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
             }
             Self::Refresh(request) => {
                 let facts = refresh_token::Facts::load(store, tenant, request).await?;
-                (refresh_token::decide(request, asking, &facts, moment), facts.living(moment.now).cloned())
+                let outcome = refresh_token::decide(request, asking, &facts, moment);
+                outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
             }
-        };
-        Ok(outcome.map_err(|refused| witnessed(refused, asking, grant.as_ref(), moment)))
+        })
     }
 }
 

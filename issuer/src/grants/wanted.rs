@@ -12,7 +12,7 @@ use super::Asking;
 use crate::identity_scope::without_identity;
 use crate::mint::{self, Authority, Unsigned};
 use crate::moment::Moment;
-use crate::refusal::Refused;
+use crate::refusal::{ByRow, Refused};
 
 pub(super) struct Wanted<'a> {
     asking: Asking<'a>,
@@ -26,6 +26,7 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// What `allowed` comes to today: a resource that is gone gives no token, a scope that is gone is in none.
     pub fn of(allowed: &AllowedResource, scope: &ScopeSet, grant: &'a Grant, asking: Asking<'a>) -> Result<Self, Refused> {
+        same_actor(grant, asking).row("AT-04")?;
         let resource = asking.tenant.resource(&allowed.resource_id).ok_or_else(|| {
             Refused::invalid_target("this resource is no longer registered here; ask who runs this server, then authorize again")
         })?;
@@ -35,7 +36,7 @@ impl<'a> Wanted<'a> {
 
     pub fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
         let Asking { tenant, by } = self.asking;
-        let agent = by.agent().and_then(|id| tenant.agent(&id));
+        let agent = by.agent().map(|id| tenant.agent(&id).ok_or_else(agent_is_gone)).transpose()?;
         if self.resource.require_agent && agent.is_none() {
             return Err(Refused::new(
                 Code::AccessDenied,
@@ -106,4 +107,17 @@ impl<'a> Wanted<'a> {
             .because(denied.to_string())
             .recording(event)
     }
+}
+
+/// The person allowed one agent to act, or none: a client that was bound to another since is not the one they read of.
+fn same_actor(grant: &Grant, asking: Asking<'_>) -> Result<(), Refused> {
+    if grant.agent == asking.by.agent() {
+        return Ok(());
+    }
+    Err(Refused::invalid_grant("this client acts as another agent now than the one that was allowed to; authorize again"))
+}
+
+/// An actor is never dropped: who cannot act as the agent gets nothing.
+fn agent_is_gone() -> Refused {
+    Refused::new(Code::AccessDenied, "the agent that this client acts as is no longer registered; ask who runs this server")
 }

@@ -43,27 +43,24 @@ pub(crate) async fn token(
 
 async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
-    let tenant = &*tenant;
+    let Ok(body) = body else {
+        return server.refused(&tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
+    };
     let header = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let (content_type, authorization) = (header(CONTENT_TYPE), header(AUTHORIZATION));
-    let Ok(body) = body else {
-        return server.refused(tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
+    let (content_type, authorization, form) = (content_type.as_deref(), authorization.as_deref(), Form::read(&body));
+    let client = match client_auth::claim(&Material { authorization, form: &form }) {
+        Ok(claim) => server.registry.client(&tenant, claim.client()).await?,
+        Err(_) => None, // the table says why
     };
-    let form = Form::read(&body);
-    let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
-    let client = match &claim {
-        Ok(claim) => server.registry.client(tenant, claim.client()).await?,
-        Err(_) => None,
-    };
-    let (content_type, authorization) = (content_type.as_deref(), authorization.as_deref());
-    let arrival = Arrival { tenant, keys: &keys.refresh, content_type, authorization, form, client };
+    let arrival = Arrival { tenant: &tenant, keys: &keys.refresh, content_type, authorization, form, client };
 
     let answer = match admit(&arrival) {
-        Ok(admitted) => decided(server, tenant, &keys, &admitted).await?,
-        Err(refused) => server.refused(tenant, ENDPOINT, refused).await?,
+        Ok(admitted) => decided(server, &tenant, &keys, &admitted).await?,
+        Err(refused) => server.refused(&tenant, ENDPOINT, refused).await?,
     };
     // RFC 6749 §5.2: who authenticated by a header is told by a header how to.
-    Ok(if authorization.is_some() { answer.challenging_basic(tenant) } else { answer })
+    Ok(if authorization.is_some() { answer.challenging_basic(&tenant) } else { answer })
 }
 
 /// Decides until the decision commits.

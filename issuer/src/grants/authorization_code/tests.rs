@@ -248,3 +248,10 @@ fn a_resource_for_agents_gives_a_public_client_nothing() {
         assert_eq!(outcome.is_ok(), given, "{client}");
     }
 }
+
+#[test]
+fn at_04_a_client_bound_to_another_agent_since_gets_nothing() {
+    let other = chancery_core::AgentId::mint(NOW, &mut crate::fixtures::entropy(40));
+    let outcome = decided(&REQUEST, |_, grant| grant.agent = Some(other));
+    assert_eq!(refusal(outcome), (Error::InvalidGrant, "AT-04", QUIETLY));
+}

@@ -1,0 +1,99 @@
+//! On from an answered page: the decision is committed, which happens once, and the browser is sent where it leads.
+
+use chancery_audit::{Draft, Receipt};
+use chancery_core::oauth::Code;
+use chancery_core::{Decision, Pages, SignInRequest, SignInTrouble};
+
+use super::approval::Issued;
+use super::decide::{Facts, Next, decide};
+use super::page::{Approved, Page, Sealed};
+use super::post::unusable;
+use crate::answer::Answer;
+use crate::front::{Front, Visit};
+use crate::refusal::Refused;
+use crate::return_to::ReturnTo;
+use crate::unanswered::Unanswered;
+use crate::visit::Visitor;
+
+/// A page was answered, by a person or by who stands in for one.
+pub(super) async fn answered<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    (page, decision): (Page, Decision),
+    visitor: Option<&Visitor>,
+) -> Result<Answer, Unanswered> {
+    match sent_on(front, visit, (&page, decision), visitor).await {
+        // The page was consumed, or the session ended, after both were looked at: either way this answer comes too late.
+        Err(Unanswered::Overtaken) => {
+            let late = unusable("page_used", "This page was answered before, or the session that it named has ended.");
+            front.refuse(visit, late.by_row("SB-03")).await
+        }
+        sent_on => sent_on,
+    }
+}
+
+async fn sent_on<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    (page, decision): (&Page, Decision),
+    visitor: Option<&Visitor>,
+) -> Result<Answer, Unanswered> {
+    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
+    let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor };
+    match decide(page, decision, facts, &mut front.server.moment()) {
+        Ok(Next::Denied(refused)) => front.send_back(visit, &page.request.return_to, refused).await,
+        Ok(Next::Issued(issued)) => with_code(front, visit, &page.request.return_to, issued).await,
+        Ok(Next::SignIn(approved, draft)) => {
+            let receipt = commit(front, visit, draft).await?;
+            to_sign_in(front, visit, (&approved, page.browser), receipt).await
+        }
+        Err(refusal) => front.refuse(visit, refusal).await,
+    }
+}
+
+/// To the identity provider. The page is consumed by now: if this fails, the client hears of it and may start again.
+async fn to_sign_in<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    (approved, browser): (&Approved, [u8; 32]),
+    receipt: Receipt,
+) -> Result<Answer, Unanswered> {
+    let sealed = approved.seal(&visit.keys.page, &visit.tenant.id, &mut front.server.moment());
+    let request = SignInRequest {
+        tenant: visit.tenant.id,
+        provider: None,
+        browser,
+        request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
+        login_hint: approved.request.login_hint.clone(),
+        fresh: approved.request.fresh,
+    };
+    match front.sign_in.begin(request).await {
+        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
+        Err(trouble) => {
+            tracing::warn!(tenant = %visit.tenant.name, %trouble, "a sign-in could not begin");
+            front.send_back(visit, &approved.request.return_to, not_begun(&trouble)).await
+        }
+    }
+}
+
+fn not_begun(trouble: &SignInTrouble) -> Refused {
+    let refused = match trouble {
+        SignInTrouble::NoProvider => {
+            Refused::new(Code::ServerError, "this server has no identity provider to sign in with; tell who runs it")
+        }
+        SignInTrouble::Provider(_) | SignInTrouble::Store(_) => {
+            Refused::new(Code::TemporarilyUnavailable, "the identity provider cannot be reached just now; try again in a minute")
+        }
+    };
+    refused.because(trouble.to_string()).by_row("OA-04")
+}
+
+/// Back to the client, with the code, once the grant that it stands for is committed (RFC 6749 §4.1.2).
+pub(super) async fn with_code<P: Pages>(front: &Front<P>, visit: Visit<'_>, to: &ReturnTo, issued: Issued) -> Result<Answer, Unanswered> {
+    let receipt = commit(front, visit, issued.draft).await?;
+    Ok(Answer::redirect(&to.with_code(&issued.code, &visit.tenant.issuer), receipt.into()))
+}
+
+pub(super) async fn commit<P: Pages>(front: &Front<P>, visit: Visit<'_>, draft: Draft) -> Result<Receipt, Unanswered> {
+    Ok(front.server.journal.commit(&visit.tenant.id, draft).await?)
+}
