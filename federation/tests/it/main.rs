@@ -1,0 +1,8 @@
+//! The relying party as a browser and an identity provider meet it: over HTTP, with a provider whose answers a test may alter.
+
+mod answers;
+mod browsers;
+mod id_tokens;
+mod provider;
+mod replays;
+mod way;
