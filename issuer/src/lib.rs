@@ -3,10 +3,10 @@
 //! Every endpoint is: read once → load facts → `decide`, a pure function → commit the outcome's Unit → answer. A refusal is an outcome
 //! like any other: it has its row, its words, its writes and its record.
 //!
-//! - [`authorize`]: a request is checked, by a table of steps. [`consent`]: a person allows it, signs in, and a code goes to the client.
-//! - [`token_endpoint`]: the other table of steps; [`client_auth`] and [`grants`] have one file each for a method and a grant.
+//! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
+//! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
-//! - [`register`], [`metadata`]: how clients come to know us and we them. [`OwnCredentials`]: tokens for what stands behind the gateway.
+//! - `register`, `metadata`: how clients come to know us and we them. [`OwnCredentials`]: tokens for what stands behind the gateway.
 
 pub mod answer;
 pub mod mint;

@@ -76,8 +76,8 @@ async fn answered<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap,
         return front.send_back(visit, &request.return_to, nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment)).await;
     }
     let browser = Browser::known_or_new(visit.tenant, visit.headers, &mut moment);
-    let asking = consent::Asking { request, browser: &browser, visitor: visitor.as_ref() };
-    let answer = consent::ask(front, visit, asking, &mut moment).await?;
+    let to_ask = consent::ToAsk { request, browser: &browser, visitor: visitor.as_ref() };
+    let answer = consent::ask(front, visit, to_ask, &mut moment).await?;
     Ok(answer.setting_cookie(browser.set_cookie(visit.tenant)))
 }
 

@@ -1,6 +1,6 @@
 //! An authorization request that passed every step. It travels sealed, in the page and with the sign-in, until it is answered.
 
-use chancery_core::ClientId;
+use chancery_core::{AgentId, ClientId};
 use chancery_store::repo::grants::AllowedResource;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub(crate) struct AuthorizationRequest {
     pub client: ClientId,
     pub return_to: ReturnTo,
     pub challenge: Challenge,
+    /// The registered agent that will act, as the page tells the person.
+    pub agent: Option<AgentId>,
     /// What each resource is asked for.
     pub resources: Vec<AllowedResource>,
     pub nonce: Option<String>,

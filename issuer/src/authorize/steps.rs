@@ -5,6 +5,7 @@ use chancery_registry::Client;
 use super::arrival::Arrival;
 use super::checks::{agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope};
 use super::request::AuthorizationRequest;
+use crate::client_auth::acting_agent;
 use crate::page_refusal::PageRefusal;
 use crate::refusal::{ByRow, Refused};
 use crate::return_to::ReturnTo;
@@ -56,6 +57,7 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
     Ok(AuthorizationRequest {
         client: client.id.clone(),
         return_to: to.clone(),
+        agent: acting_agent(client),
         challenge: code_challenge::well_formed(arrival)?,
         resources: scope::shared_out(arrival)?,
         nonce: nonce::short_enough(arrival)?,

@@ -60,10 +60,15 @@ impl AuthenticatedClient {
         self.proven
     }
 
-    /// The registered agent that acts: only of a client that proved to be the agent's (design §4).
+    /// The registered agent that acts: only of a client that proved to be the agent's.
     pub fn agent(&self) -> Option<AgentId> {
-        self.client.agent.filter(|_| self.proven)
+        acting_agent(&self.client).filter(|_| self.proven)
     }
+}
+
+/// The registered agent as which a client will act, once it authenticates. A public one proves nothing, so it acts as nobody (design §4).
+pub(crate) fn acting_agent(client: &Client) -> Option<AgentId> {
+    client.agent.filter(|_| !client.is_public())
 }
 
 /// The request's one claim.

@@ -44,8 +44,7 @@ impl Approval<'_> {
             parent: None,
             subject: by.subject.to_string(),
             client: client.id.clone(),
-            // A public client proves to be nobody's (design §4).
-            agent: client.agent.filter(|_| !client.is_public()),
+            agent: request.agent,
             resources: request.resources.clone(),
             authentication: Some(by.authentication.clone()), // AT-06
             created_at: moment.now,

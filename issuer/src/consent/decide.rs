@@ -18,6 +18,7 @@ use super::approval::{Approval, Issued};
 use super::page::{Approved, Page};
 use super::post::unusable;
 use crate::authorize::AuthorizationRequest;
+use crate::client_auth::acting_agent;
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::redirect_uri::is_registered;
@@ -93,7 +94,8 @@ fn still_registered<'a>(request: &AuthorizationRequest, facts: Facts<'a>) -> Res
     let client = facts.client.filter(|client| client.id == request.client).ok_or_else(gone)?;
     let returns = client.redirect_uris.iter().any(|registered| is_registered(registered, &request.return_to.uri));
     let offered = request.resources.iter().all(|asked| facts.tenant.resource(&asked.resource_id).is_some());
-    if returns && offered { Ok(client) } else { Err(gone()) }
+    let same_actor = acting_agent(client) == request.agent;
+    if returns && offered && same_actor { Ok(client) } else { Err(gone()) }
 }
 
 /// A known person's no is an event; a stranger's is counted.

@@ -14,6 +14,7 @@ pub(super) fn request() -> AuthorizationRequest {
     AuthorizationRequest {
         client: ClientId::claimed(DESK),
         return_to: ReturnTo { uri: CALLBACK.to_owned(), state: Some("s".to_owned()) },
+        agent: None,
         challenge: Challenge::parse(CHALLENGE).expect("a challenge"),
         resources: vec![allowed(&tenant(), 0, "bank:read openid")],
         nonce: Some("n".to_owned()),

@@ -42,7 +42,7 @@ pub(crate) use self::resume::resume;
 const ENDPOINT: &str = "consent";
 
 /// Who is asked for what, where.
-pub(crate) struct Asking<'a> {
+pub(crate) struct ToAsk<'a> {
     pub request: AuthorizationRequest,
     pub browser: &'a Browser,
     pub visitor: Option<&'a Visitor>,
@@ -52,10 +52,10 @@ pub(crate) struct Asking<'a> {
 pub(crate) async fn ask<P: Pages>(
     front: &Front<P>,
     visit: Visit<'_>,
-    asking: Asking<'_>,
+    to_ask: ToAsk<'_>,
     moment: &mut Moment,
 ) -> Result<Answer, Unanswered> {
-    let Asking { request, browser, visitor } = asking;
+    let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
     let named = visitor.filter(|_| !request.fresh);
     let page = Page::of(request, browser.hash(), named.map(|visitor| visitor.signed_in.subject), moment);

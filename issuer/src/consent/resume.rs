@@ -13,7 +13,7 @@ use chancery_store::repo::sign_ins::{self, SignIn};
 use super::decide::{self, Facts, Resumed};
 use super::onward::{commit, with_code};
 use super::page::{Approved, Sealed};
-use super::{Asking, ask};
+use super::{ToAsk, ask};
 use crate::answer::Answer;
 use crate::form::Form;
 use crate::front::{Front, Visit};
@@ -66,7 +66,7 @@ async fn sent_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
         Ok(Resumed::AskAgain(request, draft)) => {
             let _: Receipt = commit(front, visit, draft).await?;
             let visitor = Visitor::of(visit.tenant, visit.headers, &server.store, &moment).await?;
-            ask(front, visit, Asking { request, browser: &browser, visitor: visitor.as_ref() }, &mut moment).await
+            ask(front, visit, ToAsk { request, browser: &browser, visitor: visitor.as_ref() }, &mut moment).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }

@@ -12,8 +12,7 @@ use crate::visit::Visitor;
 /// `person` is whom the page names, as its seal does.
 pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Tenant, Option<&Visitor>), sealed: String) -> ConsentPage {
     let returns_to = &page.request.return_to.uri;
-    // A client that cannot prove to be the agent's does not act as it (design §4).
-    let agent = client.agent.filter(|_| !client.is_public()).and_then(|agent| tenant.agent(&agent));
+    let agent = page.request.agent.and_then(|agent| tenant.agent(&agent));
     ConsentPage {
         tenant: tenant.name.to_string(),
         client_name: client.name.clone(),

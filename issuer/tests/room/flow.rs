@@ -5,7 +5,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, claims, redeem, refresh, token};
-use crate::site::{BANK, Provider, REPORTER_CALLBACK, REPORTER_SECRET, Site};
+use crate::site::{BANK, REPORTER_CALLBACK, REPORTER_SECRET, Site, alice};
 
 #[tokio::test]
 async fn oa_15_from_the_request_to_the_token_and_its_successor() {
@@ -22,7 +22,7 @@ async fn oa_15_from_the_request_to_the_token_and_its_successor() {
     assert_eq!((&body["token_type"], &body["expires_in"], &body["scope"]), (&json!("Bearer"), &json!(300), &json!("bank:read openid")));
     let access = claims(&answer.member("access_token"));
     assert_eq!((&access["aud"], &access["scope"], &access["tenant"]), (&json!(BANK), &json!("bank:read"), &json!("acme")));
-    assert_eq!(access["sub"], json!(Provider::subject("alice")));
+    assert_eq!(access["sub"], json!(alice()));
     assert_eq!(access["client_id"], json!(site.desk));
     assert_eq!(access["act"], Value::Null);
     let id = claims(&answer.member("id_token"));
@@ -50,7 +50,7 @@ async fn at_04_a_client_that_proves_itself_acts_as_its_agent() {
     let access = claims(&answer.member("access_token"));
     assert_eq!(access["act"]["sub_profile"], "ai_agent");
     assert_eq!((&access["act"]["sub"], &access["owner"]), (&access["agent"], &json!("finance")));
-    assert_eq!(access["sub"], json!(Provider::subject("alice")));
+    assert_eq!(access["sub"], json!(alice()));
 }
 
 #[tokio::test]

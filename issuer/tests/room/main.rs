@@ -1,9 +1,7 @@
-//! The authorization server by itself, over a store on disk: what is around it is played here.
+//! The authorization server by itself, over a store on disk: what is around it is played here. What clients and browsers see of it on
+//! both databases is in `tests/it`.
 
 mod browser;
-mod consent;
 mod flow;
-mod races;
-mod refusals;
 mod site;
 mod upstream;

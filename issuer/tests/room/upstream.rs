@@ -7,7 +7,7 @@ use chancery_store::Unit;
 use chancery_store::repo::grants;
 
 use crate::browser::{Browser, claims, redeem};
-use crate::site::{BANK, Provider, Site};
+use crate::site::{BANK, Site, alice};
 
 async fn caller(site: &Site) -> Caller {
     let code = Browser::default().allows(site, &[]).await.redirected_with("code").expect("a code");
@@ -15,7 +15,7 @@ async fn caller(site: &Site) -> Caller {
     let grant: GrantId = access["grants"][0].as_str().expect("a grant").parse().expect("an id");
     Caller {
         tenant: site.tenant.id,
-        subject: Provider::subject("alice").to_string(),
+        subject: alice().to_string(),
         client: site.desk.clone(),
         agent: None,
         owner: None,

@@ -4,10 +4,11 @@ use chancery_core::oauth::Code;
 
 use super::resource;
 use crate::authorize::arrival::Arrival;
+use crate::client_auth::acting_agent;
 use crate::refusal::Refused;
 
 pub(in crate::authorize) fn where_one_is_needed(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    let is_agent = arrival.client.is_some_and(|client| client.agent.is_some() && !client.is_public());
+    let is_agent = arrival.client.and_then(|client| acting_agent(client)).is_some();
     match resource::registered(arrival)?.iter().find(|resource| resource.require_agent && !is_agent) {
         None => Ok(()),
         Some(resource) => Err(Refused::new(

@@ -99,7 +99,8 @@ fn sb_04_consent_given_to_one_client_serves_no_other() {
         assert_eq!(refusal.row, "SB-04");
     }
     // A page of the other client asks about the other client: its grant is no grant of this one.
-    let theirs = Page { request: AuthorizationRequest { client: ClientId::claimed(REPORTER), ..request() }, ..page() };
+    let agent = Some(tenant.agents[0].id);
+    let theirs = Page { request: AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() }, ..page() };
     let facts = Facts { tenant: &tenant, client: Some(&other), visitor: Some(&visitor) };
     let issued = issued(decide(&theirs, Decision::Approve, facts, &mut moment()));
     assert_eq!(issued.draft.events[0].field(Field::Client), Some(REPORTER));
@@ -160,16 +161,23 @@ fn somebody_else_than_the_page_named_is_asked() {
 }
 
 #[test]
-fn only_a_client_that_can_prove_it_is_granted_as_an_agent() {
+fn at_04_the_agent_that_the_page_named_is_granted_and_no_other() {
     let tenant = tenant();
-    let reporter = reporter(&tenant);
-    let request = AuthorizationRequest { client: ClientId::claimed(REPORTER), ..request() };
-    for (client, agent) in [
-        ((*reporter).clone(), Some(tenant.agents[0].id.to_string())),
-        (Client { authentication: chancery_registry::ClientAuthentication::None, ..(*reporter).clone() }, None),
-    ] {
-        let issued = Approval { tenant: &tenant, client: &client, request: &request, by: &alice() }.issue(Vec::new(), &mut moment());
-        assert_eq!(issued.draft.events[0].field(Field::Agent), agent.as_deref());
+    let (reporter, agent) = (reporter(&tenant), Some(tenant.agents[0].id));
+    let page = Page { request: AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() }, ..page() };
+    let visitor = visitor(alice());
+    let decided = |client: &Client| {
+        decide(&page, Decision::Approve, Facts { tenant: &tenant, client: Some(client), visitor: Some(&visitor) }, &mut moment())
+    };
+
+    let granted = issued(decided(&reporter));
+    assert_eq!(granted.draft.events[0].field(Field::Agent), agent.map(|agent| agent.to_string()).as_deref());
+    // The client was bound to another agent since, to none, or can no longer prove anything.
+    let other = Client { agent: Some(chancery_core::AgentId::mint(NOW, &mut crate::fixtures::entropy(40))), ..(*reporter).clone() };
+    let none = Client { agent: None, ..(*reporter).clone() };
+    let public = Client { authentication: chancery_registry::ClientAuthentication::None, ..(*reporter).clone() };
+    for changed in [other, none, public] {
+        assert_eq!(decided(&changed).err().expect("a refusal").row, "SB-04");
     }
 }
 
