@@ -167,3 +167,32 @@ impl IntoResponse for Answer {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chancery_audit::{Counted, Counters, Refusal};
+
+    use super::*;
+
+    fn counted() -> Counted {
+        Counters::new().count(None, Refusal { endpoint: "test", reason: "test", row: "" })
+    }
+
+    #[test]
+    fn sb_06_a_redirect_is_a_303_that_nobody_stores() {
+        let answer = Answer::redirect("https://app.example/cb?code=c", counted().into()).into_response();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        assert_eq!(answer.headers()[LOCATION], "https://app.example/cb?code=c");
+        assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+        let split = Answer::redirect("https://app.example/cb\r\nSet-Cookie: x=y", counted().into()).into_response();
+        assert_eq!((split.status(), split.headers().get(LOCATION)), (StatusCode::INTERNAL_SERVER_ERROR, None));
+    }
+
+    #[test]
+    fn oa_11_only_a_401_is_challenged() {
+        let tenant = crate::fixtures::tenant();
+        let answer = |error: &Error| Answer::refused(error, counted().into()).challenging_basic(&tenant).into_response();
+        assert_eq!(answer(&Error::invalid_client("no")).headers()[WWW_AUTHENTICATE], "Basic realm=\"acme\"");
+        assert!(answer(&Error::invalid_grant("no")).headers().get(WWW_AUTHENTICATE).is_none());
+    }
+}
