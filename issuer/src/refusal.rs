@@ -1,5 +1,5 @@
 //! A refusal is an outcome like any other: decided, with words for the peer, words for the log, the row that refused, and what it
-//! writes. It leaves the room only with a record: an event in a committed Unit, or a count (rulings, Unit).
+//! writes. It leaves the room only with a record: an event in a committed Unit, or a count.
 
 use chancery_audit::{Change, Draft, Write};
 use chancery_core::Event;

@@ -11,7 +11,7 @@ use chancery_store::{Store, StoreError};
 
 use crate::moment::Moment;
 
-/// A browser, known by a random cookie before anybody is known (rulings, Consent).
+/// A browser, known by a random cookie before anybody is known.
 pub(crate) struct Browser {
     cookie: Secret<String>,
     is_new: bool,

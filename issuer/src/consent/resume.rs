@@ -1,4 +1,4 @@
-//! The way on from the identity provider (rulings, Consent): the relying party has written who came, and sent the browser here with a
+//! The way on from the identity provider (design §4): the relying party has written who came, and sent the browser here with a
 //! key to that row. It works once, in the browser that began the sign-in (SB-03).
 
 use std::sync::Arc;
