@@ -43,14 +43,14 @@ pub const IDENTITY_PROVIDER: &str = "idp";
 /// The secret of [`AGENT_CLIENT`], and of this site at its identity provider.
 pub const SECRET: &str = "a-secret-that-only-these-tests-know-0123456789";
 /// What the file calls it.
-pub(crate) const SECRET_REF: &str = "env:SECRET";
+pub const SECRET_REF: &str = "env:SECRET";
 
 /// A secret that a form cannot carry as it is (OA-12), and what the file calls it.
 pub const ODD_SECRET: &str = "p%w d+ & = : / \u{e9}, which only these tests know";
 pub const ODD_SECRET_REF: &str = "env:ODD_SECRET";
 
 /// The file of a site. Tests change it before it is applied.
-pub(crate) fn file(base: &str, behind: &Behind) -> Value {
+pub fn file(base: &str, behind: &Behind) -> Value {
     let app = |name: &str| json!({ "name": name, "redirect_uris": [REDIRECT_URI] });
     let mut desk = app(AGENT_CLIENT);
     desk["secret"] = json!(SECRET_REF);

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_crypto::jose::{Algorithm, Jwk, SigningKey};
+use chancery_crypto::jose::{Algorithm, SigningKey};
 use chancery_crypto::seal::{Place, Sealer};
 use chancery_store::Store;
 use chancery_store::repo::keys::{self, KeyPurpose};
@@ -37,8 +37,11 @@ impl Forge {
     }
 
     /// The public key.
-    pub fn jwk(&self) -> Jwk {
-        self.key.jwk()
+    ///
+    /// # Panics
+    /// When it has no JSON form.
+    pub fn jwk(&self) -> Value {
+        serde_json::to_value(self.key.jwk()).expect("a public key has a JSON form")
     }
 
     /// The header of an access token.
@@ -64,8 +67,8 @@ impl Forge {
     /// # Panics
     /// When the crypto library does not sign.
     pub fn maced_with_public_key(&self, header: &str, payload: &str) -> String {
-        let public = serde_json::to_vec(&self.key.jwk()).expect("a public key has a JSON form");
-        sealed_by(header, payload, &EncodingKey::from_secret(&public), jsonwebtoken::Algorithm::HS256)
+        let public = self.jwk().to_string();
+        sealed_by(header, payload, &EncodingKey::from_secret(public.as_bytes()), jsonwebtoken::Algorithm::HS256)
     }
 }
 

@@ -22,7 +22,6 @@
 
 mod answer;
 mod ask;
-mod balancer;
 mod behind;
 mod both_stores;
 mod browser;
@@ -37,8 +36,10 @@ mod nodes;
 mod site;
 mod tokens;
 
+pub mod balancer;
 pub mod cast;
 pub mod mcp;
+pub mod node;
 pub mod people;
 pub mod postgres;
 pub mod provider;
@@ -54,7 +55,7 @@ pub use form::Form;
 pub use jar::{Cookie, Jar};
 pub use log::{Events, Log, Logged};
 pub use mcp::{Called, Mcp};
-pub use nodes::Kind;
+pub use nodes::{Kind, listen};
 pub use provider::IdentityProvider;
 pub use site::{App, Site};
 pub use tokens::{Granting, Tokens, claims};

@@ -113,7 +113,10 @@ pub(crate) fn dialer() -> Dialer {
 }
 
 /// A port of loopback that nobody else has, and its base URL.
-pub(crate) async fn listen() -> (TcpListener, String) {
+///
+/// # Panics
+/// When loopback has none left.
+pub async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("loopback has a free port");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
     (listener, base)

@@ -46,7 +46,7 @@ impl IdentityProvider {
     pub(crate) fn new() -> Self {
         let asked = Mutex::default();
         let provider = Self(Arc::new(Inner { forge: Forge::stranger(KEY), asked, alterations: Mutex::default() }));
-        let jwk = serde_json::to_value(provider.0.forge.jwk()).expect("a public key has a JSON form");
+        let jwk = provider.0.forge.jwk();
         provider.alter_json(KEYS, move |document| document["keys"].as_array_mut().expect("a key set").push(jwk.clone()));
         provider
     }

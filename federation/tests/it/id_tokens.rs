@@ -145,7 +145,7 @@ async fn a_key_that_is_new_since_the_last_look_is_looked_for() {
     site.sign_in(ALICE, PUBLIC_CLIENT).await;
     let asked = site.identity_provider().asked(KEYS);
     let rotated = Arc::new(Forge::stranger("rotated"));
-    let jwk = serde_json::to_value(rotated.jwk()).expect("a public key has a JSON form");
+    let jwk = rotated.jwk();
     site.identity_provider().alter_json(KEYS, move |document| document["keys"] = json!([jwk]));
     site.identity_provider().alter_id_token(move |claims, _| rotated.signed(&id_token_header(&rotated).to_string(), &claims.to_string()));
     site.turn(Duration::from_secs(31));
