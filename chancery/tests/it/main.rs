@@ -1,8 +1,13 @@
 //! The binary as its users meet it: processes, signals, exit codes, files and the socket.
 
+mod app;
 mod cluster;
 mod commands;
+mod crash;
 mod demo;
 mod process;
 mod refusals;
+mod said;
+mod served;
 mod signals;
+mod slow;

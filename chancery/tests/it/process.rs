@@ -1,17 +1,19 @@
 //! The binary, run.
 
-use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-use chancery_testkit::Folder;
+use chancery_testkit::{Folder, cast};
+
+use crate::said::Said;
 
 /// A command line that waits to be run; the folder is where it stands.
 pub fn chancery(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
     command.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("CORP_SECRET", "what-the-provider-knows-us-by").env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET");
+    command.env("CORP_SECRET", "what-the-provider-knows-us-by").env("SECRET", cast::SECRET);
+    command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET");
     command
 }
 
@@ -46,23 +48,33 @@ impl From<Output> for Ended {
 /// A process that runs until the test ends.
 pub struct Running {
     child: Child,
-    out: Lines<BufReader<ChildStdout>>,
+    out: Said,
+    err: Said,
 }
 
 impl Running {
-    /// Starts a command and waits until it has said this on standard output.
+    /// Starts a command of ours and waits until it has said this on standard output.
     pub fn start(folder: &Folder, arguments: &[&str], ready: &str) -> Self {
-        let mut child = chancery(folder, arguments).spawn().expect("the binary can be run");
-        let out = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut running = Self { child, out };
+        Self::of(chancery(folder, arguments), ready)
+    }
+
+    /// The same for any command.
+    pub fn of(mut command: Command, ready: &str) -> Self {
+        let mut child = command.spawn().expect("the program can be run");
+        let (out, err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let mut running = Self { child, out: Said::on(out), err: Said::on(err) };
         running.says(ready);
         running
     }
 
     /// Waits until it has said this on standard output.
     pub fn says(&mut self, words: &str) {
-        let said = self.out.by_ref().map_while(Result::ok).any(|line| line.contains(words));
-        assert!(said, "it ended without {words:?}: {}", self.err());
+        assert!(self.out.wait_for(words), "it did not say {words:?}: {}\n{}", self.out.so_far(), self.err.so_far());
+    }
+
+    /// Waits until it has logged this.
+    pub fn logs(&mut self, words: &str) {
+        assert!(self.err.wait_for(words), "it did not log {words:?}: {}", self.err.so_far());
     }
 
     pub fn signal(&self, name: &str) {
@@ -76,9 +88,7 @@ impl Running {
 
     /// All it has said on standard error; waits for its end.
     pub fn err(&mut self) -> String {
-        let mut text = String::new();
-        let _ = self.child.stderr.take().map(|mut err| err.read_to_string(&mut text));
-        text
+        self.err.all()
     }
 }
 

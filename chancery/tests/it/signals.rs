@@ -4,9 +4,15 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use chancery_testkit::Folder;
+use chancery_testkit::cast::ALICE;
+use chancery_testkit::{Called, Folder, Kind};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
+use crate::app::App;
 use crate::process::{Running, configuration, free_port};
+use crate::served::Served;
+use crate::slow::Slow;
 
 #[test]
 fn a_first_sigterm_drains() {
@@ -23,24 +29,61 @@ fn a_first_sigterm_drains() {
     assert!(!folder.path().join("data/admin.sock").exists(), "the socket is gone with the server");
 }
 
-#[test]
-fn a_second_sigterm_ends() {
-    let (folder, port) = (Folder::new(), free_port());
-    configuration(&folder, port);
-    let mut server = Running::start(&folder, &["serve"], "listening on");
-    // A request whose body never comes: a drain would wait for it.
-    let mut slow = connect(port);
-    slow.write_all(
-        b"POST /t/acme/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n\r\n",
-    )
-    .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+/// A server with a call of the bank on its way, whose answer has begun to stream.
+struct Streaming {
+    served: Served,
+    server: Running,
+    slow: Slow,
+    call: JoinHandle<Called>,
+}
 
-    server.signal("TERM");
-    std::thread::sleep(Duration::from_millis(300));
-    server.signal("TERM");
+impl Streaming {
+    async fn start() -> Self {
+        let slow = Slow::start().await;
+        let upstream = slow.url.clone();
+        let served = Served::on(Kind::Sqlite, |file| file["resources"][0]["upstream"]["url"] = json!(upstream)).await;
+        let served = served.expect("SQLite is always there");
+        let server = served.serve();
+        let app = App::registered_at(&served.base).await;
+        let mut mcp = app.mcp(&app.redeem(&app.approved_by(ALICE).await).await);
+        let call = tokio::spawn(async move { mcp.call("transfer", json!({ "to": "bob", "amount": 1 })).await });
+        slow.begun().await;
+        Self { served, server, slow, call }
+    }
 
-    assert_eq!(server.wait().code(), Some(9));
+    fn outcomes(&self) -> Vec<Value> {
+        let log = self.served.audit();
+        log.iter().filter(|event| event["kind"] == "call_closed").map(|event| event["fields"]["outcome"].clone()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_lets_a_running_stream_come_to_its_end() {
+    let mut streaming = Streaming::start().await;
+
+    streaming.server.signal("TERM");
+    streaming.server.logs("draining");
+    streaming.slow.end();
+
+    assert_eq!((&mut streaming.call).await.expect("the stream was whole").answered()["content"][0]["text"], "done");
+    assert_eq!(streaming.server.wait().code(), Some(0));
+    assert_eq!(streaming.outcomes(), ["answered"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_sigterm_ends_at_once() {
+    let mut streaming = Streaming::start().await;
+    streaming.server.signal("TERM");
+    streaming.server.logs("draining");
+
+    streaming.server.signal("TERM");
+
+    // A drain would wait for the stream for ten seconds.
+    let mut server = streaming.server;
+    let ended = tokio::task::spawn_blocking(move || server.wait());
+    let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("it ends at once").expect("it is waited for");
+    assert_eq!(ended.code(), Some(9));
+    assert!(streaming.call.await.is_err(), "the stream was cut");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the peer of a test's own server")]

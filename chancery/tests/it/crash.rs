@@ -1,0 +1,115 @@
+//! What a server has answered for is there when it is started again, however it ended.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chancery_testkit::Kind;
+use chancery_testkit::cast::{ALICE, BOB};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::app::{App, Tokens};
+use crate::served::Served;
+
+/// How much is answered before the server is killed.
+const ENOUGH: usize = 60;
+const WORKERS: usize = 4;
+
+/// What answers said, each written down once the whole answer was there.
+struct Acknowledged {
+    kept: Mutex<Kept>,
+    answers: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Codes that nobody redeemed yet.
+    codes: Vec<String>,
+    /// Access tokens by their ids.
+    tokens: Vec<String>,
+    /// The newest tokens of each sign-in, by a number of its own.
+    newest: BTreeMap<usize, Tokens>,
+    /// The token of each call that was answered.
+    calls: Vec<String>,
+}
+
+impl Acknowledged {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::default(), answers: watch::Sender::new(0) })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Kept)) {
+        note(&mut self.kept());
+        self.answers.send_modify(|answers| *answers += 1);
+    }
+}
+
+/// Uses the site for as long as it answers.
+async fn work(app: App, worker: usize, acknowledged: Arc<Acknowledged>) {
+    for sign_in in (worker..).step_by(WORKERS) {
+        let unused = app.approved_by(BOB).await;
+        acknowledged.note(|kept| kept.codes.push(unused));
+        let mut tokens = app.redeem(&app.approved_by(ALICE).await).await;
+        for turn in 1..=3 {
+            acknowledged.note(|kept| {
+                kept.tokens.push(tokens.id());
+                kept.newest.insert(sign_in, tokens.clone());
+            });
+            app.mcp(&tokens).call("transfer", json!({ "to": "bob", "amount": turn })).await.answered();
+            acknowledged.note(|kept| kept.calls.push(tokens.id()));
+            tokens = app.refresh(&tokens).await;
+        }
+    }
+}
+
+async fn nothing_acknowledged_is_lost(kind: Kind) {
+    let longer_codes = |file: &mut Value| file["lifetimes"] = json!({ "code": "10m" });
+    let Some(served) = Served::on(kind, longer_codes).await else { return };
+    let mut server = served.serve();
+    let app = App::registered_at(&served.base).await;
+    let acknowledged = Acknowledged::new();
+    let workers: Vec<_> = (0..WORKERS).map(|worker| tokio::spawn(work(app.clone(), worker, acknowledged.clone()))).collect();
+    let _ = acknowledged.answers.subscribe().wait_for(|answers| *answers >= ENOUGH).await;
+
+    server.signal("KILL");
+    server.wait();
+    for worker in workers {
+        assert!(worker.await.is_err(), "a worker does not end by itself");
+    }
+
+    let _server = served.serve();
+    let kept = std::mem::take(&mut *acknowledged.kept());
+    let log = served.audit();
+    for id in &kept.tokens {
+        assert!(log.iter().any(|event| issues(event) && event["fields"]["token"] == **id), "no event says that {id} was issued");
+    }
+    for id in &kept.calls {
+        assert!(log.iter().any(|event| event["kind"] == "call_opened" && event["fields"]["token"] == **id), "no event of a call by {id}");
+    }
+    for code in &kept.codes {
+        app.redeem(code).await;
+    }
+    for tokens in kept.newest.values() {
+        app.mcp(tokens).call("account_balance", json!({})).await.answered();
+        app.refresh(tokens).await;
+    }
+    assert!(kept.codes.len() >= WORKERS && kept.newest.len() >= WORKERS, "the server was killed before there was much to lose");
+}
+
+fn issues(event: &Value) -> bool {
+    matches!(event["kind"].as_str(), Some("token_issued" | "token_refreshed"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_to_kill_9_on_sqlite() {
+    nothing_acknowledged_is_lost(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_to_kill_9_on_postgres() {
+    nothing_acknowledged_is_lost(Kind::Postgres).await;
+}

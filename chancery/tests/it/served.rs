@@ -1,0 +1,61 @@
+//! A site that a process serves: the binary as it ships, on either database, with a company's identity provider and servers of this
+//! test's own around it. Time is the machine's.
+
+use std::sync::Arc;
+
+use chancery_core::SystemClock;
+use chancery_testkit::postgres::Database;
+use chancery_testkit::{Behind, Folder, Kind, cast};
+use serde_json::{Value, json};
+
+use crate::process::{Running, free_port, run, write};
+
+pub struct Served {
+    pub base: String,
+    pub folder: Folder,
+    _database: Option<Database>,
+}
+
+impl Served {
+    /// Nothing runs yet. None where there is no PostgreSQL and that is allowed.
+    pub async fn on(kind: Kind, change: impl FnOnce(&mut Value)) -> Option<Self> {
+        let (folder, port) = (Folder::new(), free_port());
+        let (store, database) = match kind {
+            Kind::Sqlite => ("sqlite:data/chancery.db".to_owned(), None),
+            Kind::Postgres => {
+                let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not")?;
+                (fresh.url(), Some(fresh))
+            }
+        };
+        let base = format!("http://127.0.0.1:{port}");
+        let behind = Behind::start(&base, Arc::new(SystemClock)).await;
+        let mut file = cast::file(&base, &behind);
+        file["server"] = server(port, &store);
+        change(&mut file);
+        write(&folder, "chancery.yaml", &file.to_string()); // JSON is YAML
+        run(&folder, &["apply"]).with(0, &["version 1"]);
+        Some(Self { base, folder, _database: database })
+    }
+
+    /// Starts the server, the first time or again.
+    pub fn serve(&self) -> Running {
+        Running::start(&self.folder, &["serve"], "listening on")
+    }
+
+    /// The whole audit log, oldest first, by the server or without one.
+    pub fn audit(&self) -> Vec<Value> {
+        let tail = run(&self.folder, &["audit", "tail", "--json", "-n", "10000"]);
+        assert_eq!(tail.code, Some(0), "{}", tail.err);
+        tail.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+}
+
+/// A server's own part of a file, with its own socket.
+pub fn server(port: u16, store: &str) -> Value {
+    json!({
+        "listen": format!("127.0.0.1:{port}"),
+        "store": store,
+        "keys": { "file": "data/chancery.key" },
+        "socket": format!("data/{port}.sock"),
+    })
+}
