@@ -1,0 +1,18 @@
+//! The gateway as clients and upstreams meet it, over HTTP alone.
+
+mod artefacts;
+mod challenge;
+mod ended;
+mod jose;
+mod log;
+mod messages;
+mod origin;
+mod passing_on;
+mod permission;
+mod reads;
+mod sessions;
+mod streaming;
+mod tokens;
+mod upstream;
+mod upstream_trouble;
+mod wire;
