@@ -31,6 +31,7 @@ pub struct Resource {
 
 /// What a tool needs, and whether it changes anything: an upstream's own hint is not believed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tool {
     pub scope: ScopeSet,
     pub read_only: bool,
@@ -38,6 +39,7 @@ pub struct Tool {
 
 /// Where the gateway forwards to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upstream {
     pub url: String,
     /// The `aud` of the tokens that it is sent.
@@ -129,5 +131,11 @@ mod tests {
         assert_eq!(needs(&bank(false), "statement"), Ok("bank:read".to_owned()));
         assert_eq!(needs(&bank(true), "transfer"), Ok("bank:move".to_owned()));
         assert_eq!(needs(&bank(true), "statement"), Err(NotMapped));
+    }
+
+    #[test]
+    fn a_member_that_this_version_does_not_know_could_be_a_restriction() {
+        assert!(serde_json::from_str::<Tool>(r#"{"scope":"bank:move","read_only":false,"approved_by":"treasury"}"#).is_err());
+        assert!(serde_json::from_str::<Upstream>(r#"{"url":"https://u.example","audience":"https://u.example","pin":"x"}"#).is_err());
     }
 }
