@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [--quick]   everything CI runs (--quick: without the installs and the supply-chain checks)
-cargo xtask tidy             the house: arrows, crates with one home, file lengths
+cargo xtask tidy             the house: arrows, crates with one home, file lengths and names, links in docs
 cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.md (--check: only compare)";
 
 fn main() -> ExitCode {

@@ -90,7 +90,7 @@ impl Found {
 
     fn read_file(&mut self, name: &str, text: &str) {
         let only_tests = name.contains("/tests/") || name.ends_with("tests.rs") || name.starts_with("testkit/");
-        let shipped = if only_tests { "" } else { text.split("#[cfg(test)]").next().unwrap_or(text) };
+        let shipped = if only_tests { "" } else { before_its_tests(text) };
         for line in shipped.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for id in ids_in(line) {
                 self.checks.entry(id).or_default().insert(name.to_owned());
@@ -103,6 +103,11 @@ impl Found {
             }
         }
     }
+}
+
+/// What of a file ships: all before its `mod tests`. An attribute on one item elsewhere takes nothing else with it.
+fn before_its_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }
 
 /// Ids such as `OA-08` in a line.
@@ -138,18 +143,21 @@ fn id_of_test(name: &str) -> Option<String> {
 }
 
 fn page(rows: &[Row], found: &Found) -> String {
-    let (done, waiting): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.waits_for.is_none());
+    let (taken_on, waiting): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.waits_for.is_none());
+    let holds = |row: &&&Row| found.checks.contains_key(&row.id) && found.tests.contains_key(&row.id);
+    let holding = taken_on.iter().filter(holds).count();
     let mut page = String::from(
         "# Conformance\n\nMade by `cargo xtask rows` from `specs/rows.toml`, the lines that check and the tests that prove. Do not edit.\n\n",
     );
     let _ = writeln!(
         page,
-        "{} rows hold, {} wait.\n\n| row | class | says | checked in | proved by |\n| --- | --- | --- | --- | --- |",
-        done.len(),
+        "{} of {} rows hold, {} wait.\n\n| row | class | says | checked in | proved by |\n| --- | --- | --- | --- | --- |",
+        holding,
+        taken_on.len(),
         waiting.len()
     );
     let none = BTreeSet::new();
-    for row in done {
+    for row in taken_on {
         let checks = found.checks.get(&row.id).unwrap_or(&none);
         let tests = found.tests.get(&row.id).unwrap_or(&none);
         let _ = writeln!(page, "| {} | {} | {} | {} | {} |", row.id, row.class, row.says, code(checks), code(tests));
@@ -190,6 +198,13 @@ mod tests {
     fn a_test_names_its_row() {
         assert_eq!(id_of_test("oa_13_a_replay(site: Site)").as_deref(), Some("OA-13"));
         assert_eq!(id_of_test("a_replay_ends_the_family()"), None);
+    }
+
+    #[test]
+    fn an_attribute_of_one_item_takes_nothing_else_with_it() {
+        let mut found = Found::default();
+        found.read_file("issuer/src/x.rs", "#[cfg(test)]\nmod fixtures;\nfn f() { g(); } // OA-02\n#[cfg(test)]\nmod tests {} // OA-04");
+        assert_eq!(found.checks.keys().collect::<Vec<_>>(), ["OA-02"]);
     }
 
     #[test]

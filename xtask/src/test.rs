@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::run::{exists, run};
-use crate::{report, rows, tidy, tools};
+use crate::run::run;
+use crate::{report, rows, tidy, tools, workspace};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -13,7 +13,7 @@ pub enum Extent {
 }
 
 pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
-    let target = target_folder();
+    let target = target_folder(root);
     let target = target.to_string_lossy();
     let path = format!("{}:{}", tools::checkers_folder().display(), std::env::var("PATH").unwrap_or_default());
     let environment: &[(&str, &str)] = &[("CARGO_TARGET_DIR", &target), ("PATH", &path), ("CARGO_INCREMENTAL", "0")];
@@ -32,7 +32,7 @@ pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
     cargo(&["test", "--workspace", "--locked"])
 }
 
-/// Advisories, from a dated copy beside the checkout where there is one, else from wherever cargo audit fetches them.
+/// Advisories: from the dated copy that CHANCERY_ADVISORIES names or that lies beside the checkout, else as cargo audit fetches them.
 fn audit(root: &Path, environment: &[(&str, &str)]) -> Result<(), String> {
     let Some(copy) = advisory_copy(root) else {
         return run(root, "cargo", &["audit"], environment);
@@ -45,8 +45,11 @@ fn audit(root: &Path, environment: &[(&str, &str)]) -> Result<(), String> {
     run(root, "cargo", &["audit", "--db", &database.to_string_lossy(), "--no-fetch", "--stale"], environment)
 }
 
-/// `rustsec-YYYY-MM-DD.tar.xz` in the folder `shared` beside the checkout.
+/// A file `rustsec-YYYY-MM-DD.tar.xz`.
 fn advisory_copy(root: &Path) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("CHANCERY_ADVISORIES") {
+        return Some(PathBuf::from(named));
+    }
     let entries = std::fs::read_dir(root.parent()?.join("shared")).ok()?;
     let mut copies: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(".tar.xz")).collect();
@@ -61,9 +64,9 @@ fn database_in(folder: &Path) -> PathBuf {
 }
 
 /// Outside the clone, by toolchain, so that a fresh clone on the same machine is warm.
-fn target_folder() -> PathBuf {
-    if let Some(set) = std::env::var_os("CARGO_TARGET_DIR").filter(|_| exists("cargo")) {
-        return PathBuf::from(set);
-    }
-    tools::cache().join(format!("target-{}", env!("CARGO_PKG_RUST_VERSION")))
+fn target_folder(root: &Path) -> PathBuf {
+    let toolchain = workspace::manifest(&root.join("rust-toolchain.toml"));
+    let channel = toolchain["toolchain"]["channel"].as_str().unwrap_or("unknown");
+    let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    set.unwrap_or_else(|| tools::cache().join(format!("target-{channel}")))
 }

@@ -21,9 +21,12 @@ pub fn problems(root: &Path) -> Vec<String> {
         problems.extend(wrong_test_arrows(room, &rooms, &in_tests, &shipped));
     }
     problems.extend(long_files(root));
+    problems.extend(vague_names(root));
     problems.extend(links::broken(root));
     problems
 }
+
+const VAGUE: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "manager"];
 
 /// What docs/house.md allows.
 struct House {
@@ -76,6 +79,13 @@ fn long_files(root: &Path) -> Vec<String> {
         .filter(|(lines, _)| *lines > WALL)
         .map(|(lines, path)| format!("{}: {lines} lines, the wall is {WALL}: two duties, or one long one?", path.display()))
         .collect()
+}
+
+/// Names that say nothing of what is inside.
+fn vague_names(root: &Path) -> Vec<String> {
+    let vague = |path: &Path| path.components().any(|part| VAGUE.contains(&part.as_os_str().to_string_lossy().trim_end_matches(".rs")));
+    let files = workspace::rooms(root).into_iter().flat_map(|room| workspace::files(&root.join(room), ".rs"));
+    files.filter(|path| vague(path)).map(|path| format!("{}: name it after what it owns", path.display())).collect()
 }
 
 fn dependencies(manifest: &toml::Table, section: &str) -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! What the tests need besides Rust, installed pinned: PostgreSQL and Chromium by apt, clients by npm with a lock file, cargo's checkers by pip.
+//! What the tests need besides Rust, installed pinned: PostgreSQL by apt, clients by npm with a lock file, cargo's checkers by pip.
 
 use std::path::{Path, PathBuf};
 
