@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::{Actor, AgentId, ClientId, GrantId, ResourceId, ScopeSet, Secret, TenantId, Timestamp, sign_in::Authentication};
+use crate::{Actor, AgentId, ClientId, DecisionId, GrantId, ResourceId, ScopeSet, Secret, TenantId, Timestamp, sign_in::Authentication};
 
 /// The authority behind one call, read from a verified token.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,9 @@ pub enum CredentialTrouble {
     /// What stood behind the call has ended meanwhile.
     #[error("the grant behind this call has ended")]
     Ended,
+    /// The policies that said no, and what the first of them advises.
+    #[error("denied by policy {} (decision {decision})", .policies.join(", "))]
+    Denied { decision: DecisionId, policies: Vec<String>, advice: Option<String> },
     #[error("no credential could be made for the upstream: {0}")]
     Unavailable(String),
 }

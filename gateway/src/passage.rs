@@ -34,7 +34,7 @@ use std::sync::Arc;
 use chancery_audit::Receipt;
 use chancery_core::{CredentialTrouble, Credentials};
 use chancery_outbound::{UpstreamError, Upstreams};
-use chancery_policy::Permit;
+use chancery_policy::{Denied, Permit};
 use chancery_registry::Resource;
 use chancery_tokens::VerifiedToken;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -177,6 +177,7 @@ impl Way {
         let upstream = resource.upstream.as_ref().ok_or_else(Refusal::upstream_unreachable)?;
         let credential = self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
             CredentialTrouble::Ended => Refusal::grant_ended(),
+            CredentialTrouble::Denied { decision, policies, advice } => Refusal::denied(&Denied { decision, policies, advice }),
             CredentialTrouble::Unavailable(why) => {
                 tracing::warn!(resource = %resource.url, why, "no credential for the upstream");
                 Refusal::credential_unavailable()
@@ -219,16 +220,20 @@ impl Settled {
     pub fn at_the_end(self, status: StatusCode) -> impl FnOnce(Outcome) + Send + Unpin + 'static {
         move |outcome| {
             if let Some(closing) = self.closing {
-                closing.close(outcome, Some(status.as_u16()), None);
+                closing.close(outcome, status);
             }
         }
     }
 
     /// Closes as failed what was opened.
     pub fn failed(self, refusal: Refusal) -> Failed {
-        if let Some(closing) = self.closing {
-            closing.close(refusal.outcome(), None, Some(refusal.reason));
+        let Self { written, closing } = self;
+        let is_told = closing.is_some();
+        if let Some(closing) = closing {
+            closing.refused(&refusal);
         }
-        Failed { refusal, written: Some(self.written) }
+        // Whoever was denied may ask about the decision, and a count does not know it.
+        let enough = is_told || refusal.decision.is_none();
+        Failed { refusal, written: enough.then_some(written) }
     }
 }

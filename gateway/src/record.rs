@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chancery_audit::{Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
+use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -52,6 +53,8 @@ pub enum Outcome {
     /// The client went away before the answer had ended.
     ClientGone,
     UpstreamFailed,
+    /// By policy, when a credential for the upstream was asked for: the call never went out.
+    Denied,
     /// By us: what the call stands for was ended meanwhile.
     Cut,
 }
@@ -63,6 +66,7 @@ impl Outcome {
             Self::AnsweredError => "answered_error",
             Self::ClientGone => "client_gone",
             Self::UpstreamFailed => "upstream_failed",
+            Self::Denied => "denied",
             Self::Cut => "cut",
         }
     }
@@ -150,16 +154,21 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// `status` is what the client was answered; `reason` one word, where there is more to say.
-    pub fn close(mut self, outcome: Outcome, status: Option<u16>, reason: Option<&'static str>) {
-        self.write(outcome, status, reason);
+    /// `status` is what the client was answered.
+    pub fn close(mut self, outcome: Outcome, status: StatusCode) {
+        self.write(outcome, |event| event.with(Field::Status, status.as_u16()));
+    }
+
+    /// There was no answer but this.
+    pub fn refused(mut self, refusal: &Refusal) {
+        self.write(refusal.outcome(), |event| event.with(Field::Reason, refusal.reason).with_some(Field::Decision, refusal.decision));
     }
 
     fn never_opened(mut self) {
         self.calls.clear();
     }
 
-    fn write(&mut self, outcome: Outcome, status: Option<u16>, reason: Option<&'static str>) {
+    fn write(&mut self, outcome: Outcome, more: impl Fn(Event) -> Event) {
         let calls = std::mem::take(&mut self.calls);
         if calls.is_empty() {
             return;
@@ -172,10 +181,8 @@ impl Closing {
         let event = |call: Call| {
             let event = Event::new(Kind::CallClosed, tenant, now, &mut Entropy::draw(&*recorder.rng))
                 .with(Field::Opened, call.opened)
-                .with(Field::Outcome, outcome.as_str())
-                .with_some(Field::Status, status)
-                .with_some(Field::Reason, reason);
-            call.facts.into_iter().fold(event, |event, (field, value)| event.with(field, value))
+                .with(Field::Outcome, outcome.as_str());
+            call.facts.into_iter().fold(more(event), |event, (field, value)| event.with(field, value))
         };
         let events: Vec<Event> = calls.into_iter().map(event).collect();
         let journal = self.recorder.journal.clone();
@@ -185,7 +192,7 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.write(Outcome::ClientGone, None, None);
+        self.write(Outcome::ClientGone, std::convert::identity);
     }
 }
 

@@ -238,6 +238,7 @@ impl Refusal {
     pub(crate) const fn outcome(&self) -> Outcome {
         match self.wire {
             Wire::Challenge { code: Some(Code::InvalidToken), .. } => Outcome::Cut,
+            Wire::InBand(_) => Outcome::Denied,
             _ => Outcome::UpstreamFailed,
         }
     }

@@ -2,7 +2,7 @@
 //! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
 //!
 //! 1. A token made for the same inbound token and resource is given again while it lives.
-//! 2. Policy permits the use of the resource, or there is no token.
+//! 2. Policy permits to issue it, or there is no token.
 //! 3. One Unit records it, and its guards say that every grant on the path is alive.
 
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl OwnCredentials {
         let resource = tenant.resource(resource).ok_or_else(|| gone("resource"))?;
         let upstream = resource.upstream.as_ref().ok_or_else(|| gone("upstream"))?;
         let asked = Asked { caller, tenant: &tenant, resource, upstream };
-        let permit = asked.permit(&mut moment).map_err(|denied| CredentialTrouble::Unavailable(denied.to_string()))?;
+        let permit = asked.permit(&mut moment).map_err(denied)?;
         let (token, draft) = asked.minted(&permit, &mut moment)?;
 
         let receipt = self.journal.commit(&tenant.id, draft).await.map_err(|error| match error {
@@ -103,7 +103,7 @@ impl Asked<'_> {
         let Self { caller, tenant, resource, .. } = self;
         let agent = caller.agent.and_then(|id| tenant.agent(&id));
         let question = Question {
-            action: Action::UseResource,
+            action: Action::IssueToken,
             tenant: &tenant.name,
             subject: &caller.subject,
             client: &caller.client,
@@ -144,6 +144,10 @@ impl Asked<'_> {
         let alive = caller.grants.iter().map(|grant| grants::alive(&tenant.id, grant, moment.now));
         Ok((token, Draft { writes: alive.collect(), events: vec![event], ..Draft::default() }))
     }
+}
+
+fn denied(Denied { decision, policies, advice }: Denied) -> CredentialTrouble {
+    CredentialTrouble::Denied { decision, policies, advice }
 }
 
 /// The registry changed between the call's check and here.

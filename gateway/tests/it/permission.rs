@@ -90,6 +90,27 @@ chancery_testkit::both_stores! {
         let denied = upstream.left_alone(mcp.send("tools/call", balance)).await.denied(200);
         assert_eq!(denied["data"]["reason"], "denied_by_policy");
     }
+
+    async fn mc_02_who_may_have_no_token_for_the_upstream_hears_which_decision_said_so(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+        let frozen = r#"@id("frozen") @advice("ask treasury") forbid(principal, action == Chancery::Action::"issue_token", resource);"#;
+        site.apply(|file| file["policies"] = json!(frozen)).await;
+
+        let call = upstream.left_alone(mcp.send("tools/call", json!({ "name": "account_balance" }))).await;
+        let list = upstream.left_alone(mcp.send("tools/list", json!({}))).await;
+
+        let log = site.audit().await;
+        for (denied, kind) in [(&call, "call_closed"), (&list, "call_refused")] {
+            let error = denied.denied(200);
+            assert_eq!(error["data"]["reason"], "denied_by_policy");
+            let said = error["message"].as_str().expect("words");
+            assert!(said.contains("frozen") && said.contains("ask treasury"), "{said}");
+            let decision = error["data"]["decision"].as_str().expect("a decision");
+            log.only(kind).says("reason", "denied_by_policy").says("decision", decision).names(ALICE);
+        }
+        log.only("call_closed").says("outcome", "denied");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
