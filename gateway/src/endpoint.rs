@@ -31,14 +31,15 @@ use crate::passage::{Failed, Onward, Passage, Permits};
 use crate::refusal::Refusal;
 use crate::session::{self, Place};
 use crate::wire::{ReplyTo, respond};
-use crate::{Gateway, Inner, method, mirror};
+use crate::{Gateway, Inner, headers, method, mirror};
 
 /// The largest body of a message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
 pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let served = gateway.inner.registry.resource_at(head.uri.path()).filter(|(_, resource)| resource.upstream.is_some());
+    let found = gateway.inner.registry.resource_at(headers::host(&head.uri, &head.headers), head.uri.path());
+    let served = found.filter(|(_, resource)| resource.upstream.is_some());
     let Some((tenant, resource)) = served else {
         let refusal = Refusal::nothing_here();
         let counted = gateway.inner.recorder.counted(None, &refusal);

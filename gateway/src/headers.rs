@@ -2,11 +2,19 @@
 
 use chancery_core::UpstreamCredential;
 use http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, RETRY_AFTER,
+    USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::session;
+
+/// The host and port that a request asks for; nothing where it names none. HTTP/2 has it in the address, HTTP/1.1 in a header.
+pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    let header = || headers.get(HOST).and_then(|host| host.to_str().ok());
+    uri.authority().map(Authority::as_str).or_else(header).unwrap_or_default()
+}
 
 /// Whether the caller's header goes to the upstream. Not among them: the caller's token and cookies (MC-02), what names a user to those
 /// who trust a proxy (`X-Forwarded-*`), hop-by-hop headers, and `Accept-Encoding`, since answers are read as they pass.
@@ -61,6 +69,14 @@ mod tests {
     use http::header::{CONNECTION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE};
 
     use super::*;
+
+    #[test]
+    fn a_request_names_its_host_in_its_address_or_in_a_header() {
+        let named = HeaderMap::from_iter([(HOST, HeaderValue::from_static("gw.example"))]);
+        assert_eq!(host(&Uri::from_static("/mcp/bank"), &named), "gw.example");
+        assert_eq!(host(&Uri::from_static("https://other.example/mcp/bank"), &named), "other.example");
+        assert_eq!(host(&Uri::from_static("/mcp/bank"), &HeaderMap::new()), "");
+    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()

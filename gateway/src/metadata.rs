@@ -7,21 +7,21 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL,
     CONTENT_TYPE,
 };
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use crate::Gateway;
+use crate::{Gateway, headers};
 
 pub const PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The document of the resource at the path that follows; the root's is that of a resource without a path, and of no other (PR-01).
-pub async fn document(State(gateway): State<Gateway>, uri: Uri) -> Response {
-    let found =
-        gateway.registry().resource_at(resource_path(uri.path())).and_then(|(tenant, resource)| tenant.resource_metadata(&resource.id));
+pub async fn document(State(gateway): State<Gateway>, uri: Uri, headers: HeaderMap) -> Response {
+    let found = gateway.registry().resource_at(headers::host(&uri, &headers), resource_path(uri.path()));
+    let found = found.and_then(|(tenant, resource)| tenant.resource_metadata(&resource.id));
     let mut response = match found {
         Some(document) => Response::new(Body::from(document)),
         None => {
             let mut response =
-                Response::new(Body::from(r#"{"error":"not_found","error_description":"no protected resource has this path"}"#));
+                Response::new(Body::from(r#"{"error":"not_found","error_description":"no protected resource has this address"}"#));
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
         }

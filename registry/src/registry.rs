@@ -69,9 +69,10 @@ impl Registry {
         tenants
     }
 
-    /// The resource whose URL has this path, and whose it is; `/` for one whose URL has none.
-    pub fn resource_at(&self, path: &str) -> Option<(Arc<Tenant>, Arc<Resource>)> {
-        self.inner.snapshot.load().resource_at(path).cloned()
+    /// The resource that a request means, by its `Host` and its path, and whose it is. The path is `/` for a resource whose URL has none.
+    /// A path that one resource alone has is enough, since a proxy in front may call us by a name of its own.
+    pub fn resource_at(&self, host: &str, path: &str) -> Option<(Arc<Tenant>, Arc<Resource>)> {
+        self.inner.snapshot.load().resource_at(host, path).cloned()
     }
 
     /// A client of the tenant: of its file, or registered. Those that were asked for lately cost no read, and neither does what cannot

@@ -87,6 +87,12 @@ impl Resource {
     }
 }
 
+/// The host and port of a resource's URL, as a request names them that asks for it there.
+pub(crate) fn authority_of(url: &ResourceUrl) -> &str {
+    let (origin, _) = split(url);
+    origin.split_once("://").map_or(origin, |(_, authority)| authority)
+}
+
 /// The path of a resource's URL; `/` for one without.
 pub(crate) fn path_of(url: &ResourceUrl) -> &str {
     match split(url) {

@@ -1,5 +1,6 @@
 //! From rows to tenants, and all tenants of an installation at one moment.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use chancery_store::repo::tenants;
 use crate::Resource;
 use crate::client::{Client, ClientAuthentication, GrantType, Origin};
 use crate::definition::{ClientDefinition, Definition, ProviderDefinition, ResourceDefinition, SettingsDefinition};
+use crate::resource::authority_of;
 use crate::tenant::{Agent, Documents, IdentityProvider, Tenant};
 
 /// Why the registry cannot be read.
@@ -33,12 +35,16 @@ impl RegistryError {
     }
 }
 
+/// A resource, and whose it is.
+pub(crate) type Served = (Arc<Tenant>, Arc<Resource>);
+
 /// All tenants, and the ways to find one. It never changes: a new version of a tenant makes a new one.
 #[derive(Default)]
 pub(crate) struct Snapshot {
     by_name: HashMap<String, Arc<Tenant>>,
     by_id: HashMap<TenantId, Arc<Tenant>>,
-    by_path: HashMap<String, (Arc<Tenant>, Arc<Resource>)>,
+    /// By path, and then by host and port: a resource is known by its whole URL, but a proxy may call us by another host.
+    by_path: HashMap<String, HashMap<String, Served>>,
 }
 
 impl Snapshot {
@@ -46,7 +52,8 @@ impl Snapshot {
         let mut snapshot = Self::default();
         for tenant in tenants {
             for resource in &tenant.resources {
-                snapshot.by_path.insert(resource.path().to_owned(), (Arc::clone(&tenant), Arc::clone(resource)));
+                let hosts = snapshot.by_path.entry(resource.path().to_owned()).or_default();
+                hosts.insert(authority_of(&resource.url).to_owned(), (Arc::clone(&tenant), Arc::clone(resource)));
             }
             snapshot.by_name.insert(tenant.name.to_string(), Arc::clone(&tenant));
             snapshot.by_id.insert(tenant.id, tenant);
@@ -76,9 +83,18 @@ impl Snapshot {
         self.by_id.values()
     }
 
-    pub(crate) fn resource_at(&self, path: &str) -> Option<&(Arc<Tenant>, Arc<Resource>)> {
-        self.by_path.get(path)
+    /// The resource at this host and path. Where one resource alone has the path, the host may be another: a proxy's for us.
+    pub(crate) fn resource_at(&self, host: &str, path: &str) -> Option<&Served> {
+        let hosts = self.by_path.get(path)?;
+        let only = || hosts.values().next().filter(|_| hosts.len() == 1);
+        hosts.get(&*as_in_urls(host)).or_else(only)
     }
+}
+
+/// A `Host` as URLs are written here: in lower case, without the scheme's own port.
+fn as_in_urls(host: &str) -> Cow<'_, str> {
+    let host = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host);
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() }
 }
 
 /// A tenant from its rows.

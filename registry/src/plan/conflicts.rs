@@ -7,7 +7,7 @@ use chancery_store::repo::tenants;
 use super::{FILE, is};
 use crate::config::{Complaint, Config, Declared};
 use crate::definition::Definition;
-use crate::resource::path_of;
+use crate::resource::{authority_of, path_of};
 use crate::snapshot::Snapshot;
 use crate::{Problem, RegistryError};
 
@@ -62,12 +62,12 @@ fn owner(declared: &Declared, stored: &[Object]) -> Option<Problem> {
     Some(declared.at.problem(Complaint::new(what, "choose another name, or remove it there first")))
 }
 
-/// Tokens are told apart by the URL, requests by its path.
+/// Tokens are told apart by the URL, requests by its host and path: behind a proxy that ends TLS nobody sees the scheme.
 fn address(declared: &Declared, url: &ResourceUrl, taken: &Taken<'_>) -> Option<Problem> {
-    let (path, complaint) = (path_of(url), |what: String| Complaint::new(what, "give this one a `url` with a path of its own"));
-    (path_of(&taken.url) == path).then(|| {
-        let what = format!("the path {path} is that of the resource `{}` of the tenant `{}` already", taken.resource, taken.tenant);
-        declared.place("url").problem(complaint(what))
+    let place = |url| (authority_of(url), path_of(url));
+    (place(&taken.url) == place(url)).then(|| {
+        let what = format!("the URL {} is that of the resource `{}` of the tenant `{}` already", taken.url, taken.resource, taken.tenant);
+        declared.place("url").problem(Complaint::new(what, "give this one a `url` of its own"))
     })
 }
 

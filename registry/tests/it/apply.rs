@@ -26,7 +26,7 @@ async fn a_first_apply_makes_the_tenant_and_a_second_changes_nothing() {
     assert_eq!(tenant.registration, Registration::Open);
     assert_eq!(tenant.lifetimes.access_token.as_secs(), 600);
     assert_eq!(tenant.providers[0].client_secret.expose(), "hunter2");
-    let (found, bank) = world.registry.resource_at("/mcp/bank").expect("the bank");
+    let (found, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
     assert_eq!((found.id, bank.url.as_str()), (tenant.id, "https://gw.example.com/mcp/bank"));
     assert_eq!(bank.upstream.as_ref().map(|upstream| upstream.audience.as_str()), Some("http://10.0.0.7:9001/mcp"));
 
@@ -91,9 +91,9 @@ async fn two_resources_may_change_places() {
             .replace("lifetimes:", &format!("  - {{ name: shop, url: https://gw.example.com/{shop} }}\nlifetimes:"))
     };
     world.apply(&with("one", "two")).await;
-    let before = world.registry.resource_at("/one").expect("the bank").1.id;
+    let before = world.registry.resource_at("gw.example.com", "/one").expect("the bank").1.id;
     assert_eq!(world.apply(&with("two", "one")).await.changes, ["~ resource bank: url", "~ resource shop: url"]);
-    assert_eq!(world.registry.resource_at("/two").expect("the bank").1.id, before);
+    assert_eq!(world.registry.resource_at("gw.example.com", "/two").expect("the bank").1.id, before);
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn an_apply_leaves_an_event_and_tells_the_other_nodes() {
     let fields: Vec<_> = events[1].fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(fields, [("version", "2"), ("changes", "~ resource bank: title"), ("administrator", "alice")]);
 
-    let told = feed.next().await;
+    let told = feed.next().await.expect("nothing is lost");
     assert!(told.iter().all(|entry| (entry.tenant, entry.topic) == (tenant, Topic::Registry)));
     assert_eq!(told.last().map(|entry| entry.key.as_str()), Some("2"));
 }

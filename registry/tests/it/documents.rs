@@ -60,7 +60,7 @@ async fn md_05_registration_is_advertised_only_while_it_is_open() {
 async fn pr_01_a_resources_document_names_it_and_its_issuer_byte_for_byte() {
     let world = World::new("pr-01").await;
     world.apply(FILE).await;
-    let (tenant, bank) = world.registry.resource_at("/mcp/bank").expect("the bank");
+    let (tenant, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
 
     assert_eq!(bank.metadata_url(), "https://gw.example.com/.well-known/oauth-protected-resource/mcp/bank");
     assert_eq!(
@@ -73,7 +73,7 @@ async fn pr_01_a_resources_document_names_it_and_its_issuer_byte_for_byte() {
             "resource_name": "Bank",
         })
     );
-    assert!(world.registry.resource_at("/").is_none());
+    assert!(world.registry.resource_at("gw.example.com", "/").is_none());
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn pr_01_a_resource_at_the_root_has_its_document_at_the_root() {
     for (name, url) in [("pr-01-root", "https://gw.example.com"), ("pr-01-slash", "https://gw.example.com/")] {
         let world = World::new(name).await;
         world.apply(&FILE.replace("title: Bank", &format!("url: {url}"))).await;
-        let (_, bank) = world.registry.resource_at("/").expect("the bank");
+        let (_, bank) = world.registry.resource_at("gw.example.com", "/").expect("the bank");
         assert_eq!((bank.url.as_str(), bank.metadata_url().as_str()), (url, "https://gw.example.com/.well-known/oauth-protected-resource"));
     }
 }
@@ -90,12 +90,12 @@ async fn pr_01_a_resource_at_the_root_has_its_document_at_the_root() {
 async fn pr_04_scopes_that_are_given_without_asking_are_listed_and_offline_access_never() {
     let world = World::new("pr-04").await;
     world.apply(&FILE.replace("    default_scope: \"bank:read\"\n", "")).await;
-    let (tenant, bank) = world.registry.resource_at("/mcp/bank").expect("the bank");
+    let (tenant, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
     let scopes = |document: &[u8]| read(document).get("scopes_supported").cloned();
     assert_eq!(scopes(&tenant.resource_metadata(&bank.id).expect("a document")), Some(json!(["bank:move", "bank:read"])));
 
     let bare = FILE.split("    scopes:").next().expect("the file before its scopes");
     world.apply(bare).await;
-    let (tenant, bank) = world.registry.resource_at("/mcp/bank").expect("the bank");
+    let (tenant, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
     assert_eq!(scopes(&tenant.resource_metadata(&bank.id).expect("a document")), None);
 }

@@ -68,8 +68,20 @@ async fn a_file_that_contradicts_what_is_stored_is_refused_with_its_lines() {
     let other = FILE.replace("tenant: acme", "tenant: other");
     assert_eq!(
         world.refused(&other).await,
-        ["chancery.yaml:12: resources[0].name: the path /mcp/bank is that of the resource `bank` of the tenant `acme` already — \
-          give this one a `url` with a path of its own"]
+        [
+            "chancery.yaml:12: resources[0].name: the URL https://gw.example.com/mcp/bank is that of the resource `bank` of the tenant `acme` already — \
+          give this one a `url` of its own"
+        ]
+    );
+    let unencrypted = FILE.replace("tenant: acme\nbase_url: https://gw.example.com", "tenant: other\nbase_url: http://localhost:8080");
+    let unencrypted = unencrypted
+        .replace("title: Bank", "url: http://localhost/mcp/bank\n  - { name: b2, url: https://localhost/mcp/bank }\n  - name: b3");
+    assert_eq!(
+        world.refused(&unencrypted).await,
+        [
+            "chancery.yaml:14: resources[1].url: the URL http://localhost/mcp/bank is that of the resource `bank` of the tenant `other` already — \
+          give this one a `url` of its own"
+        ]
     );
     let elsewhere = other
         .replace("title: Bank", "url: https://gw.example.com/other/bank")
@@ -90,7 +102,9 @@ async fn a_file_that_contradicts_what_is_stored_is_refused_with_its_lines() {
         FILE.replace("    title: Bank\n", "    title: Bank\n  - { name: shop, url: https://gw.example.com/mcp/bank }\n  - name: third\n");
     assert_eq!(
         world.refused(&twins).await,
-        ["chancery.yaml:14: resources[1].url: the path /mcp/bank is that of the resource `bank` of the tenant `acme` already — \
-          give this one a `url` with a path of its own"]
+        [
+            "chancery.yaml:14: resources[1].url: the URL https://gw.example.com/mcp/bank is that of the resource `bank` of the tenant `acme` already — \
+          give this one a `url` of its own"
+        ]
     );
 }

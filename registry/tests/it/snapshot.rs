@@ -27,6 +27,23 @@ async fn a_node_that_hears_of_an_apply_reads_the_tenant_anew() {
 }
 
 #[tokio::test]
+async fn a_resource_is_found_by_its_host_and_path() {
+    let world = World::new("hosts").await;
+    world.apply(FILE).await;
+    let whose = |host: &str| world.registry.resource_at(host, "/mcp/bank").map(|(tenant, _)| tenant.name.to_string());
+    for host in ["gw.example.com", "GW.Example.com", "gw.example.com:443", "", "chancery.internal:8080"] {
+        assert_eq!(whose(host).as_deref(), Some("acme"), "{host}: nobody else has this path");
+    }
+
+    world.apply(&FILE.replace("tenant: acme", "tenant: other").replace("gw.example.com", "other.example.com")).await;
+    assert_eq!(whose("gw.example.com").as_deref(), Some("acme"));
+    assert_eq!(whose("Other.example.com:443").as_deref(), Some("other"));
+    for host in ["", "chancery.internal:8080", "gw.example.com:8443"] {
+        assert_eq!(whose(host), None, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_is_read_once_until_it_is_forgotten() {
     let world = World::new("clients").await;
     let applied = world.apply(FILE).await;
