@@ -18,19 +18,16 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
 
-use self::steps::{Admitted, Arrival, admit};
+use self::steps::{Admitted, Arrival, admit, witnessed};
 use crate::answer::Answer;
 use crate::client_auth::{self, Material};
 use crate::form::Form;
 use crate::grants::{Asking, Granted};
 use crate::refusal::Refused;
 use crate::server::Server;
-use crate::unanswered::Unanswered;
+use crate::unanswered::{ATTEMPTS, Unanswered};
 
 const ENDPOINT: &str = "token";
-
-/// How often an outcome is decided before the answer is to come back later.
-const ATTEMPTS: usize = 3;
 
 pub(crate) async fn token(
     State(server): State<Arc<Server>>,
@@ -57,7 +54,7 @@ async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Resu
 
     let answer = match admit(&arrival) {
         Ok(admitted) => decided(server, &tenant, &keys, &admitted).await?,
-        Err(refused) => server.refused(&tenant, ENDPOINT, refused).await?,
+        Err(refused) => server.refused(&tenant, ENDPOINT, witnessed(refused, &arrival, &mut server.moment())).await?,
     };
     // RFC 6749 §5.2: who authenticated by a header is told by a header how to.
     Ok(if authorization.is_some() { answer.challenging_basic(&tenant) } else { answer })
@@ -66,6 +63,7 @@ async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Resu
 /// Decides until the decision commits.
 async fn decided(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
     let asking = Asking { tenant, by: &admitted.by };
+    let mut overtaken = 0;
     for _ in 0..ATTEMPTS {
         let outcome = admitted.asked.decided(asking, &server.store, &mut server.moment()).await?;
         let answered = match outcome {
@@ -73,11 +71,11 @@ async fn decided(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: 
             Err(refused) => server.refused(tenant, ENDPOINT, refused).await,
         };
         match answered {
-            Err(Unanswered::Overtaken) => {}
+            Err(Unanswered::Overtaken(write)) => overtaken = write,
             answered => return answered,
         }
     }
-    Err(Unanswered::Overtaken)
+    Err(Unanswered::Overtaken(overtaken))
 }
 
 async fn issued(server: &Server, tenant: &Tenant, keys: &TenantKeys, granted: Granted) -> Result<Answer, Unanswered> {

@@ -9,7 +9,8 @@ use chancery_tokens::RefreshTokenKeys;
 
 use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
 use crate::form::Form;
-use crate::grants::{Asked, code_verifier};
+use crate::grants::{self, Asked, Asking, code_verifier};
+use crate::moment::Moment;
 use crate::refusal::{ByRow, Refused};
 
 const YES: bool = true;
@@ -54,6 +55,14 @@ pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
     }
     let asked = Asked::read(grant_type(arrival)?, &arrival.form, &arrival.tenant.id, arrival.keys)?;
     Ok(Admitted { by: authenticated(arrival)?, asked })
+}
+
+/// The log hears of it where the client proved who it is, though its request was not worth deciding.
+pub(super) fn witnessed(refused: Refused, arrival: &Arrival<'_>, moment: &mut Moment) -> Refused {
+    match authenticated(arrival) {
+        Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.tenant, by: &by }, None, moment),
+        Err(_) => refused,
+    }
 }
 
 fn form_post_only(arrival: &Arrival<'_>) -> Result<(), Refused> {
