@@ -1,0 +1,21 @@
+//! The authorization server as clients and browsers meet it: over HTTP, on both databases. Each test is named by the row it proves.
+
+mod access_token;
+mod apps;
+mod authorization_request;
+mod client_authentication;
+mod code;
+mod consent;
+mod consent_page;
+mod headers;
+mod id_token;
+mod metadata;
+mod offered;
+mod races;
+mod redirect_uri;
+mod refresh;
+mod register;
+mod resource;
+mod session;
+mod sign_in;
+mod token_request;

@@ -1,0 +1,63 @@
+//! The way on from the identity provider, where an approval becomes a code: once, and in the browser that began it (RFC 9700 §4.7).
+
+use std::time::Duration;
+
+use chancery_testkit::cast::{ALICE, PUBLIC_CLIENT, Person};
+use chancery_testkit::{Browser, Form, Site};
+use url::Url;
+
+use crate::consent_page::Shown;
+
+/// Goes as far as the address that the identity provider's answer leads to, and does not open it.
+async fn signed_in(site: &Site, browser: &Browser, person: Person) -> Url {
+    let approved = Shown::of(&site.ask(PUBLIC_CLIENT), browser).await.press("approve").await;
+    let who = browser.follow(approved, |_| false).await;
+    let named = browser.submit(Form::with(&who, "person").press("person", person), &who.url).await;
+    let resume = |url: &Url| url.path().ends_with("/resume");
+    browser.follow(named, resume).await.location()
+}
+
+chancery_testkit::both_stores! {
+    async fn sb_03_a_finished_sign_in_goes_on_in_no_other_browser(site: Site) {
+        let (attacker, victim) = (site.browser(), site.browser());
+        Shown::of(&site.ask(PUBLIC_CLIENT), &victim).await;
+        let link = signed_in(&site, &attacker, ALICE).await;
+
+        for other in [victim, site.browser()] {
+            other.get(link.as_str()).await.refused_on_page("SB-03");
+        }
+
+        assert_eq!(site.audit().await.of_kind("sign_in_refused").len(), 2);
+        assert!(site.audit().await.of_kind("consent_given").is_empty());
+        assert!(attacker.get(link.as_str()).await.has_status(303).sent("code").is_some());
+    }
+
+    async fn sb_03_a_finished_sign_in_goes_on_once_and_not_for_ever(site: Site) {
+        let browser = site.browser();
+        let (used, late) = (signed_in(&site, &browser, ALICE).await, signed_in(&site, &site.browser(), ALICE).await);
+        browser.get(used.as_str()).await.has_status(303);
+
+        browser.get(used.as_str()).await.refused_on_page("SB-03");
+        browser.get(&site.endpoint("resume?sign_in=AAAA")).await.refused_on_page("SB-03");
+        browser.get(&site.endpoint("resume")).await.refused_on_page("SB-03");
+        site.turn(Duration::from_secs(3600));
+        browser.get(late.as_str()).await.refused_on_page("SB-03");
+
+        assert_eq!(site.audit().await.of_kind("consent_given").len(), 1);
+    }
+
+    async fn at_06_a_fresh_sign_in_is_had_by_asking_for_one(site: Site) {
+        let browser = site.browser();
+        let first = site.ask(PUBLIC_CLIENT).approved_in(&browser, ALICE).await.redeem().await.granted();
+        site.turn(Duration::from_secs(600));
+
+        let known = site.ask(PUBLIC_CLIENT).approved_in(&browser, ALICE).await.redeem().await.granted();
+        let fresh = site.ask(PUBLIC_CLIENT).with("prompt", "login").approved_in(&browser, ALICE).await.redeem().await.granted();
+        let aged = site.ask(PUBLIC_CLIENT).with("max_age", "60").approved_in(&browser, ALICE).await.redeem().await.granted();
+
+        let auth_time = |tokens: &chancery_testkit::Tokens| tokens.claims()["auth_time"].as_i64().expect("a time");
+        assert_eq!(auth_time(&known), auth_time(&first));
+        assert!(auth_time(&fresh) >= auth_time(&first) + 600);
+        assert!(auth_time(&aged) >= auth_time(&first) + 600);
+    }
+}
