@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::app::{App, Tokens};
+use crate::process::Running;
 use crate::served::Served;
 
-/// How much is answered before the server is killed.
-const ENOUGH: usize = 60;
-const WORKERS: usize = 4;
+/// How often the server is killed, and how much it answers before.
+const KILLS: usize = 4;
+const ENOUGH: usize = 40;
+const WORKERS: usize = 8;
 
 /// What answers said, each written down once the whole answer was there.
 struct Acknowledged {
@@ -21,14 +23,15 @@ struct Acknowledged {
     answers: watch::Sender<usize>,
 }
 
+/// What must not be missing.
 #[derive(Default)]
 struct Kept {
     /// Codes that nobody redeemed yet.
     codes: Vec<String>,
     /// Access tokens by their ids.
     tokens: Vec<String>,
-    /// The newest tokens of each sign-in, by a number of its own.
-    newest: BTreeMap<usize, Tokens>,
+    /// The newest tokens of each sign-in, by the code it began with.
+    newest: BTreeMap<String, Tokens>,
     /// The token of each call that was answered.
     calls: Vec<String>,
 }
@@ -49,15 +52,16 @@ impl Acknowledged {
 }
 
 /// Uses the site for as long as it answers.
-async fn work(app: App, worker: usize, acknowledged: Arc<Acknowledged>) {
-    for sign_in in (worker..).step_by(WORKERS) {
+async fn work(app: App, acknowledged: Arc<Acknowledged>) {
+    loop {
         let unused = app.approved_by(BOB).await;
         acknowledged.note(|kept| kept.codes.push(unused));
-        let mut tokens = app.redeem(&app.approved_by(ALICE).await).await;
+        let code = app.approved_by(ALICE).await;
+        let mut tokens = app.redeem(&code).await;
         for turn in 1..=3 {
             acknowledged.note(|kept| {
                 kept.tokens.push(tokens.id());
-                kept.newest.insert(sign_in, tokens.clone());
+                kept.newest.insert(code.clone(), tokens.clone());
             });
             app.mcp(&tokens).call("transfer", json!({ "to": "bob", "amount": turn })).await.answered();
             acknowledged.note(|kept| kept.calls.push(tokens.id()));
@@ -66,23 +70,20 @@ async fn work(app: App, worker: usize, acknowledged: Arc<Acknowledged>) {
     }
 }
 
-async fn nothing_acknowledged_is_lost(kind: Kind) {
-    let longer_codes = |file: &mut Value| file["lifetimes"] = json!({ "code": "10m" });
-    let Some(served) = Served::on(kind, longer_codes).await else { return };
-    let mut server = served.serve();
-    let app = App::registered_at(&served.base).await;
+/// Works until enough was answered, and kills the server in the midst of it.
+async fn killed_at_work(mut server: Running, app: &App) -> Kept {
     let acknowledged = Acknowledged::new();
-    let workers: Vec<_> = (0..WORKERS).map(|worker| tokio::spawn(work(app.clone(), worker, acknowledged.clone()))).collect();
+    let workers: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(work(app.clone(), acknowledged.clone()))).collect();
     let _ = acknowledged.answers.subscribe().wait_for(|answers| *answers >= ENOUGH).await;
-
-    server.signal("KILL");
-    server.wait();
+    server.kill();
     for worker in workers {
         assert!(worker.await.is_err(), "a worker does not end by itself");
     }
+    std::mem::take(&mut *acknowledged.kept())
+}
 
-    let _server = served.serve();
-    let kept = std::mem::take(&mut *acknowledged.kept());
+/// On a server that was started again.
+async fn nothing_is_missing(served: &Served, app: &App, kept: &Kept) {
     let log = served.audit();
     for id in &kept.tokens {
         assert!(log.iter().any(|event| issues(event) && event["fields"]["token"] == **id), "no event says that {id} was issued");
@@ -97,7 +98,19 @@ async fn nothing_acknowledged_is_lost(kind: Kind) {
         app.mcp(tokens).call("account_balance", json!({})).await.answered();
         app.refresh(tokens).await;
     }
-    assert!(kept.codes.len() >= WORKERS && kept.newest.len() >= WORKERS, "the server was killed before there was much to lose");
+}
+
+async fn nothing_acknowledged_is_lost(kind: Kind) {
+    let longer_codes = |file: &mut Value| file["lifetimes"] = json!({ "code": "10m" });
+    let Some(served) = Served::on(kind, longer_codes).await else { return };
+    let mut server = served.serve();
+    let app = App::registered_at(&served.base).await;
+
+    for _ in 0..KILLS {
+        let kept = killed_at_work(server, &app).await;
+        server = served.serve();
+        nothing_is_missing(&served, &app, &kept).await;
+    }
 }
 
 fn issues(event: &Value) -> bool {

@@ -82,6 +82,12 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "no signal could be sent");
     }
 
+    /// By SIGKILL, at once, and waits for its end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        self.wait();
+    }
+
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it is our child")
     }
