@@ -75,6 +75,7 @@ impl OwnCredentials {
         let (token, draft) = asked.minted(&permit, &mut moment)?;
 
         let receipt = self.journal.commit(&tenant.id, draft).await.map_err(|error| match error {
+            // The draft's guards are of grants alone, and a grant that has ended stays so: there is nothing to decide again.
             CommitError::GuardFailed(_) => CredentialTrouble::Ended,
             CommitError::Unavailable(store) => CredentialTrouble::Unavailable(store.to_string()),
         })?;

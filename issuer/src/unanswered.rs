@@ -7,14 +7,17 @@ use chancery_store::StoreError;
 use chancery_tokens::SignError;
 use http::StatusCode;
 
+/// How often an outcome is decided before the answer is to come back later.
+pub(crate) const ATTEMPTS: usize = 3;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unanswered {
     /// Nothing lies at this address. Whoever says so has counted it.
     #[error("there is no such tenant here, or it does not offer this")]
     NotHere,
-    /// Each time it was decided, somebody else was first.
-    #[error("others kept changing the same thing")]
-    Overtaken,
+    /// Somebody else was first: the write of this number, in the outcome's draft, found another state than it was decided on.
+    #[error("others kept changing the same thing (write {0})")]
+    Overtaken(usize),
     #[error("the store cannot be used: {0}")]
     Store(#[from] StoreError),
     #[error("a token could not be signed: {0}")]
@@ -27,7 +30,7 @@ impl Unanswered {
     pub fn error(&self) -> Error {
         match self {
             Self::NotHere => Error::invalid_request("there is no such tenant here, or it does not offer this; look at its metadata"),
-            Self::Overtaken | Self::Store(_) => Error::temporarily_unavailable("this could not be done just now; try again in a moment"),
+            Self::Overtaken(_) | Self::Store(_) => Error::temporarily_unavailable("this could not be done just now; try again in a moment"),
             Self::Sign(_) | Self::NoKeys(_) => Error::server_error("the server cannot sign or seal for this tenant; tell who runs it"),
         }
     }
@@ -35,7 +38,7 @@ impl Unanswered {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotHere => StatusCode::NOT_FOUND,
-            Self::Overtaken | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overtaken(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Sign(_) | Self::NoKeys(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -52,7 +55,7 @@ impl Unanswered {
 impl From<CommitError> for Unanswered {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::GuardFailed(_) => Self::Overtaken,
+            CommitError::GuardFailed(write) => Self::Overtaken(write),
             CommitError::Unavailable(store) => Self::Store(store),
         }
     }

@@ -10,6 +10,9 @@ use chancery_store::repo::grants::{self, Grant};
 use crate::authorize::AuthorizationRequest;
 use crate::moment::Moment;
 
+/// Where in a draft the write stands that uses up the page or the sign-in. If its guard fails, somebody did before.
+pub(super) const CONSUMED: usize = 0;
+
 /// Who approves what, for which client.
 #[derive(Clone, Copy)]
 pub(super) struct Approval<'a> {
@@ -26,7 +29,7 @@ pub(crate) struct Issued {
 }
 
 impl Approval<'_> {
-    /// `consuming` comes first: it is what the approval uses up, and its guards say that nobody did before.
+    /// `consuming` comes first, at [`CONSUMED`]: it is what the approval uses up, and its guards say that nobody did before.
     pub fn issue(&self, consuming: Vec<Write>, moment: &mut Moment) -> Issued {
         let grant = self.grant(moment);
         let secret = secret_text(moment.entropy.take());

@@ -66,7 +66,7 @@ pub(crate) async fn ask<P: Pages>(
     };
     match front.pages.consent(&shown::consent_page(&page, &client, (visit.tenant, named), sealed)) {
         Shown::Html(Html(html)) => Ok(Answer::asking_page(html, front.pages.headers())),
-        Shown::Decided(decision) => answered(front, visit, (page, decision.into()), visitor).await,
+        Shown::Decided(decision) => answered(front, visit, (page, decision.into()), visitor.cloned()).await,
     }
 }
 
@@ -96,7 +96,7 @@ async fn judged<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, f
     match checked(post, &tenant, moment.now) {
         Ok(answer) => {
             let visitor = Visitor::of(&tenant, headers, &front.server.store, &moment).await?;
-            answered(front, visit, answer, visitor.as_ref()).await
+            answered(front, visit, answer, visitor).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }

@@ -4,7 +4,7 @@ use chancery_audit::{Draft, Receipt};
 use chancery_core::oauth::Code;
 use chancery_core::{Decision, Pages, SignInRequest, SignInTrouble};
 
-use super::approval::Issued;
+use super::approval::{CONSUMED, Issued};
 use super::decide::{Facts, Next, decide};
 use super::page::{Approved, Page, Sealed};
 use super::post::unusable;
@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::front::{Front, Visit};
 use crate::refusal::Refused;
 use crate::return_to::ReturnTo;
-use crate::unanswered::Unanswered;
+use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::Visitor;
 
 /// A page was answered, by a person or by who stands in for one.
@@ -20,16 +20,21 @@ pub(super) async fn answered<P: Pages>(
     front: &Front<P>,
     visit: Visit<'_>,
     (page, decision): (Page, Decision),
-    visitor: Option<&Visitor>,
+    mut visitor: Option<Visitor>,
 ) -> Result<Answer, Unanswered> {
-    match sent_on(front, visit, (&page, decision), visitor).await {
-        // The page was consumed, or the session ended, after both were looked at: either way this answer comes too late.
-        Err(Unanswered::Overtaken) => {
-            let late = unusable("page_used", "This page was answered before, or the session that it named has ended.");
-            front.refuse(visit, late.by_row("SB-03")).await
+    let mut overtaken = CONSUMED;
+    for _ in 0..ATTEMPTS {
+        match sent_on(front, visit, (&page, decision), visitor.as_ref()).await {
+            Err(Unanswered::Overtaken(CONSUMED)) => {
+                return front.refuse(visit, unusable("page_used", "This page was answered before.").by_row("SB-03")).await;
+            }
+            // The session ended after it was looked at: who approved signs in first, as if nobody had been known.
+            Err(Unanswered::Overtaken(write)) => overtaken = write,
+            sent_on => return sent_on,
         }
-        sent_on => sent_on,
+        visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &front.server.moment()).await?;
     }
+    Err(Unanswered::Overtaken(overtaken))
 }
 
 async fn sent_on<P: Pages>(

@@ -10,6 +10,7 @@ use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_store::repo::sign_ins::{self, SignIn};
 
+use super::approval::CONSUMED;
 use super::decide::{self, Facts, Resumed};
 use super::onward::{commit, with_code};
 use super::page::{Approved, Sealed};
@@ -41,7 +42,8 @@ async fn resumed<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, 
     let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
     match finished(row, visit, &mut front.server.moment()) {
         Ok(finished) => match sent_on(front, visit, finished).await {
-            Err(Unanswered::Overtaken) => front.refuse(visit, used()).await,
+            // The sign-in is all that an approval finds and does not make: nothing else of its Unit can be overtaken.
+            Err(Unanswered::Overtaken(CONSUMED)) => front.refuse(visit, used()).await,
             sent_on => sent_on,
         },
         Err(refusal) => front.refuse(visit, refusal).await,
