@@ -64,7 +64,7 @@ pub struct Agent {
     pub owner: String,
 }
 
-/// Who may register a client (RFC 7591).
+/// Who may register a client (RFC 7591). Nobody, unless the file says so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Registration {

@@ -99,7 +99,7 @@ pub(super) fn settings(section: &mut Section<'_>) -> Option<Declared> {
         .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| Some(registration(section))));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
 
-    let registration = registration?.unwrap_or(Some(Registration::Open))?;
+    let registration = registration?.unwrap_or(Some(Registration::Closed))?;
     let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default() };
     let name = "settings".parse().expect("a name");
     Some(Declared::new(name, Definition::Settings(definition), section.place.clone()))

@@ -21,7 +21,7 @@ fn is_whole(value: &Value) -> bool {
 #[tokio::test]
 async fn md_04_the_issuers_document_is_whole_and_an_openid_document_too() {
     let world = World::new("md-04").await;
-    world.apply(FILE).await;
+    world.apply(&format!("{FILE}registration: {{ dynamic: open }}\n")).await;
     let tenant = world.registry.tenant("acme").expect("the tenant");
     let document = read(&tenant.metadata());
 
@@ -51,9 +51,11 @@ async fn md_04_the_issuers_document_is_whole_and_an_openid_document_too() {
 #[tokio::test]
 async fn md_05_registration_is_advertised_only_while_it_is_open() {
     let world = World::new("md-05").await;
-    world.apply(&format!("{FILE}registration: {{ dynamic: closed }}\n")).await;
-    let tenant = world.registry.tenant("acme").expect("the tenant");
-    assert_eq!(read(&tenant.metadata()).get("registration_endpoint"), None);
+    for closed in [FILE.to_owned(), format!("{FILE}registration: {{ dynamic: closed }}\n")] {
+        world.apply(&closed).await;
+        let tenant = world.registry.tenant("acme").expect("the tenant");
+        assert_eq!(read(&tenant.metadata()).get("registration_endpoint"), None);
+    }
 }
 
 #[tokio::test]
