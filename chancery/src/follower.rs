@@ -26,12 +26,17 @@ pub struct Hearers {
 }
 
 impl Hearers {
-    /// Follows until the node stops.
+    /// Follows until the node stops, or until it lost its place in the feed: then it must not go on, and loads everything as it starts
+    /// again.
     pub async fn follow(self, mut follower: Follower, stop: CancellationToken) {
         let (mut pending, mut highest) = (Vec::new(), 0);
         loop {
             tokio::select! {
                 entries = follower.next() => {
+                    let entries = match entries {
+                        Ok(entries) => entries,
+                        Err(lost) => return tracing::error!("{lost}: it was cut off from the database for too long. Start it again"),
+                    };
                     // An end is a moment's work and never waits behind a reload that fails.
                     self.ended.heard(&entries);
                     highest = entries.iter().map(|entry| entry.seq).fold(highest, i64::max);

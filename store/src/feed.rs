@@ -4,6 +4,8 @@
 //! 2. A poll lies beneath, for wakes that got lost.
 //! 3. Sequence numbers are not the order of commits: a Unit may take number 5 and commit after number 6 was read. So every read starts
 //!    below the numbers seen in the last [`OVERLAP`], which is longer than any Unit may last, and leaves out what was handed on.
+//! 4. Old entries are deleted, but never the newest of them. So where the newest that was seen is gone, unseen ones went with it, and
+//!    whoever follows is told that it [`Lost`] its place.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -34,14 +36,22 @@ pub struct Entry {
 /// Where a node that starts now begins to read: before whatever may still be on its way. The times are the database's own, and any
 /// Unit that is open now wrote its entries, unseen, later than an entry that is older than the newest by the overlap.
 const START: &str = "SELECT COALESCE(MAX(seq), 0) FROM feed WHERE at < (SELECT MAX(at) FROM feed) - 10000";
-const SINCE: &str = "SELECT seq, tenant, topic, key, at FROM feed WHERE seq > $1 ORDER BY seq";
+const SINCE: &str = "SELECT seq, tenant, topic, key, at FROM feed WHERE seq >= $1 ORDER BY seq";
 
-/// A topic of a newer version says nothing to this one.
-impl FromRow for Option<Entry> {
+/// Entries were deleted before this node read them, since it was cut off from the database for too long. What it knows may be wrong:
+/// it must load everything again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("changes made elsewhere were deleted before this node could read them")]
+pub struct Lost;
+
+/// A number of the feed, and its entry. A topic of a newer version says nothing to this one.
+struct Numbered(i64, Option<Entry>);
+
+impl FromRow for Numbered {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         let (seq, tenant, topic) = (row.int()?, row.parsed()?, row.text()?.parse());
         let (key, at) = (row.text()?, row.at()?);
-        Ok(topic.ok().map(|topic| Entry { seq, tenant, topic, key, at }))
+        Ok(Self(seq, topic.ok().map(|topic| Entry { seq, tenant, topic, key, at })))
     }
 }
 
@@ -67,13 +77,22 @@ impl Follower {
 
     /// Waits for entries that were not handed on yet; never empty. May be dropped while it waits. While the database does not answer
     /// it goes on asking.
-    pub async fn next(&mut self) -> Vec<Entry> {
+    ///
+    /// # Errors
+    /// [`Lost`], and from then on whenever it is asked.
+    pub async fn next(&mut self) -> Result<Vec<Entry>, Lost> {
         let mut failing = false;
         loop {
             self.wake.mark_unchanged();
+            let begun = Instant::now();
             match self.read().await {
-                Ok(entries) if !entries.is_empty() => return entries,
-                Ok(_) => failing = false,
+                Ok(rows) => {
+                    failing = false;
+                    let entries = self.take(rows, begun)?;
+                    if !entries.is_empty() {
+                        return Ok(entries);
+                    }
+                }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "changes made elsewhere cannot be read; trying again until they can");
@@ -88,21 +107,31 @@ impl Follower {
         }
     }
 
-    async fn read(&mut self) -> Result<Vec<Entry>, StoreError> {
-        self.settle(Instant::now());
+    async fn read(&self) -> Result<Vec<Numbered>, StoreError> {
         let rows = self.store.query_uncounted(SINCE, values![self.settled]).await?;
-        let entries: Result<Vec<Option<Entry>>, _> = rows.into_iter().map(|mut row| FromRow::from_row(&mut row)).collect();
-        let mut entries: Vec<Entry> = entries?.into_iter().flatten().collect();
-        if let Some(last) = entries.last() {
-            self.reads.push_back((Instant::now(), last.seq));
+        rows.into_iter().map(|mut row| Numbered::from_row(&mut row)).collect()
+    }
+
+    /// What is new among the rows of a read that began then.
+    fn take(&mut self, rows: Vec<Numbered>, begun: Instant) -> Result<Vec<Entry>, Lost> {
+        let newest = self.handed_on.last().copied().unwrap_or(self.settled);
+        if newest > 0 && rows.iter().all(|Numbered(seq, _)| *seq != newest) {
+            return Err(Lost);
         }
-        entries.retain(|entry| self.handed_on.insert(entry.seq));
+        if let Some(Numbered(last, _)) = rows.last() {
+            self.reads.push_back((Instant::now(), *last));
+        }
+        let settled = self.settled;
+        let new = rows.into_iter().filter(|Numbered(seq, _)| *seq > settled && self.handed_on.insert(*seq));
+        let entries = new.filter_map(|Numbered(_, entry)| entry).collect();
+        self.settle(begun);
         Ok(entries)
     }
 
-    /// Moves up to the highest number that was seen longer ago than the overlap.
-    fn settle(&mut self, now: Instant) {
-        while self.reads.front().is_some_and(|(read, _)| now.duration_since(*read) >= OVERLAP) {
+    /// Moves up to the highest number that was seen an overlap before the read that began then: what such a number had overtaken was
+    /// committed by that time, and the read brought it. Only a read that succeeded says so; time alone does not.
+    fn settle(&mut self, begun: Instant) {
+        while self.reads.front().is_some_and(|(read, _)| begun.saturating_duration_since(*read) >= OVERLAP) {
             if let Some((_, highest)) = self.reads.pop_front() {
                 self.settled = self.settled.max(highest);
             }
@@ -110,3 +139,6 @@ impl Follower {
         self.handed_on = self.handed_on.split_off(&(self.settled + 1));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,13 +16,16 @@ const CODES_STAY: Duration = Duration::from_hours(24);
 /// Grants stay after their end while somebody may ask why something stopped; families with them, since they are read together.
 const GRANTS_STAY: Duration = Duration::from_hours(7 * 24);
 
-/// The feed is read within seconds; a node that was cut off for longer than this reloads everything when it is started again.
+/// The feed is read within seconds; a node that was cut off for longer than this is told that it lost its place.
 const FEED_STAYS: Duration = Duration::from_hours(24);
+
+/// A client that registered itself and got no token in this time was an attempt, or somebody who fills the table.
+const UNUSED_CLIENTS_STAY: Duration = Duration::from_hours(24);
 
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;
 
-const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, ended, consumed, feed];
+const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, ended, consumed, unused_clients, feed];
 
 /// Deletes all that has expired. Call it every few minutes; several nodes may do so at once.
 ///
@@ -92,8 +95,15 @@ fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     Write::any(EXPIRED, values![tenant, now, BITE])
 }
 
+fn unused_clients(tenant: &TenantId, now: Timestamp) -> Write {
+    const EXPIRED: &str = "DELETE FROM clients WHERE tenant = $1 AND id IN \
+         (SELECT id FROM clients WHERE tenant = $1 AND used_at IS NULL AND created_at < $2 ORDER BY created_at LIMIT $3)";
+    Write::any(EXPIRED, values![tenant, now - UNUSED_CLIENTS_STAY, BITE])
+}
+
+/// The newest that has expired stays: a follower that still finds the newest it saw knows that nothing behind it was deleted.
 fn feed(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM feed WHERE tenant = $1 AND seq IN \
-         (SELECT seq FROM feed WHERE tenant = $1 AND at < $2 ORDER BY seq LIMIT $3)";
+         (SELECT seq FROM feed WHERE tenant = $1 AND at < $2 AND seq < (SELECT MAX(seq) FROM feed WHERE at < $2) ORDER BY seq LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now - FEED_STAYS, BITE])
 }

@@ -30,6 +30,11 @@ impl Store {
         Ok(Self { driver, reads: Arc::default() })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(driver: Arc<dyn Driver>) -> Self {
+        Self { driver, reads: Arc::default() }
+    }
+
     /// Runs one read. A text with a NUL in it stands in no row, so a query by one finds nothing.
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);

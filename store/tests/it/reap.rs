@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use chancery_core::{SessionId, SubjectId};
+use chancery_core::{ClientId, SessionId, SubjectId};
 use chancery_crypto::digest::sha256;
 use chancery_store::reap::reap;
-use chancery_store::repo::{codes, consumed, ended, families, grants, sessions, tenants};
+use chancery_store::repo::{clients, codes, consumed, ended, families, grants, sessions, tenants};
 use chancery_store::{Change, Topic, Unit, Write};
 
 use crate::every_driver;
 use crate::site::{MINUTE, NOW, Site, fresh};
 
-every_driver!(what_has_expired_goes_and_the_rest_stays, more_than_one_bite_goes_too, old_feed_entries_go);
+every_driver!(
+    what_has_expired_goes_and_the_rest_stays,
+    more_than_one_bite_goes_too,
+    old_feed_entries_go_and_the_newest_of_them_stays,
+    a_client_that_was_never_used_goes
+);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -69,6 +74,24 @@ async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
     assert_eq!(grants::by_id(&site.store, &site.tenant, &grant.id).await, Ok(None));
 }
 
+async fn a_client_that_was_never_used_goes(site: Site) {
+    known(&site).await;
+    let client =
+        || clients::Client { tenant: site.tenant, id: fresh(ClientId::mint), body: "{}".to_owned(), created_at: NOW, used_at: None };
+    let (used, unused) = (client(), client());
+    site.write([clients::insert(&used), clients::insert(&unused), clients::insert(&client())]).await;
+    let never_used = |most| clients::never_used(&site.store, &site.tenant, most);
+    assert_eq!((never_used(2).await, never_used(9).await), (Ok(2), Ok(3)));
+    site.write([clients::used(&site.tenant, &used.id, NOW)]).await;
+    assert_eq!(never_used(9).await, Ok(2));
+
+    assert_eq!(reap(&site.store, NOW + DAY).await, Ok(0));
+    assert_eq!(reap(&site.store, NOW + DAY + MINUTE).await, Ok(2));
+    assert_eq!(never_used(9).await, Ok(0));
+    assert_eq!(clients::by_id(&site.store, &site.tenant, &unused.id).await, Ok(None));
+    assert!(clients::by_id(&site.store, &site.tenant, &used.id).await.expect("a read").is_some());
+}
+
 async fn more_than_one_bite_goes_too(site: Site) {
     known(&site).await;
     let rows: Vec<Write> = (0..1201).map(|at| consumed::consume(&site.tenant, "page", &at.to_string(), NOW)).collect();
@@ -77,13 +100,18 @@ async fn more_than_one_bite_goes_too(site: Site) {
     assert_eq!(reap(&site.store, NOW + MINUTE).await, Ok(1201));
 }
 
-async fn old_feed_entries_go(site: Site) {
+async fn old_feed_entries_go_and_the_newest_of_them_stays(site: Site) {
     known(&site).await;
-    let changes = vec![Change { topic: Topic::Keys, key: String::new() }];
-    let _ = site.store.commit(Unit { changes, ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+    for _ in 0..3 {
+        let changes = vec![Change { topic: Topic::Keys, key: String::new() }];
+        let _ = site.store.commit(Unit { changes, ..Unit::new(site.tenant, vec![]) }).await.expect("the Unit commits");
+    }
     // The database stamps feed entries itself.
-    let stamped = site.store.query("SELECT at FROM feed", vec![]).await.expect("a row").remove(0).at().expect("a time");
+    let stamps = site.store.query("SELECT MIN(at), MAX(at) FROM feed", vec![]).await;
+    let mut stamps = stamps.expect("a read").remove(0);
+    let (first, last) = (stamps.at().expect("a time"), stamps.at().expect("a time"));
 
-    assert_eq!(reap(&site.store, stamped + DAY).await, Ok(0));
-    assert_eq!(reap(&site.store, stamped + DAY + MINUTE).await, Ok(1));
+    assert_eq!(reap(&site.store, first + DAY).await, Ok(0));
+    assert_eq!(reap(&site.store, last + DAY + MINUTE).await, Ok(2));
+    assert_eq!(reap(&site.store, last + DAY * 9).await, Ok(0));
 }
