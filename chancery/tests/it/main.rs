@@ -1,6 +1,7 @@
 //! The binary as its users meet it: processes, signals, exit codes, files and the socket.
 
 mod app;
+mod clients;
 mod cluster;
 mod commands;
 mod crash;
