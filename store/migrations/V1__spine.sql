@@ -31,6 +31,8 @@ CREATE TABLE clients (
     PRIMARY KEY (tenant, id)
 ){clustered};
 
+CREATE INDEX clients_never_used ON clients (tenant, created_at) WHERE used_at IS NULL;
+
 CREATE TABLE subjects (
     tenant   {text} NOT NULL,
     id       {text} NOT NULL,
@@ -58,6 +60,8 @@ CREATE TABLE sessions (
     PRIMARY KEY (tenant, hash)
 ){clustered};
 CREATE INDEX sessions_by_end ON sessions (tenant, expires_at);
+CREATE INDEX sessions_by_id ON sessions (tenant, id);
+CREATE INDEX sessions_by_subject ON sessions (tenant, subject);
 
 CREATE TABLE sign_ins (
     tenant     {text} NOT NULL,
@@ -93,6 +97,9 @@ CREATE TABLE grants (
     PRIMARY KEY (tenant, id)
 ){clustered};
 CREATE INDEX grants_by_end ON grants (tenant, expires_at);
+CREATE INDEX grants_by_subject ON grants (tenant, subject);
+CREATE INDEX grants_by_client ON grants (tenant, client);
+CREATE INDEX grants_by_agent ON grants (tenant, agent);
 
 CREATE TABLE codes (
     tenant       {text} NOT NULL,

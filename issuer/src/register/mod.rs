@@ -5,7 +5,7 @@
 //! and is told so: a secret that anybody may fetch proves nothing, and PKCE and rotation protect a public client. Who needs to prove who
 //! it is, and to act as an agent, is registered in `chancery.yaml`.
 //!
-//! 1. The tenant takes registrations.
+//! 1. The tenant takes registrations, and not too many of them came to nothing.
 //! 2. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out.
 //! 3. The client, its event and its feed entry are one Unit. The answer echoes what was registered, and nothing else.
 
@@ -18,8 +18,10 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use chancery_audit::{Change, Draft, Refusal, Topic};
+use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind};
 use chancery_registry::{Client, GrantType, Registration, Tenant};
+use chancery_store::repo::clients;
 use serde_json::{Value, json};
 
 use self::client_metadata::ClientMetadata;
@@ -30,6 +32,9 @@ use crate::server::Server;
 use crate::unanswered::Unanswered;
 
 const ENDPOINT: &str = "register";
+
+/// How many clients of one tenant may have registered themselves and got no token yet.
+const MOST_NEVER_USED: u32 = 10_000;
 
 pub(crate) async fn register(State(server): State<Arc<Server>>, Path(tenant): Path<String>, body: Result<Bytes, BytesRejection>) -> Answer {
     answered(&server, &tenant, body).await.unwrap_or_else(Answer::unanswered)
@@ -50,9 +55,21 @@ async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesReject
 }
 
 async fn registered(server: &Server, tenant: &Tenant, asked: &ClientMetadata) -> Result<Answer, Unanswered> {
+    if let Err(refused) = there_is_room(clients::never_used(&server.store, &tenant.id, MOST_NEVER_USED).await?) {
+        return server.refused(tenant, ENDPOINT, refused).await;
+    }
     let (client, draft) = decide(asked, tenant, &mut server.moment());
     let receipt = server.journal.commit(&tenant.id, draft).await?;
     Ok(Answer::registered(&echo(&client), receipt))
+}
+
+/// Strangers fill no disk: those that came to nothing go after a day, and until then there are only so many of them.
+fn there_is_room(never_used: u64) -> Result<(), Refused> {
+    if never_used < u64::from(MOST_NEVER_USED) {
+        return Ok(());
+    }
+    let description = "too many clients have registered here and were never used; try again later, or have this one registered by hand";
+    Err(Refused::new(Code::TemporarilyUnavailable, description))
 }
 
 fn decide(asked: &ClientMetadata, tenant: &Tenant, moment: &mut Moment) -> (Client, Draft) {

@@ -43,6 +43,13 @@ fn dr_01_what_was_registered_is_echoed_and_nothing_is_null() {
 }
 
 #[test]
+fn only_so_many_may_register_and_come_to_nothing() {
+    assert!(there_is_room(u64::from(MOST_NEVER_USED) - 1).is_ok());
+    let refused = there_is_room(u64::from(MOST_NEVER_USED)).expect_err("full");
+    assert_eq!((refused.error().code(), refused.error().code().status()), (Code::TemporarilyUnavailable, 503));
+}
+
+#[test]
 fn sb_10_a_registered_clients_id_cannot_be_a_persons() {
     let (client, _) = decide(&asked(), &tenant(), &mut moment());
     assert!(client.id.as_str().starts_with("cli_"));

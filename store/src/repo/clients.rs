@@ -18,6 +18,7 @@ pub struct Client {
 const BY_ID: &str = "SELECT tenant, id, body, created_at, used_at FROM clients WHERE tenant = $1 AND id = $2";
 const INSERT: &str = "INSERT INTO clients (tenant, id, body, created_at, used_at) VALUES ($1, $2, $3, $4, $5)";
 const USED: &str = "UPDATE clients SET used_at = $3 WHERE tenant = $1 AND id = $2 AND used_at IS NULL";
+const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
 
 impl FromRow for Client {
@@ -36,8 +37,15 @@ pub fn used(tenant: &TenantId, id: &ClientId, now: Timestamp) -> Write {
     Write::any(USED, values![tenant, id, now])
 }
 
+/// The guard fails when it is gone already.
 pub fn remove(tenant: &TenantId, id: &ClientId) -> Write {
     Write::one(REMOVE, values![tenant, id])
+}
+
+/// How many have registered and were never used; it counts no further than `most`.
+pub async fn never_used(store: &Store, tenant: &TenantId, most: u32) -> Result<u64, StoreError> {
+    let mut rows = store.query(NEVER_USED, values![tenant, most]).await?;
+    rows.first_mut().map_or(Ok(0), Row::count)
 }
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &ClientId) -> Result<Option<Client>, StoreError> {
