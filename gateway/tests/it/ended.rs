@@ -1,5 +1,6 @@
 //! What was ended is refused at once, whatever is remembered of it.
 
+use chancery_store::{Unit, Write, repo};
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
 use chancery_testkit::{Called, Mcp, Site, Tokens};
 use serde_json::json;
@@ -69,6 +70,23 @@ chancery_testkit::both_stores! {
 
         taken(&mut upstream, &again.mcp(BANK)).await;
         refused(&mut upstream, &before.mcp(BANK)).await;
+    }
+}
+
+chancery_testkit::both_stores! {
+    async fn a_grant_that_ended_before_this_node_heard_of_it_gives_no_token_for_the_upstream(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        // Another node ended it a moment ago: the row says so, the feed has not come yet.
+        let tenant = repo::tenants::all(site.store()).await.expect("the store answers")[0].id;
+        let end = Write::any("UPDATE grants SET ended_at = created_at", Vec::new());
+        let _receipt = site.store().commit(Unit::new(tenant, vec![end])).await.expect("the store obeys");
+
+        refused(&mut upstream, &alice.mcp(BANK)).await;
+
+        let log = site.audit().await;
+        assert!(log.of_kind("upstream_token_issued").is_empty());
+        log.only("call_closed").says("outcome", "cut").says("reason", "grant_ended").names(ALICE).names(BANK);
     }
 }
 

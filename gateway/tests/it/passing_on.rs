@@ -1,5 +1,7 @@
 //! What goes through to the upstream, what comes back, and what does neither.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
 use chancery_testkit::{Site, claims, request};
@@ -100,6 +102,35 @@ chancery_testkit::both_stores! {
 
         assert!(sent[0] == sent[1] && sent[1] != sent[2]);
         assert_eq!(site.audit().await.of_kind("upstream_token_issued").len(), 2);
+    }
+}
+
+chancery_testkit::both_stores! {
+    async fn mc_02_calls_that_come_together_share_one_upstream_token(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+
+        let calls = (0..50).map(|_| {
+            let mcp = tokens.mcp(BANK);
+            tokio::spawn(async move { mcp.send("tools/call", json!({ "name": "account_balance" })).await })
+        });
+        let calls: Vec<_> = calls.collect();
+        let mut sent = BTreeSet::new();
+        for _ in 0..50 {
+            let heard = upstream.heard().await;
+            sent.insert(heard.token().to_owned());
+            heard.done();
+        }
+        for call in calls {
+            call.await.expect("no panic").answered();
+        }
+
+        assert_eq!(sent.len(), 1);
+        let log = site.audit().await;
+        log.only("upstream_token_issued").names(ALICE);
+        let opened: BTreeSet<&str> = log.of_kind("call_opened").iter().map(|event| event.id.as_str()).collect();
+        let closed: BTreeSet<&str> = log.of_kind("call_closed").iter().map(|event| event.fields["opened"].as_str()).collect();
+        assert_eq!((opened.len(), &opened), (50, &closed));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `Mcp-Session-Id`: whose it is, where it is good, and that it is nobody's proof of anything.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chancery_testkit::cast::{ALICE, BANK, BOB, EXCHANGE, OTHER_CLIENT, PUBLIC_CLIENT};
 use chancery_testkit::{Called, Mcp, Site, Tokens};
@@ -149,6 +151,22 @@ async fn mc_07_each_session_has_an_id_that_nobody_can_guess() {
     assert_ne!(one, other);
     taken(&mut upstream, &within(&alice, &one)).await;
     taken(&mut upstream, &within(&alice, &other)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mcp_1a_12_a_session_ends_after_a_week() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let first = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    let session = session_at(&mut upstream, &first.mcp(BANK)).await;
+
+    site.turn(Duration::from_secs(6 * 24 * 3600));
+    let later = first.refresh().await.granted();
+    taken(&mut upstream, &within(&later, &session)).await;
+    site.turn(Duration::from_secs(24 * 3600));
+    let too_late = later.refresh().await.granted();
+
+    refused(&mut upstream, &within(&too_late, &session)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
