@@ -1,11 +1,9 @@
 //! A write as data: statements with the row count each must change, the audit leaves of what they mean, and the feed entries that
-//! tell other nodes. One failed guard aborts all of it (design §2).
-
-use std::str::FromStr;
+//! tell other nodes. One failed guard aborts all of it.
 
 use chancery_core::{EventId, TenantId, Timestamp};
 
-use crate::repo::{UnknownWord, events};
+use crate::repo::{events, words};
 use crate::{StoreError, Value};
 
 /// What commits whole or not at all.
@@ -76,35 +74,17 @@ pub struct Change {
     pub key: String,
 }
 
-/// What a change is about.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Topic {
-    /// The tenant's registry has a new version.
-    Registry,
-    /// A client outside the snapshot came, changed or went; the key is its id.
-    Client,
-    /// Something was ended.
-    Ended,
-    /// The tenant's keyring changed.
-    Keys,
-}
-
-impl Topic {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Registry => "registry",
-            Self::Client => "client",
-            Self::Ended => "ended",
-            Self::Keys => "keys",
-        }
-    }
-}
-
-impl FromStr for Topic {
-    type Err = UnknownWord;
-
-    fn from_str(name: &str) -> Result<Self, UnknownWord> {
-        [Self::Registry, Self::Client, Self::Ended, Self::Keys].into_iter().find(|topic| topic.as_str() == name).ok_or(UnknownWord)
+words! {
+    /// What a change is about.
+    Topic {
+        /// The tenant's registry has a new version.
+        Registry = "registry",
+        /// A client outside the snapshot came, changed or went; the key is its id.
+        Client = "client",
+        /// Something was ended.
+        Ended = "ended",
+        /// The tenant's keyring changed.
+        Keys = "keys",
     }
 }
 

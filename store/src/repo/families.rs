@@ -1,4 +1,4 @@
-//! Families of refresh tokens: one row with a generation (design §4). The tokens themselves are nowhere.
+//! Families of refresh tokens: one row with a generation. The tokens themselves are nowhere.
 
 use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 

@@ -16,10 +16,10 @@ pub mod tenants;
 
 /// A closed set of words in a text column.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum $name { $($variant),* }
+        pub enum $name { $($(#[$what])* $variant),* }
 
         impl $name {
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
@@ -30,10 +30,10 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::repo::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or(UnknownWord)
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or($crate::repo::UnknownWord)
             }
         }
 
@@ -44,7 +44,7 @@ macro_rules! words {
         }
     };
 }
-use words;
+pub(crate) use words;
 
 /// A word this version does not know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use chancery_core::TenantId;
 
-use super::{UnknownWord, words};
+use super::words;
 use crate::{FromRow, Row, Store, StoreError, Write};
 
 words! {
