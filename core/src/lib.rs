@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod event;
 pub mod id;
 pub mod issuer;
+pub mod loopback;
 pub mod oauth;
 pub mod pages;
 pub mod resource;
@@ -26,6 +27,7 @@ pub use id::{
     AgentId, ClientId, DecisionId, EventId, FamilyId, GrantId, IdError, KeyId, ResourceId, SessionId, SubjectId, TenantId, TokenId,
 };
 pub use issuer::Issuer;
+pub use loopback::{Loopback, is_loopback};
 pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown};
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};

@@ -1,12 +1,11 @@
 //! Loopback only, and asked for by its own name: a page from the internet that points its own name at this computer (DNS rebinding) is
 //! turned away, and so is a form posted from another site.
 
-use std::net::IpAddr;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use chancery_core::is_loopback;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
 
@@ -20,13 +19,8 @@ impl Origin {
     /// The origin of a base URL, if that is a loopback address over http and nothing more.
     pub fn of(base: &str) -> Option<Self> {
         let url = url::Url::parse(base).ok()?;
-        let loopback = match url.host()? {
-            url::Host::Domain(name) => name == "localhost",
-            url::Host::Ipv4(address) => IpAddr::from(address).is_loopback(),
-            url::Host::Ipv6(address) => IpAddr::from(address).is_loopback(),
-        };
         let text = url.origin().ascii_serialization();
-        (loopback && url.scheme() == "http" && text == base).then_some(Self { text })
+        (is_loopback(url.host_str()?) && url.scheme() == "http" && text == base).then_some(Self { text })
     }
 
     /// These routes, for requests that name this host and come from no other site.
@@ -70,6 +64,7 @@ mod tests {
             "http://127.0.0.1:8080/x",
             "http://user@127.0.0.1",
             "http://127.1:8080",
+            "http://127.9.9.9:8080",
         ] {
             assert!(Origin::of(bad).is_none(), "{bad}");
         }

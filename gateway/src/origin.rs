@@ -3,6 +3,7 @@
 //! An origin is ours if it is the issuer's or the resource's own, or, where those are loopback, any loopback one: tools for developers
 //! serve their pages from a port of their own. A request without `Origin` is no browser's.
 
+use chancery_core::is_loopback;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN, VARY,
@@ -65,7 +66,7 @@ pub fn preflight(asked: &HeaderMap, answer: &mut HeaderMap) {
 }
 
 fn is_own(origin: &str, own: &[&str]) -> bool {
-    own.iter().filter_map(|url| origin_of(url)).any(|ours| ours == origin || (is_loopback(&ours) && is_loopback(origin)))
+    own.iter().filter_map(|url| origin_of(url)).any(|ours| ours == origin || (is_here(&ours) && is_here(origin)))
 }
 
 /// Scheme, host and port as a browser writes them: in lower case and without the scheme's own port.
@@ -78,9 +79,8 @@ fn origin_of(url: &str) -> Option<String> {
     })
 }
 
-fn is_loopback(origin: &str) -> bool {
-    let host = origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
-    host.is_some_and(|host| matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]"))
+fn is_here(origin: &str) -> bool {
+    origin.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_loopback))
 }
 
 #[cfg(test)]

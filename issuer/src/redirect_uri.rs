@@ -1,15 +1,15 @@
 //! Redirect URIs: which one a request means, and how an answer is put into it (OAuth 2.1 §2.3.1, §4.1.2, §8.4.2; RFC 8252 §7.3).
 //!
 //! They are compared as strings. The one difference forgiven is the port of a loopback address over http, since a program on a
-//! person's computer takes the port it gets (facts MCP §3.17). Nothing is parsed and printed again: two parsers that disagree about a
+//! person's computer takes the port it gets. Nothing is parsed and printed again: two parsers that disagree about a
 //! URL are how answers go astray.
 
-const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+use chancery_core::Loopback;
 
 /// Whether `asked` is the registered URI.
 pub(crate) fn is_registered(registered: &str, asked: &str) -> bool {
     registered == asked // OA-02
-        || match (loopback(registered), loopback(asked)) {
+        || match (Loopback::of(registered), Loopback::of(asked)) {
             (Some(registered), Some(asked)) => registered == asked, // OA-03
             _ => false,
         }
@@ -17,7 +17,7 @@ pub(crate) fn is_registered(registered: &str, asked: &str) -> bool {
 
 /// Whether any program on the person's computer could be listening there.
 pub(crate) fn is_loopback(uri: &str) -> bool {
-    loopback(uri).is_some()
+    Loopback::of(uri).is_some()
 }
 
 /// Whom the answer goes to, as the consent page shows it: a host, and for an app's own scheme the scheme as well.
@@ -39,33 +39,6 @@ pub(crate) fn with_answer<'a>(uri: &str, answer: impl IntoIterator<Item = (&'a s
         Some(_) => "&",
     };
     format!("{uri}{before}{}", query.finish())
-}
-
-/// A loopback URI over http: its host, and all that follows the port.
-#[derive(PartialEq, Eq)]
-struct Loopback<'a> {
-    host: &'a str,
-    rest: &'a str,
-}
-
-fn loopback(uri: &str) -> Option<Loopback<'_>> {
-    let authority = uri.strip_prefix("http://")?;
-    let host = LOOPBACK_HOSTS.into_iter().find(|host| authority.starts_with(host))?;
-    let rest = without_port(&authority[host.len()..])?;
-    Some(Loopback { host, rest })
-}
-
-/// What follows an optional port. Nothing, if it is neither path nor query: `localhost.evil.example`, `127.0.0.1:80@evil.example`.
-fn without_port(text: &str) -> Option<&str> {
-    let rest = match text.strip_prefix(':') {
-        Some(port) => {
-            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
-            port[..digits].parse::<u16>().ok()?;
-            &port[digits..]
-        }
-        None => text,
-    };
-    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
 }
 
 #[cfg(test)]

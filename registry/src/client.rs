@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chancery_core::{AgentId, ClientId, TenantId, Timestamp};
+use chancery_core::{AgentId, ClientId, Loopback, TenantId, Timestamp};
 use chancery_store::repo::clients;
 use chancery_store::{StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -116,7 +116,7 @@ pub struct RedirectUriError {
     pub remedy: &'static str,
 }
 
-/// Addresses of widespread apps whose scheme is no domain name (facts MCP §3.18): these, and nothing like them.
+/// Addresses of widespread apps whose scheme is no domain name : these, and nothing like them, since anybody can take a scheme.
 const KNOWN_APPS: &[&str] = &["cursor://anysphere.cursor-mcp/oauth/callback"];
 
 /// Whether `text` may be registered as a redirect URI (OAuth 2.1 §2.3.1, RFC 8252 §7; DR-02).
@@ -144,21 +144,14 @@ pub fn redirect_uri(text: &str) -> Result<(), RedirectUriError> {
     match url.scheme() {
         "http" | "https" if !has_host => refused("has no host where one belongs", "write it like https://app.example/callback"),
         "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        "http" => refused("is sent over plain http, where anybody on the way can take the code", "use https; http is for loopback only"),
+        "http" if Loopback::of(text).is_some() => Ok(()), // OA-03
+        "http" => refused(
+            "is sent over plain http, where anybody on the way can take the code",
+            "use https; http is for 127.0.0.1, [::1] and localhost only",
+        ),
         // RFC 8252 §7.1: a scheme of the app's own is a domain name in reverse, which also keeps out `javascript` and `data`.
         scheme if scheme.contains('.') => Ok(()),
         _ => refused("has a scheme that no app owns", "use https, http on loopback, or a scheme like com.example.app"),
-    }
-}
-
-/// Whether a URL stays on this computer: 127.0.0.1, [::1] or localhost.
-pub(crate) fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -181,6 +174,9 @@ mod tests {
         for (bad, words) in [
             ("http://app.example/cb", "plain http"),
             ("http://127.0.0.1.evil.example/cb", "plain http"),
+            ("http://127.9.9.9/cb", "plain http"),
+            ("http://127.1/cb", "plain http"),
+            ("http://LOCALHOST/cb", "plain http"),
             ("javascript:alert(1)", "no app owns"),
             ("data:text/html,x", "no app owns"),
             ("file:///etc/passwd", "no app owns"),

@@ -1,6 +1,6 @@
 //! A browser's cookie jar (RFC 6265 §5), as far as tests need it: host, path, Secure, Max-Age, SameSite. Ports do not part cookies.
 
-use chancery_core::Timestamp;
+use chancery_core::{Timestamp, is_loopback};
 use http::{HeaderMap, header};
 use url::Url;
 
@@ -38,7 +38,7 @@ impl Jar {
         let goes = |cookie: &&Cookie| {
             let host = url.host_str() == Some(cookie.host.as_str());
             let path = under(url.path(), &cookie.path);
-            let channel = !cookie.secure || url.scheme() == "https" || is_loopback(url);
+            let channel = !cookie.secure || url.scheme() == "https" || url.host_str().is_some_and(is_loopback);
             host && path && channel && cookie.expires_at.is_none_or(|end| end > now)
         };
         let pairs: Vec<String> = self.0.iter().filter(goes).map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
@@ -99,15 +99,6 @@ fn default_path(url: &Url) -> String {
 
 fn under(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || folder.ends_with('/') || rest.starts_with('/'))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 #[cfg(test)]

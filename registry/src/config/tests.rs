@@ -91,6 +91,8 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:5: tenant: a value is missing here — write it like `tenant: acme`, in quotes if need be"]),
     ("https://gw.example.com", "http://gw.example.com", &[
         "chancery.yaml:6: base_url: over plain http anybody on the way reads and changes what is sent — use https; plain http is for 127.0.0.1, [::1] and localhost only"]),
+    ("https://gw.example.com", "http://127.9.9.9", &[
+        "chancery.yaml:6: base_url: over plain http anybody on the way reads and changes what is sent — use https; plain http is for 127.0.0.1, [::1] and localhost only"]),
     ("https://gw.example.com", "https://gw.example.com/", &[
         "chancery.yaml:6: base_url: the base URL ends in a slash — write `https://gw.example.com`"]),
     ("client_secret: env:CORP_SECRET", "client_secret: hunter2", &[
@@ -118,7 +120,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("name: laptop", "name: desk", &[
         "chancery.yaml:20: clients[1].name: chancery.yaml:16 has a client of this name already — give each its own"]),
     ("[ http://127.0.0.1/cb ]", "[ http://laptop.example/cb ]", &[
-        "chancery.yaml:21: clients[1].redirect_uris[0]: this redirect URI is sent over plain http, where anybody on the way can take the code — use https; http is for loopback only"]),
+        "chancery.yaml:21: clients[1].redirect_uris[0]: this redirect URI is sent over plain http, where anybody on the way can take the code — use https; http is for 127.0.0.1, [::1] and localhost only"]),
     ("[ http://127.0.0.1/cb ]", "[]", &[
         "chancery.yaml:21: clients[1].redirect_uris: a client without a redirect URI can never be answered — add the address that the app waits at"]),
     ("[ http://127.0.0.1/cb ]", "http://127.0.0.1/cb", &[
@@ -139,6 +141,8 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:31: this is not YAML: mapping values are not allowed in this context — correct the line, or the one before it"]),
     ("    tools:\n      transfer: {", "    tools: [\n      transfer: {", &[
         "chancery.yaml:32: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}' — correct the line, or the one before it"]),
+    ("url: http://10.0.0.7:9001/mcp", "url: http://10.0.0.7:9001/mcp?x=1", &[
+        "chancery.yaml:25: resources[0].upstream.url: an upstream's URL has no query — leave out the ? and what follows it: calls are sent without one"]),
     ("url: http://10.0.0.7:9001/mcp", "url: 10.0.0.7:9001/mcp", &[
         "chancery.yaml:25: resources[0].upstream.url: `10.0.0.7:9001/mcp` is not an absolute URL (relative URL without a base) — write it whole, such as https://host.example/path"]),
     ("title: Bank", "url: https://gw.example.com/t/x", &[

@@ -3,17 +3,15 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
+use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug, is_loopback};
 use url::Url;
 
 use super::problem::Complaint;
-use crate::client::is_loopback;
 
 type Read<T> = Result<T, Complaint>;
 
 pub(super) fn name(text: &str) -> Read<Slug> {
-    let remedy = "a name is 1 to 63 lower-case letters, digits and inner hyphens, such as `github` or `pay-roll`";
-    Slug::from_str(text).map_err(|_| Complaint::new(format!("`{text}` is not a name"), remedy))
+    Slug::from_str(text).map_err(|error| Complaint::new(format!("`{text}` is not a name"), error.to_string()))
 }
 
 pub(super) fn scope(text: &str) -> Read<Scope> {
@@ -67,7 +65,7 @@ pub(super) fn provider_issuer(text: &str) -> Read<String> {
 pub(super) fn upstream_url(text: &str) -> Read<String> {
     let url = web_url(text)?;
     if url.query().is_some() {
-        return Err(Complaint::new("an upstream's URL has no query", "leave out the ? and what follows it; a caller's query is passed on"));
+        return Err(Complaint::new("an upstream's URL has no query", "leave out the ? and what follows it: calls are sent without one"));
     }
     Ok(text.to_owned())
 }
@@ -85,7 +83,7 @@ pub(super) fn duration(text: &str) -> Read<Duration> {
 /// Encrypted on its way, or never leaving this computer.
 fn public_url(text: &str) -> Read<Url> {
     let url = web_url(text)?;
-    if url.scheme() == "http" && !is_loopback(&url) {
+    if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
         let remedy = "use https; plain http is for 127.0.0.1, [::1] and localhost only";
         return Err(Complaint::new("over plain http anybody on the way reads and changes what is sent", remedy)); // MD-03
     }
