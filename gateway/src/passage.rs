@@ -8,24 +8,40 @@
 //! }
 //! ```
 //! Without a permit there is none:
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! use chancery_gateway::passage::{Passage, Permits, Record};
-//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, record: Record) -> Passage {
-//!     Passage::new(token, Permits::new(vec![]), record)
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permit: (), record: Record) -> Passage {
+//!     Passage::new(token, Permits::new(permit, vec![]), record)
 //! }
 //! ```
 //! nor without a token that was verified:
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! use chancery_gateway::passage::{Passage, Permits, Record};
-//! fn pass(claims: chancery_tokens::AccessToken, permit: chancery_policy::Permit, record: Record) -> Passage {
-//!     Passage::new(claims, Permits::new(permit, vec![]), record)
+//! fn pass(token: std::sync::Arc<chancery_tokens::AccessToken>, permit: chancery_policy::Permit, record: Record) -> Passage {
+//!     Passage::new(token, Permits::new(permit, vec![]), record)
 //! }
 //! ```
-//! nor without a record, which cannot be made up:
-//! ```compile_fail
+//! nor without a record:
+//! ```compile_fail,E0308
 //! use chancery_gateway::passage::{Passage, Permits, Record};
-//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permit: chancery_policy::Permit) -> Passage {
-//!     Passage::new(token, Permits::new(permit, vec![]), Record { state: () })
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permit: chancery_policy::Permit, record: ()) -> Passage {
+//!     Passage::new(token, Permits::new(permit, vec![]), record)
+//! }
+//! ```
+//! and none of them can be made up; a record, whatever its state:
+//! ```compile_fail,E0451
+//! use chancery_gateway::passage::Record;
+//! fn forge() -> Record { Record { state: unreachable!() } }
+//! ```
+//! nor the list of permits, or the passage itself:
+//! ```compile_fail,E0423
+//! use chancery_gateway::passage::Permits;
+//! fn forge() -> Permits { Permits(vec![]) }
+//! ```
+//! ```compile_fail,E0451
+//! use chancery_gateway::passage::{Passage, Permits, Record};
+//! fn pass(token: std::sync::Arc<chancery_tokens::VerifiedToken>, permits: Permits, record: Record) -> Passage {
+//!     Passage { token, permits, record }
 //! }
 //! ```
 

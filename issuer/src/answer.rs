@@ -4,7 +4,7 @@
 //! use chancery_issuer::answer::{Answer, Signed};
 //! fn answer(tokens: &Signed, receipt: chancery_audit::Receipt) -> Answer { Answer::tokens(tokens, receipt) }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! use chancery_issuer::answer::{Answer, Signed};
 //! fn answer(tokens: &Signed) -> Answer { Answer::tokens(tokens, ()) }
 //! ```
@@ -12,9 +12,9 @@
 //! use chancery_issuer::answer::Answer;
 //! fn answer(error: &chancery_core::oauth::Error, counted: chancery_audit::Counted) -> Answer { Answer::refused(error, counted.into()) }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! use chancery_issuer::answer::Answer;
-//! fn answer(error: &chancery_core::oauth::Error) -> Answer { Answer::refused(error, ()) }
+//! fn answer(error: &chancery_core::oauth::Error) -> Answer { Answer::refused(error, ().into()) }
 //! ```
 
 use axum::response::{IntoResponse, Response};

@@ -8,13 +8,13 @@
 //!     access_token(permit, authority, moment)
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! use chancery_issuer::mint::{Authority, Moment, Unsigned, access_token};
 //! fn mint(question: &chancery_policy::Question<'_>, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
 //!     access_token(question, authority, moment)
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! fn mint(claims: chancery_tokens::AccessToken, algorithm: chancery_crypto::jose::Algorithm) -> chancery_issuer::mint::Unsigned {
 //!     chancery_issuer::mint::Unsigned { claims, algorithm }
 //! }
@@ -26,7 +26,7 @@
 //!     let _ = token.signed(signer, tenant, committed);
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! use chancery_issuer::mint::Unsigned;
 //! fn sign(token: &Unsigned, signer: &chancery_tokens::Signer, tenant: &chancery_core::TenantId) {
 //!     let _ = token.signed(signer, tenant, &());
