@@ -9,6 +9,7 @@ use http::StatusCode;
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
+use crate::fetcher::without_query;
 use crate::{FetchError, FetchTrouble, Fetched, Fetcher, Purpose};
 
 /// How many addresses are remembered.
@@ -67,11 +68,6 @@ impl Documents {
         self.found(purpose, url, now, |known| now < known.until && now < known.at + FRESH).await
     }
 
-    /// Drops what is known of an address.
-    pub fn forget(&self, url: &str) {
-        self.slots.retain(|(_, known), _| known != url);
-    }
-
     async fn found(&self, purpose: Purpose, url: &str, now: Timestamp, good: impl Fn(&Known) -> bool) -> Outcome {
         let slot = self.slot(purpose, url);
         if let Some(known) = slot.known().filter(&good) {
@@ -92,7 +88,7 @@ impl Documents {
         if fetched.status == StatusCode::OK {
             return Ok(Arc::new(fetched));
         }
-        Err(FetchError { address: url.to_owned(), trouble: FetchTrouble::Status(fetched.status) })
+        Err(FetchError { address: without_query(url), trouble: FetchTrouble::Status(fetched.status) })
     }
 
     fn slot(&self, purpose: Purpose, url: &str) -> Arc<Slot> {

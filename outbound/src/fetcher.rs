@@ -159,6 +159,7 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     directives.find_map(|directive| directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok()).map(Duration::from_secs)
 }
 
-fn without_query(url: &str) -> String {
+/// An address as it may be told: a query may hold what is nobody's business.
+pub(crate) fn without_query(url: &str) -> String {
     url.split(['?', '#']).next().unwrap_or_default().to_owned()
 }

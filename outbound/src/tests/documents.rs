@@ -57,12 +57,10 @@ async fn a_failure_is_believed_briefly() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_fetched_again() {
-    let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
-    documents.get(WHAT, &server.base, NOW).await.unwrap();
-    documents.forget(&server.base);
-    documents.get(WHAT, &server.base, NOW).await.unwrap();
-    assert_eq!(server.asked(), 2);
+async fn a_failure_names_the_address_without_its_query() {
+    let (server, documents) = (Server::answering("HTTP/1.1 404 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await, documents());
+    let error = documents.get(WHAT, &format!("{}?key=hush", server.base), NOW).await.err().unwrap();
+    assert_eq!(error.address, server.base);
 }
 
 #[tokio::test]
