@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, audit, demo, plan, serve};
+use crate::commands::{apply, audit, demo, plan, revoke, serve};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -28,6 +28,8 @@ enum Command {
     Plan(plan::Args),
     /// Make a configuration the one in force
     Apply(apply::Args),
+    /// End a person's, an agent's or a client's access, or one thing of it, at once and everywhere
+    Revoke(revoke::Args),
     /// Read the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -55,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
+            Command::Revoke(args) => revoke::run(args).await,
             Command::Audit(AuditCommand::Tail(args)) => audit::run(args).await,
         }
     });

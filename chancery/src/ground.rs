@@ -1,6 +1,8 @@
 //! What every command that does its own work stands on: the store, the keys, the registry. A server puts its endpoints on it; `plan`,
-//! `apply` and `audit tail` use it as it is where no server runs.
+//! `apply`, `revoke` and `audit tail` use it as it is where no server runs.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,9 +57,6 @@ impl Footing {
     /// [`Exit::Storage`], saying what cannot be used and what to do.
     pub async fn open(self) -> Result<Ground, Failure> {
         let Self { store: url, key_file, clock, rng } = self;
-        if let Some(path) = url.path() {
-            make_folder_of(path)?;
-        }
         let store = Store::open(&url).await.map_err(|error| cannot_open(&url, error))?;
         let follower = Follower::start(&store).await.map_err(|error| cannot_load(&error))?;
         let sealer = sealer(&store, &key_file, &rng).await?;
@@ -84,6 +83,7 @@ impl Ground {
         Administration {
             registry: self.registry.clone(),
             keyring: self.keyring.clone(),
+            journal: self.journal.clone(),
             store: self.store.clone(),
             sealer: self.sealer.clone(),
             clock: self.clock.clone(),
@@ -111,9 +111,10 @@ async fn sealer(store: &Store, path: &Path, rng: &Arc<dyn Rng>) -> Result<Sealer
     Ok(Sealer::new(Arc::new(provider), rng.clone()))
 }
 
+/// Nobody else may look into it, as into the store's own.
 fn make_folder_of(path: &Path) -> Result<(), Failure> {
     let Some(folder) = path.parent() else { return Ok(()) };
-    std::fs::create_dir_all(folder).map_err(|error| {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         Failure::new(Exit::Storage, format!("the folder {} cannot be made", folder.display()))
             .because(error)
             .remedy("choose a folder that this user can write to")

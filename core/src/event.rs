@@ -131,6 +131,8 @@ fields! {
     ClientName = 27 "client_name";
     /// The endpoint that refused, in a summary of refusals.
     Endpoint = 28 "endpoint";
+    /// A key of the keyring.
+    Key = 29 "key";
 }
 
 /// One entry of the audit log, before it is sealed into a leaf.

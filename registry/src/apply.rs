@@ -17,8 +17,8 @@ use crate::{Plan, Registry, RegistryError};
 pub struct Applying {
     /// As the audit log is to name them.
     pub administrator: String,
-    /// A new tenant's first keys.
-    pub also: Vec<Write>,
+    /// A new tenant's first keys, and the ends of what is removed.
+    pub also: Draft,
 }
 
 /// What an apply made.
@@ -64,11 +64,10 @@ impl Registry {
         for row in &plan.rows {
             draft = draft.writing(write(plan, row, version, &parts.sealer).await?);
         }
-        if !also.is_empty() {
-            // Told first: a node that knows a new tenant must have its keys.
-            draft = draft.telling(Change { topic: Topic::Keys, key: String::new() });
-        }
-        draft.writes.extend(also);
+        draft.writes.extend(also.writes);
+        draft.events.extend(also.events);
+        // Told first: a node that knows a new tenant must have its keys.
+        draft.changes.extend(also.changes);
         draft = draft.telling(Change { topic: Topic::Registry, key: version.to_string() });
 
         let _: Receipt = parts.journal.commit(&plan.tenant, draft).await.map_err(|error| match error {

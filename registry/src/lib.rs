@@ -22,7 +22,7 @@ mod tenant;
 pub use apply::{Applied, ApplyError, Applying};
 pub use client::{Client, ClientAuthentication, GrantType, Origin, RedirectUriError, redirect_uri};
 pub use config::{Config, Problem};
-pub use plan::{Plan, PlanError};
+pub use plan::{Plan, PlanError, Removed};
 pub use registry::{Parts, Registry};
 pub use resource::{NotMapped, Resource, Tool, Upstream};
 pub use snapshot::RegistryError;

@@ -37,8 +37,17 @@ pub struct Plan {
     pub version: i64,
     /// In the order of kinds and names.
     pub changes: Vec<ObjectChange>,
+    /// What ends with its declaration: the caller adds what voids its tokens.
+    pub removed: Vec<Removed>,
     pub(crate) rows: Vec<RowChange>,
     pub(crate) clients: Vec<(Slug, ClientId)>,
+}
+
+/// Who may act no longer, since the file declares them no more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Removed {
+    Client(ClientId),
+    Agent(AgentId),
 }
 
 /// Why there is no plan.
@@ -117,6 +126,7 @@ impl Registry {
             is_new: row.is_none(),
             version: row.map_or(0, |row| row.version),
             changes: Vec::new(),
+            removed: Vec::new(),
             rows: Vec::new(),
             clients: Vec::new(),
         };
@@ -174,12 +184,21 @@ impl Plan {
         for object in stored.iter().filter(|object| object.owner.starts_with(FILE)).filter(|object| !declared(object)) {
             self.changes.push(ObjectChange { kind: object.kind.as_str(), name: object.name.clone(), what: What::Delete });
             removals.push(RowChange::Remove { kind: object.kind, name: object.name.clone() });
+            self.removed.extend(removed(object));
         }
         self.rows.splice(0..0, removals);
     }
 
     fn change(&mut self, row: &NewRow, what: What) {
         self.changes.push(ObjectChange { kind: row.kind.as_str(), name: row.name.clone(), what });
+    }
+}
+
+fn removed(object: &Object) -> Option<Removed> {
+    match object.kind {
+        ObjectKind::Client => Some(Removed::Client(ClientId::claimed(&object.id))),
+        ObjectKind::Agent => object.id.parse().ok().map(Removed::Agent),
+        ObjectKind::Resource | ObjectKind::IdentityProvider | ObjectKind::Policy | ObjectKind::Settings => None,
     }
 }
 

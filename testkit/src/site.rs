@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chancery::admin::message::{Answer as Administered, Files, SentSecret};
+use chancery::admin::message::{Answer as Administered, Files, Revocable, Revoke, SentSecret, Task};
 use chancery::admin::{Administration, Administrator};
+use chancery::exit::Failure;
 use chancery::stop::Stop;
 use chancery_core::{Clock, Secret, Timestamp};
 use chancery_crypto::seal::Sealer;
@@ -118,6 +119,14 @@ impl Site {
         };
         *lock(&self.0.apps) = clients;
         self.settle().await;
+    }
+
+    /// Has the first node's administration end something, and waits until every node knows.
+    pub async fn revoke(&self, kind: Revocable, id: &str) -> Result<Administered, Failure> {
+        let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned() };
+        let answer = self.0.administration.answer(&Task::Revoke(asked), &Administrator::at_start()).await;
+        self.settle().await;
+        answer
     }
 
     /// Turns the clock.

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use chancery_core::{GrantId, TenantId, Timestamp};
+use chancery_audit::Draft;
+use chancery_core::{AgentId, ClientId, GrantId, Rng, SubjectId, TenantId, Timestamp, TokenId};
+use chancery_crypto::seal::Sealer;
+use chancery_store::repo::keys::Key;
 use chancery_store::{Change, Topic, Write, repo};
 
 pub use chancery_store::repo::ended::{End, EndedKind};
 
 use crate::LONGEST_TOKEN_LIFE;
+use crate::new_keys::{NewKeyError, NewKeys};
 
 /// How far the clocks of two nodes may differ.
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
@@ -16,6 +20,44 @@ pub(crate) const SKEW: Duration = Duration::from_secs(60);
 pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Timestamp) -> (Vec<Write>, Vec<Change>) {
     let (row, change) = end_of(tenant, EndedKind::Grant, grant, now);
     (vec![repo::grants::end(tenant, grant, now, reason), row], vec![change])
+}
+
+/// Ends all that a person allowed, and their sessions. Whether they may sign in again is their identity provider's to say.
+pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Subject, subject, now)
+        .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
+        .writing(repo::sessions::end_of_subject(tenant, subject, now))
+}
+
+/// Ends all that was allowed to a client.
+pub fn end_of_client(tenant: &TenantId, client: &ClientId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Client, client, now).writing(repo::grants::end_of_client(tenant, client, now, reason))
+}
+
+/// Ends all that was allowed to an agent, and what it did as itself.
+pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Agent, agent, now)
+        .writing(repo::grants::end_of_agent(tenant, agent, now, reason))
+        .writing(repo::grants::end_of_subject(tenant, &agent.to_string(), now, reason))
+}
+
+/// Voids one access token.
+pub fn end_of_token(tenant: &TenantId, token: &TokenId, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Token, token, now)
+}
+
+/// Ends a key that somebody else may have, and puts a new one of its kind into its place at once. All that hangs on the old one breaks.
+pub async fn end_of_key(key: &Key, sealer: &Sealer, now: Timestamp, rng: &dyn Rng) -> Result<Draft, NewKeyError> {
+    let successor = NewKeys { tenant: &key.tenant, sealer, now, rng }.successor(key).await?;
+    Ok(voiding(&key.tenant, EndedKind::Key, key.id, now)
+        .writing(repo::keys::remove(&key.tenant, &key.id))
+        .writing(successor)
+        .telling(Change { topic: Topic::Keys, key: String::new() }))
+}
+
+fn voiding(tenant: &TenantId, kind: EndedKind, key: impl ToString, now: Timestamp) -> Draft {
+    let (row, change) = end_of(tenant, kind, key, now);
+    Draft::default().writing(row).telling(change)
 }
 
 /// Voids the tokens that were issued up to now for what bears this id. What it means for the thing's own row is for the caller.
@@ -58,11 +100,5 @@ mod tests {
         for text in ["", "grant", "grant 1", "castle 1 x", "grant one x"] {
             assert_eq!(from_text(&tenant, text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn an_end_is_remembered_for_as_long_as_a_token_may_live() {
-        let now = Timestamp::from_seconds(1_000);
-        assert!(forgotten_at(now) >= now + LONGEST_TOKEN_LIFE + SKEW);
     }
 }

@@ -47,6 +47,14 @@ impl NewKeys<'_> {
         Ok(keys::insert(&row))
     }
 
+    /// A key of the same kind, in use at once.
+    pub(crate) async fn successor(&self, old: &Key) -> Result<Write, NewKeyError> {
+        match (old.purpose, Algorithm::from_name(&old.algorithm)) {
+            (KeyPurpose::Sign, algorithm) => self.signing(algorithm.unwrap_or(Algorithm::Es256), self.now).await,
+            (KeyPurpose::Page | KeyPurpose::McpSession | KeyPurpose::RefreshToken, _) => self.symmetric(old.purpose, &old.algorithm).await,
+        }
+    }
+
     async fn symmetric(&self, purpose: KeyPurpose, algorithm: &str) -> Result<Write, NewKeyError> {
         let id = self.id();
         let mut key = [0; 32];

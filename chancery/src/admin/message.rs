@@ -11,10 +11,20 @@ use crate::exit::Failure;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Question {
+    /// What is answered once.
+    Do(Task),
+    /// What is answered event by event.
+    Tail(Tail),
+}
+
+/// What administration does.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Task {
     /// What would applying these files change?
     Plan(Files),
     Apply(Files),
-    Tail(Tail),
+    Revoke(Revoke),
 }
 
 /// A configuration, as its files say it, and the secrets it refers to, which the CLI looked up where it runs. No Debug: it holds them.
@@ -39,6 +49,51 @@ impl Serialize for SentSecret {
 impl<'de> Deserialize<'de> for SentSecret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(|secret| Self(Secret::new(secret)))
+    }
+}
+
+/// What is to end, at once and everywhere.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Revoke {
+    pub tenant: String,
+    pub kind: Revocable,
+    /// As tokens and the audit log name it.
+    pub id: String,
+    /// For the audit log.
+    pub reason: String,
+}
+
+/// What can be ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocable {
+    /// A person (usr_…): their tokens, what they allowed, their sessions
+    Subject,
+    /// An agent (agt_…): its tokens, and what was allowed to it
+    Agent,
+    /// A client (cli_…): its tokens, and what was allowed to it
+    Client,
+    /// What a person allowed a client (grt_…), with all tokens that came of it
+    Grant,
+    /// One access token (tok_…, its `jti`)
+    Token,
+    /// A person's signed-in browser (ses_…)
+    Session,
+    /// A key (key_…, the `kid` of one that signs), with all that hangs on it; a new one takes its place
+    Key,
+}
+
+impl Revocable {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Agent => "agent",
+            Self::Client => "client",
+            Self::Grant => "grant",
+            Self::Token => "token",
+            Self::Session => "session",
+            Self::Key => "key",
+        }
     }
 }
 
@@ -71,6 +126,13 @@ pub enum Answer {
         version: i64,
         changes: Vec<String>,
         clients: BTreeMap<String, String>,
+    },
+    Revoked {
+        tenant: String,
+        kind: Revocable,
+        id: String,
+        /// What is worth knowing now; empty if nothing is.
+        note: String,
     },
     Event {
         event: serde_json::Value,

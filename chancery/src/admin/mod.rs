@@ -1,24 +1,25 @@
-//! Administration: what may be done to a registry and read of its log, whichever way the asker came: over the server's socket, or, where
+//! Administration: what may be done to a registry, what can be ended, and what can be read of the log, whichever way the asker came: over the server's socket, or, where
 //! no server runs, in the command's own process with the store taken for the while.
 
 pub mod call;
 pub mod message;
 pub mod socket;
 
+mod revoke;
 mod tail;
 
 use std::sync::Arc;
 
-use chancery_audit::Entry;
+use chancery_audit::{Change, Draft, Entry, Journal, Topic};
 use chancery_core::{Clock, Rng};
 use chancery_crypto::seal::Sealer;
-use chancery_registry::{Applied, ApplyError, Applying, Config, Plan, PlanError, Registry};
+use chancery_registry::{Applied, ApplyError, Applying, Config, Plan, PlanError, Registry, Tenant};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, first_keys};
 
 use crate::exit::{Exit, Failure};
 use crate::files;
-use message::{Answer, Files, Tail};
+use message::{Answer, Files, Tail, Task};
 
 /// Another node may apply at the same moment; then the plan is made again.
 const TRIES: usize = 3;
@@ -49,6 +50,7 @@ impl Administrator {
 pub struct Administration {
     pub(crate) registry: Registry,
     pub(crate) keyring: Keyring,
+    pub(crate) journal: Journal,
     pub(crate) store: Store,
     pub(crate) sealer: Sealer,
     pub(crate) clock: Arc<dyn Clock>,
@@ -56,6 +58,18 @@ pub struct Administration {
 }
 
 impl Administration {
+    /// Does what was asked, or says why not.
+    ///
+    /// # Errors
+    /// Of each task its own.
+    pub async fn answer(&self, task: &Task, by: &Administrator) -> Result<Answer, Failure> {
+        match task {
+            Task::Plan(files) => self.plan(files).await,
+            Task::Apply(files) => self.apply(files, by).await,
+            Task::Revoke(asked) => self.revoke(asked, by).await,
+        }
+    }
+
     /// What applying these files would change.
     ///
     /// # Errors
@@ -72,7 +86,8 @@ impl Administration {
         Ok(Answer::Applied { tenant: config.tenant.to_string(), version: applied.version, changes: applied.changes, clients })
     }
 
-    /// Makes a configuration the one in force. A tenant that is new gets its first keys in the same Unit.
+    /// Makes a configuration the one in force. In the same Unit a tenant that is new gets its first keys, and what came of clients and
+    /// agents that are declared no more ends.
     ///
     /// # Errors
     /// As [`Administration::plan`].
@@ -80,7 +95,7 @@ impl Administration {
         let mut tries = 1;
         loop {
             let plan = self.planned(config).await?;
-            let also = if plan.is_new { self.keys(&plan).await? } else { Vec::new() };
+            let also = if plan.is_new { self.keys(&plan).await? } else { self.ends(&plan, by) };
             match self.registry.apply(&plan, Applying { administrator: by.0.clone(), also }).await {
                 Ok(applied) => {
                     // The feed would tell, but whoever applied may go on at once.
@@ -96,7 +111,7 @@ impl Administration {
 
     /// The events that were asked for, oldest first.
     pub async fn tail(&self, tail: &Tail) -> Result<Vec<Entry>, Failure> {
-        let tenant = self.registry.tenant(&tail.tenant).ok_or_else(|| self.unknown(&tail.tenant))?;
+        let tenant = self.tenant(&tail.tenant)?;
         chancery_audit::tail(&self.store, &tenant.id, tail.after, tail.limit).await.map_err(|error| unavailable(&error))
     }
 
@@ -107,9 +122,15 @@ impl Administration {
         })
     }
 
-    async fn keys(&self, plan: &Plan) -> Result<Vec<chancery_audit::Write>, Failure> {
+    async fn keys(&self, plan: &Plan) -> Result<Draft, Failure> {
         let keys = first_keys(&plan.tenant, &self.sealer, self.clock.now(), &*self.rng).await;
-        keys.map_err(|error| Failure::new(Exit::Storage, "the tenant's first keys could not be made").because(error))
+        let writes = keys.map_err(|error| Failure::new(Exit::Storage, "the tenant's first keys could not be made").because(error))?;
+        let told = Change { topic: Topic::Keys, key: String::new() };
+        Ok(Draft { writes, ..Draft::default() }.telling(told))
+    }
+
+    fn tenant(&self, name: &str) -> Result<Arc<Tenant>, Failure> {
+        self.registry.tenant(name).ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, tenant: &str) -> Failure {

@@ -82,7 +82,7 @@ fn bind_privately(path: &Path) -> io::Result<UnixListener> {
     let folder = path.with_extension("new");
     let _ = std::fs::remove_dir_all(&folder); // left by a server that was killed at this very moment
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let inside = folder.join("s");
@@ -104,8 +104,7 @@ async fn converse(stream: UnixStream, administration: Administration, drain: Can
     };
     let mut speaker = Speaker(writing);
     let said = match question {
-        Ok(Question::Plan(files)) => speaker.say(administration.plan(&files).await).await,
-        Ok(Question::Apply(files)) => speaker.say(administration.apply(&files, &by).await).await,
+        Ok(Question::Do(task)) => speaker.say(administration.answer(&task, &by).await).await,
         Ok(Question::Tail(asked)) => tokio::select! {
             said = tail(&mut speaker, &administration, asked) => said,
             () = gone(&mut reader) => Ok(()),

@@ -1,8 +1,7 @@
 //! `chancery apply`: make a configuration the one in force.
 
-use super::server::{ConfigArgs, Doer};
-use crate::admin::Administrator;
-use crate::admin::message::{Answer, Question};
+use super::server::ConfigArgs;
+use crate::admin::message::{Answer, Task};
 use crate::exit::{Exit, Failure};
 use crate::print;
 
@@ -17,11 +16,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     let read = args.config.read()?;
-    let question = Question::Apply(read.files.clone());
-    let answer = match args.config.ask(&read, &question).await? {
-        Doer::Server(mut call) => call.only().await?,
-        Doer::Here(ground) => ground.closing(ground.administration().apply(&read.files, &Administrator::offline())).await?,
-    };
+    let answer = args.config.answer(args.config.socket(&read), Task::Apply(read.files.clone())).await?;
     if args.json {
         return print::json(&answer);
     }

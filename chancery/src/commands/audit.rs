@@ -32,7 +32,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let (socket, tenant) = args.whom()?;
+    let (socket, tenant) = args.config.place(args.tenant.as_deref())?;
     let tail = Tail { tenant, after: args.after, limit: args.lines, follow: args.follow };
     match Call::ask(&socket, &Question::Tail(tail.clone())).await? {
         Some(mut call) => {
@@ -52,16 +52,6 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 impl Args {
-    /// Which socket, and whose log.
-    fn whom(&self) -> Result<(std::path::PathBuf, String), Failure> {
-        if let (Some(socket), Some(tenant)) = (&self.config.socket, &self.tenant) {
-            return Ok((socket.clone(), tenant.clone()));
-        }
-        let config = files::read_without_secrets(&self.config.config)?;
-        let socket = self.config.socket.clone().unwrap_or(config.server.socket);
-        Ok((socket, self.tenant.clone().unwrap_or_else(|| config.tenant.to_string())))
-    }
-
     fn show(&self, answer: &Answer) -> Result<(), Failure> {
         match answer {
             Answer::Event { event } if self.json => print::json(event).map(|_| ()),

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod demo;
 pub mod plan;
+pub mod revoke;
 pub mod serve;
 
 mod event_line;

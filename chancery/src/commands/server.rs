@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::admin::Administrator;
 use crate::admin::call::Call;
-use crate::admin::message::Question;
+use crate::admin::message::{Answer, Question, Task};
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Read};
-use crate::ground::{Footing, Ground};
+use crate::ground::Footing;
 
 /// Where the configuration is unless told.
 pub const DEFAULT_FILE: &str = "chancery.yaml";
@@ -21,14 +22,6 @@ pub struct ConfigArgs {
     pub socket: Option<PathBuf>,
 }
 
-/// Who does what was asked.
-pub enum Doer {
-    /// The running server.
-    Server(Call),
-    /// This process, which holds the store meanwhile.
-    Here(Box<Ground>),
-}
-
 impl ConfigArgs {
     pub fn read(&self) -> Result<Read, Failure> {
         files::read(&self.config)
@@ -38,14 +31,30 @@ impl ConfigArgs {
         self.socket.as_deref().unwrap_or(&read.config.server.socket)
     }
 
-    /// Asks the server; where none runs, opens its store instead. A socket that was named on the command line must answer.
-    pub async fn ask(&self, read: &Read, question: &Question) -> Result<Doer, Failure> {
-        match Call::ask(self.socket(read), question).await? {
-            Some(call) => Ok(Doer::Server(call)),
-            None => match &self.socket {
-                Some(socket) => Err(nobody(socket)),
-                None => Ok(Doer::Here(Box::new(Footing::of_server(&read.config.server).open().await?))),
-            },
+    /// Which socket, and whose tenant: the configuration's unless told. No configuration is read where nothing of it is wanted, and no
+    /// secret is looked up.
+    pub fn place(&self, tenant: Option<&str>) -> Result<(PathBuf, String), Failure> {
+        if let (Some(socket), Some(tenant)) = (&self.socket, tenant) {
+            return Ok((socket.clone(), tenant.to_owned()));
+        }
+        let config = files::read_without_secrets(&self.config)?;
+        let socket = self.socket.clone().unwrap_or(config.server.socket);
+        Ok((socket, tenant.map_or_else(|| config.tenant.to_string(), str::to_owned)))
+    }
+
+    /// The answer of the server; where none runs, this process does it, and holds the store meanwhile. A socket that was named on the
+    /// command line must answer.
+    pub async fn answer(&self, socket: &Path, task: Task) -> Result<Answer, Failure> {
+        let question = Question::Do(task);
+        if let Some(mut call) = Call::ask(socket, &question).await? {
+            return call.only().await;
+        }
+        match question {
+            Question::Do(task) if self.socket.is_none() => {
+                let ground = Footing::of_server(&self.read()?.config.server).open().await?;
+                ground.closing(ground.administration().answer(&task, &Administrator::offline())).await
+            }
+            _ => Err(nobody(socket)),
         }
     }
 }

@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod process;
 mod refusals;
+mod revoke;
 mod said;
 mod served;
 mod signals;

@@ -113,7 +113,16 @@ impl Site {
         let registry = registry.await.expect("a registry");
         let plan = registry.plan(&config()).await.expect("a plan");
         let also = first_keys(&plan.tenant, &sealer, clock.now(), &*rng).await.expect("keys");
-        let applied = registry.apply(&plan, Applying { administrator: "test".to_owned(), also }).await.expect("applied");
+        let applied = registry
+            .apply(
+                &plan,
+                Applying {
+                    administrator: "test".to_owned(),
+                    also: chancery_audit::Draft { writes: also, ..chancery_audit::Draft::default() },
+                },
+            )
+            .await
+            .expect("applied");
         let (keyring, signer) = chancery_tokens::open(store.clone(), sealer, clock.now()).await.expect("a keyring");
         let tenant = registry.tenant("acme").expect("the tenant");
         let client = |name: &str| applied.clients.iter().find(|(is, _)| is.as_str() == name).expect("a client").1.clone();

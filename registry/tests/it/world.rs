@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chancery_audit::Journal;
+use chancery_audit::{Draft, Journal};
 use chancery_core::{Clock, Rng, Secret, Timestamp};
 use chancery_crypto::random::SystemRng;
 use chancery_crypto::seal::{LocalKeyFile, Sealer};
@@ -124,5 +124,5 @@ pub fn config(text: &str) -> Config {
 }
 
 pub fn applying() -> Applying {
-    Applying { administrator: "alice".to_owned(), also: Vec::new() }
+    Applying { administrator: "alice".to_owned(), also: Draft::default() }
 }

@@ -36,6 +36,9 @@ const INSERT: &str = "INSERT INTO grants \
      (tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const END: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
+const END_OF_SUBJECT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
+const END_OF_CLIENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
+const END_OF_AGENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND agent = $2 AND ended_at IS NULL";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
 impl Grant {
@@ -76,6 +79,21 @@ pub fn insert(grant: &Grant) -> Write {
 /// Ending twice is ending once: the first reason stands.
 pub fn end(tenant: &TenantId, id: &GrantId, now: Timestamp, reason: &str) -> Write {
     Write::any(END, values![tenant, id, now, reason])
+}
+
+/// Everything that was allowed by this subject, or to an agent or client that acts as itself.
+pub fn end_of_subject(tenant: &TenantId, subject: &str, now: Timestamp, reason: &str) -> Write {
+    Write::any(END_OF_SUBJECT, values![tenant, subject, now, reason])
+}
+
+/// Everything that was allowed to this client.
+pub fn end_of_client(tenant: &TenantId, client: &ClientId, now: Timestamp, reason: &str) -> Write {
+    Write::any(END_OF_CLIENT, values![tenant, client, now, reason])
+}
+
+/// Everything that was allowed to clients of this agent.
+pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, now: Timestamp, reason: &str) -> Write {
+    Write::any(END_OF_AGENT, values![tenant, agent, now, reason])
 }
 
 /// Changes nothing; its guard says that the grant is alive when the Unit commits. Every mint's Unit has one like it.

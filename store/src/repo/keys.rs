@@ -2,7 +2,7 @@
 
 use chancery_core::{KeyId, TenantId, Timestamp};
 
-use super::{UnknownWord, words};
+use super::words;
 use crate::{FromRow, Row, Store, StoreError, Write};
 
 words! {
@@ -32,6 +32,7 @@ const OF_TENANT: &str = "SELECT tenant, id, purpose, algorithm, sealed, public, 
 const INSERT: &str = "INSERT INTO keys (tenant, id, purpose, algorithm, sealed, public, created_at, active_at, retired_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const RETIRE: &str = "UPDATE keys SET retired_at = $3 WHERE tenant = $1 AND id = $2 AND retired_at IS NULL";
+const REMOVE: &str = "DELETE FROM keys WHERE tenant = $1 AND id = $2";
 
 impl FromRow for Key {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
@@ -56,6 +57,11 @@ pub fn insert(key: &Key) -> Write {
 
 pub fn retire(tenant: &TenantId, id: &KeyId, now: Timestamp) -> Write {
     Write::one(RETIRE, values![tenant, id, now])
+}
+
+/// A key that somebody else may have is published no longer.
+pub fn remove(tenant: &TenantId, id: &KeyId) -> Write {
+    Write::one(REMOVE, values![tenant, id])
 }
 
 /// Every tenant's keys, oldest first.

@@ -24,6 +24,8 @@ const INSERT: &str = "INSERT INTO sessions \
      (tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
+const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
+const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL AND expires_at > $3";
 
 impl Session {
@@ -58,6 +60,16 @@ pub fn insert(session: &Session) -> Write {
 /// Ending twice is ending once.
 pub fn end(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::any(END, values![tenant, hash, now])
+}
+
+/// By its id, where nobody has its cookie; the guard fails when no such session is alive.
+pub fn end_by_id(tenant: &TenantId, id: &SessionId, now: Timestamp) -> Write {
+    Write::one(END_BY_ID, values![tenant, id, now])
+}
+
+/// All sessions of a person.
+pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, now: Timestamp) -> Write {
+    Write::any(END_OF_SUBJECT, values![tenant, subject, now])
 }
 
 /// Changes nothing; its guard says that the session is alive when the Unit commits.
