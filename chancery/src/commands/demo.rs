@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// More events than a journey leaves.
 const MOST_EVENTS: u32 = 200;
 
+const DATA_OF_ANOTHER_PORT: &str = "start the demo on the port that its data was made on, or name another folder with --data";
+
 #[derive(clap::Args)]
 pub struct Args {
     /// The port of 127.0.0.1 to listen on
@@ -105,7 +107,8 @@ async fn furnished(place: &Place, acting: Option<Person>, dialer: &Dialer) -> Re
         files: vec![("the demo's file".to_owned(), chancery_demo::configuration(&place.base))],
         secrets: [(chancery_demo::SECRET_REF.to_owned(), SentSecret(chancery_demo::client_secret()))].into(),
     };
-    ground.administration().apply(&files, &Administrator::at_start()).await?;
+    let applied = ground.administration().apply(&files, &Administrator::at_start()).await;
+    applied.map_err(|failure| failure.remedy(DATA_OF_ANOTHER_PORT))?;
     let servers = chancery_demo::router(chancery_demo::Parts {
         base: place.base.clone(),
         acting,

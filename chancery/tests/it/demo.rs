@@ -82,6 +82,14 @@ fn a_second_demo_on_its_data_arrives_too() {
 }
 
 #[test]
+fn data_of_another_port_is_refused() {
+    let folder = Folder::new();
+    let ports = [free_port(), free_port()].map(|port| port.to_string());
+    run(&folder, &["demo", "--once", "--data", "here", "--port", &ports[0]]).with(0, &[]);
+    run(&folder, &["demo", "--once", "--data", "here", "--port", &ports[1]]).with(3, &["base_url", &ports[0], "--data"]);
+}
+
+#[test]
 fn nobody_else_can_sign_in() {
     run(&Folder::new(), &["demo", "--once", "--as", "mallory"]).with(2, &["alice and bob"]);
 }

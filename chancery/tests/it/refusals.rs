@@ -24,14 +24,14 @@ fn a_folder_that_cannot_be_written_to() {
     let folder = Folder::new();
     write(&folder, "a-file", "");
     let demo = run(&folder, &["demo", "--once", "--port", "0", "--data", "a-file/data"]);
-    demo.with(5, &["a-file/data", "cannot be made", "this user can write to"]);
+    demo.with(5, &["a-file/data", "cannot be made", "this user", "write"]);
 
     let path = configuration(&folder, free_port());
     let text = std::fs::read_to_string(&path).unwrap();
     write(&folder, "chancery.yaml", &text.replace("sqlite:data/", "sqlite:a-file/data/"));
-    run(&folder, &["serve"]).with(5, &["a-file/data", "cannot be made", "this user can write to"]);
+    run(&folder, &["serve"]).with(5, &["a-file/data", "cannot be made", "this user", "write"]);
     write(&folder, "chancery.yaml", &text.replace("socket: data/", "socket: a-file/data/"));
-    run(&folder, &["serve"]).with(5, &["a-file/data", "cannot be made", "this user can write to"]);
+    run(&folder, &["serve"]).with(5, &["a-file/data", "cannot be made", "this user", "write"]);
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub fn ended(answer: &Answer, status: u16, says: &str) {
     answer.has_status(status);
     assert!(answer.text().contains(says), "{says:?} is not told: {answer:?}");
     assert_eq!(answer.header(SET_COOKIE), None, "{answer:?}");
+    assert_eq!((answer.header("x-frame-options"), answer.header("cache-control")), (Some("DENY"), Some("no-store")), "{answer:?}");
 }
 
 /// How many codes the site brought to the provider.
