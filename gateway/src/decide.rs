@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chancery_core::{AgentId, Caller, DecisionId, Entropy, ScopeSet, Slug, Timestamp};
-use chancery_policy::{Permit, PolicySet, Question};
+use chancery_core::{AgentId, Caller, DecisionId, Entropy, ScopeSet, Timestamp};
+use chancery_policy::{AgentRef, Permit, PolicySet, Question};
 use chancery_registry::{Agent, Resource};
 
 use crate::message::{BATCH, Message};
@@ -20,8 +20,7 @@ const _: () = assert!((BATCH + 1) * 10 <= Entropy::BYTES);
 /// Whose messages they are, and where to.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The tenant's name, policies and agents.
-    pub tenant: &'a Slug,
+    /// The tenant's policies and agents.
     pub policy: &'a PolicySet,
     pub agents: &'a [Arc<Agent>],
     pub resource: &'a Resource,
@@ -32,12 +31,12 @@ pub struct Facts<'a> {
 pub fn decide(messages: &[Message<'_>], facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<Vec<Permit>, Refusal> {
     let agent = acting_agent(facts, now, entropy)?;
     within_scope(messages, facts, now, entropy)?; // MC-01
-    let question = |message| question(message, facts, agent.map(|agent| (&agent.id, agent.name.as_str())));
+    let question = |message| question(message, facts, agent.map(Into::into));
     let permit = |message| facts.policy.decide(&question(message), now, entropy).map_err(|denied| Refusal::denied(&denied).of(message));
     messages.iter().map(permit).collect()
 }
 
-/// The agent that acts, where one does. A public client proves nothing about itself, so it never counts as one (design §4).
+/// The agent that acts, where one does. A public client proves nothing about itself, so it never counts as one.
 fn acting_agent<'a>(facts: &Facts<'a>, now: Timestamp, entropy: &mut Entropy) -> Result<Option<&'a Agent>, Refusal> {
     let known = |id: &AgentId| facts.agents.iter().find(|agent| agent.id == *id).map(AsRef::as_ref).ok_or(());
     match facts.caller.agent.as_ref().map(known).transpose() {
@@ -72,16 +71,14 @@ fn scope_of<'a>(message: &Message<'_>, resource: &'a Resource) -> Option<Cow<'a,
     }
 }
 
-fn question<'a>(message: &'a Message<'_>, facts: &Facts<'a>, agent: Option<(&'a AgentId, &'a str)>) -> Question<'a> {
-    let Facts { tenant, resource, caller, .. } = *facts;
+fn question<'a>(message: &'a Message<'_>, facts: &Facts<'a>, agent: Option<AgentRef<'a>>) -> Question<'a> {
+    let Facts { resource, caller, .. } = *facts;
     Question {
         action: message.known.action,
-        tenant,
         subject: &caller.subject,
         client: &caller.client,
         agent,
-        roles: &caller.roles,
-        resource: (&resource.id, &resource.name, &resource.url),
+        resource: resource.into(),
         target: message.target.as_deref(),
         scope: &caller.scope,
     }

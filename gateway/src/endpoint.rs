@@ -84,8 +84,8 @@ impl Call<'_> {
         let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
         let place = self.place(&keys)?;
         let session = session::presented(&self.head.headers, place, token.caller(), now)?; // MC-07
-        let Tenant { name: tenant, policy, agents, .. } = &*self.tenant;
-        let facts = Facts { tenant, policy, agents, resource: &self.resource, caller: token.caller() };
+        let Tenant { policy, agents, .. } = &*self.tenant;
+        let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller() };
         let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
 
         let record = self.record(&messages.all, &permits, &token, now).await?;

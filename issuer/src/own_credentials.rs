@@ -105,12 +105,10 @@ impl Asked<'_> {
         let agent = caller.agent.and_then(|id| tenant.agent(&id));
         let question = Question {
             action: Action::IssueToken,
-            tenant: &tenant.name,
             subject: &caller.subject,
             client: &caller.client,
-            agent: agent.map(|agent| (&agent.id, agent.name.as_str())),
-            roles: &caller.roles,
-            resource: (&resource.id, &resource.name, &resource.url),
+            agent: agent.map(|agent| (&**agent).into()),
+            resource: (*resource).into(),
             target: None,
             scope: &caller.scope,
         };

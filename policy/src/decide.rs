@@ -50,9 +50,8 @@ fn names(labels: &[&Label]) -> Vec<String> {
 
 fn request(question: &Question<'_>, now: Timestamp) -> Request {
     let vocabulary = Vocabulary::get();
-    let (_, resource, _) = question.resource;
     let checked = cfg!(debug_assertions).then_some(&vocabulary.schema);
-    let (action, resource) = (vocabulary.action(question.action), vocabulary.resource(resource.as_str()));
+    let (action, resource) = (vocabulary.action(question.action), vocabulary.resource(question.resource.name.as_str()));
     Request::new(principal(question), action, resource, context(question, now), checked).expect("questions fit the schema")
 }
 
@@ -60,7 +59,7 @@ fn request(question: &Question<'_>, now: Timestamp) -> Request {
 fn principal(question: &Question<'_>) -> EntityUid {
     let vocabulary = Vocabulary::get();
     match (question.subject.split_once('_'), question.agent) {
-        (Some((AgentId::PREFIX, _)), Some((_, name))) => vocabulary.agent(name),
+        (Some((AgentId::PREFIX, _)), Some(agent)) => vocabulary.agent(agent.name.as_str()),
         (Some((ClientId::PREFIX, _)), _) => vocabulary.client(question.subject),
         _ => vocabulary.user(question.subject), // SB-10
     }
@@ -70,13 +69,12 @@ fn context(question: &Question<'_>, now: Timestamp) -> Context {
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
     let mut pairs = vec![
         ("client", text(question.client.as_str())),
-        ("roles", RestrictedExpression::new_set(question.roles.iter().map(|role| text(role)))),
         ("scope", RestrictedExpression::new_set(question.scope.iter().map(|scope| text(scope.as_str())))),
         ("hour", RestrictedExpression::new_long(hour_of(now))),
         ("weekday", RestrictedExpression::new_long(weekday_of(now))),
     ];
-    if let Some((_, agent)) = question.agent {
-        pairs.push(("agent", text(agent)));
+    if let Some(agent) = question.agent {
+        pairs.push(("agent", text(agent.name.as_str())));
     }
     if question.action.has_target() {
         pairs.push(("target", text(question.target.unwrap_or_default())));

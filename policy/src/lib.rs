@@ -11,5 +11,5 @@ mod question;
 mod set;
 mod vocabulary;
 
-pub use question::{Action, Denied, Permit, Question};
+pub use question::{Action, AgentRef, Denied, Permit, Question, ResourceRef};
 pub use set::{PolicyError, PolicySet};

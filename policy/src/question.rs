@@ -38,17 +38,30 @@ impl Action {
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     pub action: Action,
-    pub tenant: &'a Slug,
     /// A subject's id, or an agent's or client's that acts as itself.
     pub subject: &'a str,
     pub client: &'a ClientId,
-    /// The registered agent that acts, and its name.
-    pub agent: Option<(&'a AgentId, &'a str)>,
-    pub roles: &'a [String],
-    pub resource: (&'a ResourceId, &'a Slug, &'a ResourceUrl),
+    /// The registered agent that acts.
+    pub agent: Option<AgentRef<'a>>,
+    pub resource: ResourceRef<'a>,
     /// What a call is aimed at: a tool's name, a resource's URI, a prompt's name.
     pub target: Option<&'a str>,
     pub scope: &'a ScopeSet,
+}
+
+/// An agent, and the name that policies call it by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AgentRef<'a> {
+    pub id: &'a AgentId,
+    pub name: &'a Slug,
+}
+
+/// A resource, and the name that policies call it by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResourceRef<'a> {
+    pub id: &'a ResourceId,
+    pub name: &'a Slug,
+    pub url: &'a ResourceUrl,
 }
 
 /// The answer yes. Only a policy set can build one.
@@ -70,15 +83,14 @@ pub struct Permit {
 
 impl Permit {
     pub(crate) fn of(question: &Question<'_>, decision: DecisionId) -> Self {
-        let (resource_id, _, resource) = question.resource;
         Self {
             decision,
             action: question.action,
             subject: question.subject.to_owned(),
             client: question.client.clone(),
-            agent: question.agent.map(|(id, _)| *id),
-            resource_id: *resource_id,
-            resource: resource.clone(),
+            agent: question.agent.map(|agent| *agent.id),
+            resource_id: *question.resource.id,
+            resource: question.resource.url.clone(),
             scope: question.scope.clone(),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chancery_core::{ResourceId, ResourceUrl, Scope, ScopeSet, Slug};
 use chancery_crypto::jose::Algorithm;
+use chancery_policy::ResourceRef;
 use serde::{Deserialize, Serialize};
 
 /// An MCP server or an API.
@@ -44,6 +45,12 @@ pub struct Upstream {
     pub url: String,
     /// The `aud` of the tokens that it is sent.
     pub audience: String,
+}
+
+impl<'a> From<&'a Resource> for ResourceRef<'a> {
+    fn from(resource: &'a Resource) -> Self {
+        Self { id: &resource.id, name: &resource.name, url: &resource.url }
+    }
 }
 
 /// A strict resource has no scope for this tool, so nobody may call it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, TenantId};
-use chancery_policy::PolicySet;
+use chancery_policy::{AgentRef, PolicySet};
 use serde::{Deserialize, Serialize};
 
 use crate::{Client, Resource, metadata};
@@ -62,6 +62,12 @@ pub struct Agent {
     pub name: Slug,
     /// The person or team that answers for it.
     pub owner: String,
+}
+
+impl<'a> From<&'a Agent> for AgentRef<'a> {
+    fn from(agent: &'a Agent) -> Self {
+        Self { id: &agent.id, name: &agent.name }
+    }
 }
 
 /// Who may register a client (RFC 7591). Nobody, unless the file says so.

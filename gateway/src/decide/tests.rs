@@ -19,8 +19,7 @@ impl Site {
     }
 
     fn decide(&self, caller: &Caller, body: &str) -> Result<Vec<Permit>, Refusal> {
-        let tenant = "acme".parse().expect("a name");
-        let facts = Facts { tenant: &tenant, policy: &self.policy, agents: &self.agents, resource: &self.resource, caller };
+        let facts = Facts { policy: &self.policy, agents: &self.agents, resource: &self.resource, caller };
         decide(&Messages::read(body.as_bytes()).expect("messages").all, &facts, NOW, &mut entropy(3))
     }
 }

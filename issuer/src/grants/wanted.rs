@@ -45,12 +45,10 @@ impl<'a> Wanted<'a> {
         }
         let question = Question {
             action: Action::IssueToken,
-            tenant: &tenant.name,
             subject: &self.grant.subject,
             client: by.id(),
-            agent: agent.map(|agent| (&agent.id, agent.name.as_str())),
-            roles: &[],
-            resource: (&self.resource.id, &self.resource.name, &self.resource.url),
+            agent: agent.map(|agent| (&**agent).into()),
+            resource: (&**self.resource).into(),
             target: None,
             scope: &self.scope,
         };

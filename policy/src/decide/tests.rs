@@ -1,17 +1,16 @@
 use chancery_core::{ResourceId, ResourceUrl, ScopeSet, Slug, SubjectId};
 
 use super::*;
-use crate::Action;
+use crate::{Action, AgentRef, ResourceRef};
 
 /// 2025-11-24T16:00:00Z, a Monday.
 const MONDAY_AT_16: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
 struct World {
-    tenant: Slug,
     subject: String,
     client: ClientId,
     agent: AgentId,
-    roles: Vec<String>,
+    reporter: Slug,
     bank: (ResourceId, Slug, ResourceUrl),
     scope: ScopeSet,
 }
@@ -20,11 +19,10 @@ impl World {
     fn new() -> Self {
         let mut entropy = entropy();
         Self {
-            tenant: "acme".parse().expect("a name"),
             subject: SubjectId::mint(MONDAY_AT_16, &mut entropy).to_string(),
             client: ClientId::mint(MONDAY_AT_16, &mut entropy),
             agent: AgentId::mint(MONDAY_AT_16, &mut entropy),
-            roles: vec!["teller".to_owned()],
+            reporter: "reporter".parse().expect("a name"),
             bank: (
                 ResourceId::mint(MONDAY_AT_16, &mut entropy),
                 "bank".parse().expect("a name"),
@@ -37,12 +35,10 @@ impl World {
     fn call<'a>(&'a self, tool: &'a str) -> Question<'a> {
         Question {
             action: Action::CallTool,
-            tenant: &self.tenant,
             subject: &self.subject,
             client: &self.client,
-            agent: Some((&self.agent, "reporter")),
-            roles: &self.roles,
-            resource: (&self.bank.0, &self.bank.1, &self.bank.2),
+            agent: Some(AgentRef { id: &self.agent, name: &self.reporter }),
+            resource: ResourceRef { id: &self.bank.0, name: &self.bank.1, url: &self.bank.2 },
             target: Some(tool),
             scope: &self.scope,
         }
@@ -114,7 +110,6 @@ fn a_policy_sees_who_asks_for_what_and_when() {
         (format!("principal == Chancery::User::\"{subject}\""), "principal is Chancery::Agent".to_owned()),
         (format!("context.client == \"{}\"", world.client), "context.client == \"cli_x\"".to_owned()),
         ("context has agent && context.agent == \"reporter\"".to_owned(), "!(context has agent)".to_owned()),
-        ("context.roles.contains(\"teller\")".to_owned(), "context.roles.contains(\"boss\")".to_owned()),
         ("context.scope.contains(\"bank:read\")".to_owned(), "context.scope.contains(\"bank:write\")".to_owned()),
         ("context.hour == 16 && context.weekday == 1".to_owned(), "context.hour < 16 || context.weekday > 1".to_owned()),
     ] {
