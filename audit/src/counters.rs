@@ -2,11 +2,10 @@
 //! the counts go into the tenant's log on a schedule, so a stranger makes numbers grow, not tables.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_core::{Entropy, Event, Field, Kind, TenantId, Timestamp};
 
-use crate::{Draft, Journal};
+use crate::{Draft, Journal, Tally};
 
 /// Tenants × refusals that are told apart. What comes after is counted under [`OTHERS`] of its tenant.
 const DISTINCT: usize = 4096;
@@ -29,12 +28,16 @@ pub struct Refusal {
 /// ```
 pub struct Counted(());
 
-type Counts = HashMap<(Option<TenantId>, Refusal), u64>;
-
 /// The counts since the last summary, shared by all endpoints of a node.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Counters {
-    counts: Arc<Mutex<Counts>>,
+    counts: Tally<(Option<TenantId>, Refusal)>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { counts: Tally::new(DISTINCT, |(tenant, _)| (tenant, OTHERS)) }
+    }
 }
 
 impl Counters {
@@ -44,16 +47,15 @@ impl Counters {
 
     /// Counts one refusal. `tenant` is a tenant that exists, or none where the request named none.
     pub fn count(&self, tenant: Option<TenantId>, refusal: Refusal) -> Counted {
-        add(&mut self.counts(), (tenant, refusal), 1);
+        self.counts.add((tenant, refusal), 1);
         Counted(())
     }
 
     /// Drains the counts into one event per tenant and refusal, and what concerns no tenant into the node's own log. Counts that could
     /// not be written are kept for the next time; returns how many tenants those were.
     pub async fn summarise(&self, journal: &Journal, now: Timestamp) -> usize {
-        let drained = std::mem::take(&mut *self.counts());
         let mut tenants: HashMap<TenantId, Vec<(Refusal, u64)>> = HashMap::new();
-        for ((tenant, refusal), count) in drained {
+        for ((tenant, refusal), count) in self.counts.take() {
             match tenant {
                 Some(tenant) => tenants.entry(tenant).or_default().push((refusal, count)),
                 None => tracing::info!(endpoint = refusal.endpoint, reason = refusal.reason, row = refusal.row, count, "refusals"),
@@ -65,23 +67,12 @@ impl Counters {
             draft.events.extend(refusals.iter().map(|refusal| summary(tenant, *refusal, now, journal)));
             if let Err(error) = journal.commit(&tenant, draft).await {
                 tracing::warn!(%tenant, %error, "refusals could not be summarised; they are kept for the next summary");
-                refusals.into_iter().for_each(|(refusal, count)| add(&mut self.counts(), (Some(tenant), refusal), count));
+                refusals.into_iter().for_each(|(refusal, count)| self.counts.add((Some(tenant), refusal), count));
                 kept += 1;
             }
         }
         kept
     }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        // A count is one statement: whoever panicked left nothing half done.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn add(counts: &mut Counts, (tenant, refusal): (Option<TenantId>, Refusal), by: u64) {
-    let full = counts.len() >= DISTINCT && !counts.contains_key(&(tenant, refusal));
-    let count = counts.entry((tenant, if full { OTHERS } else { refusal })).or_default();
-    *count = count.saturating_add(by);
 }
 
 fn summary(tenant: TenantId, (refusal, count): (Refusal, u64), now: Timestamp, journal: &Journal) -> Event {
@@ -109,8 +100,7 @@ mod tests {
             counters.count(Some(tenant(1)), EXPIRED);
             counters.count(None, EXPIRED);
         }
-        assert_eq!(counters.counts().len(), 2);
-        assert_eq!(counters.counts()[&(Some(tenant(1)), EXPIRED)], 10_000);
+        assert_eq!(counters.counts.take(), HashMap::from([((Some(tenant(1)), EXPIRED), 10_000), ((None, EXPIRED), 10_000)]));
     }
 
     #[test]
@@ -123,8 +113,9 @@ mod tests {
         let other = Refusal { endpoint: "token", ..EXPIRED };
         counters.count(Some(tenant(0)), other);
         counters.count(Some(tenant(0)), EXPIRED);
-        assert_eq!(counters.counts()[&(Some(tenant(0)), OTHERS)], 1);
-        assert_eq!(counters.counts()[&(Some(tenant(0)), EXPIRED)], 2);
-        assert!(!counters.counts().contains_key(&(Some(tenant(0)), other)));
+        let counts = counters.counts.take();
+        assert_eq!(counts[&(Some(tenant(0)), OTHERS)], 1);
+        assert_eq!(counts[&(Some(tenant(0)), EXPIRED)], 2);
+        assert!(!counts.contains_key(&(Some(tenant(0)), other)));
     }
 }

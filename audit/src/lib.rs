@@ -7,12 +7,14 @@ pub mod counters;
 pub mod journal;
 pub mod leaf;
 pub mod tail;
+pub mod tally;
 
 pub use chancery_store::{Change, CommitError, Receipt, Topic, Write};
 
 pub use counters::{Counted, Counters, Refusal};
 pub use journal::{Draft, Journal};
 pub use tail::{Entry, tail};
+pub use tally::Tally;
 
 /// Proof that what a response tells was written down: as an event in a committed Unit, or as a count.
 pub enum Recorded {

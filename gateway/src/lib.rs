@@ -17,6 +17,7 @@ mod events;
 mod headers;
 mod members;
 mod message;
+mod message_counts;
 mod metadata;
 mod method;
 mod mirror;
@@ -25,7 +26,6 @@ pub mod passage;
 mod record;
 mod refusal;
 mod session;
-mod tally;
 mod verdict;
 mod watch;
 mod wire;
@@ -44,9 +44,9 @@ use chancery_registry::Registry;
 use chancery_tokens::{Keyring, Verifier};
 use tokio_util::task::TaskTracker;
 
+use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;
-use crate::tally::Tally;
 
 /// What a gateway works with.
 pub struct Parts {
@@ -81,8 +81,8 @@ struct Inner {
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, clock, rng } = parts;
-        let (tally, writing) = (Tally::default(), TaskTracker::new());
-        let recorder = Recorder { journal, counters, tally, clock: clock.clone(), rng: rng.clone(), writing };
+        let (messages, writing) = (MessageCounts::default(), TaskTracker::new());
+        let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing };
         let way = Way { upstreams, credentials };
         Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng }) }
     }
@@ -101,12 +101,12 @@ impl Gateway {
     /// Writes down the counts of messages that are no events; call it on a schedule, and once more at the end. What could not be
     /// written is kept for the next time.
     pub async fn summarise(&self) {
-        let Recorder { journal, tally, .. } = &self.inner.recorder;
-        for drained in tally.drain() {
+        let Recorder { journal, messages, .. } = &self.inner.recorder;
+        for drained in messages.drain() {
             let events = drained.events(self.inner.clock.now(), &*self.inner.rng);
             if let Err(error) = journal.commit(&drained.tenant, Draft { events, ..Draft::default() }).await {
                 tracing::warn!(tenant = %drained.tenant, %error, "messages could not be summarised; they are kept for the next summary");
-                tally.restore(drained);
+                messages.restore(drained);
             }
         }
     }

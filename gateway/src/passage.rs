@@ -58,9 +58,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::headers;
+use crate::message_counts::Tallied;
 use crate::record::{Closing, Opening, Outcome, Written};
 use crate::refusal::Refusal;
-use crate::tally::Tallied;
 
 /// The permits of all messages of a request: at least one.
 pub struct Permits(Vec<Permit>);

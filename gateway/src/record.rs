@@ -1,5 +1,5 @@
 //! What the gateway writes down: an open event before a call goes out, a close event when its answer has ended, and
-//! a refusal as an event or a count. The other messages are counted ([`Tally`]).
+//! a refusal as an event or a count. The other messages are counted ([`MessageCounts`]).
 //!
 //! Open without close reads "outcome unknown", so the close is written whatever becomes of the request: [`Closing`] writes it when it
 //! is dropped. Writing goes on where the request that asked for it has gone; [`Recorder::settled`] waits for all of it.
@@ -14,8 +14,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::message_counts::{MessageCounts, Tallied};
 use crate::refusal::{ENDPOINT, Refusal};
-use crate::tally::{Tallied, Tally};
 
 /// Proof that what an answer tells is written down: in a committed Unit, or as a count.
 pub struct Written(());
@@ -38,7 +38,7 @@ impl Proof for Tallied {}
 pub struct Recorder {
     pub journal: Journal,
     pub counters: Counters,
-    pub tally: Tally,
+    pub messages: MessageCounts,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub writing: TaskTracker,

@@ -36,7 +36,7 @@ impl Call<'_> {
         let mut tallied = None;
         for (message, permit) in messages.iter().zip(permits) {
             if message.known.recorded == Recorded::Counted {
-                tallied = Some(self.gateway.recorder.tally.count(token.caller(), &self.resource.url, message.known.name));
+                tallied = Some(self.gateway.recorder.messages.count(token.caller(), &self.resource.url, message.known.name));
                 continue;
             }
             read_only &= message.tool().is_some_and(|tool| self.resource.is_read_only(tool));

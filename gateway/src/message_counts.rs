@@ -1,8 +1,8 @@
 //! Messages that are no events: counted in memory per caller and method, and the counts written down on a schedule.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chancery_audit::Tally;
 use chancery_core::{Caller, ClientId, Entropy, Event, Field, Kind, ResourceUrl, Rng, TenantId, Timestamp};
 
 /// Callers × methods that are told apart between two summaries. What comes after is counted for its tenant as a whole.
@@ -10,7 +10,7 @@ const DISTINCT: usize = 16_384;
 /// How many counts go into one Unit.
 const AT_ONCE: usize = 256;
 
-/// Proof that a message was counted; only [`Tally::count`] makes one.
+/// Proof that a message was counted; only [`MessageCounts::count`] makes one.
 pub struct Tallied(());
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -22,9 +22,15 @@ struct Key {
 }
 
 /// The counts since the last summary.
-#[derive(Clone, Default)]
-pub struct Tally {
-    counts: Arc<Mutex<HashMap<Key, u64>>>,
+#[derive(Clone)]
+pub struct MessageCounts {
+    counts: Tally<Key>,
+}
+
+impl Default for MessageCounts {
+    fn default() -> Self {
+        Self { counts: Tally::new(DISTINCT, |key| Key { caller: None, ..key }) }
+    }
 }
 
 /// Counts of one tenant that were taken out: to be written, or given back.
@@ -33,16 +39,16 @@ pub struct Drained {
     counts: Vec<(Key, u64)>,
 }
 
-impl Tally {
+impl MessageCounts {
     pub fn count(&self, caller: &Caller, resource: &ResourceUrl, method: &'static str) -> Tallied {
         let who = (caller.subject.clone(), caller.client.clone(), resource.clone());
-        self.add(Key { tenant: caller.tenant, caller: Some(who), method }, 1);
+        self.counts.add(Key { tenant: caller.tenant, caller: Some(who), method }, 1);
         Tallied(())
     }
 
     pub fn drain(&self) -> Vec<Drained> {
         let mut tenants: HashMap<TenantId, Vec<(Key, u64)>> = HashMap::new();
-        for (key, count) in std::mem::take(&mut *self.counts()) {
+        for (key, count) in self.counts.take() {
             tenants.entry(key.tenant).or_default().push((key, count));
         }
         let in_pieces = |(tenant, counts): (TenantId, Vec<(Key, u64)>)| {
@@ -52,19 +58,7 @@ impl Tally {
     }
 
     pub fn restore(&self, drained: Drained) {
-        drained.counts.into_iter().for_each(|(key, count)| self.add(key, count));
-    }
-
-    fn add(&self, key: Key, by: u64) {
-        let mut counts = self.counts();
-        let full = counts.len() >= DISTINCT && !counts.contains_key(&key);
-        let count = counts.entry(if full { Key { caller: None, ..key } } else { key }).or_default();
-        *count = count.saturating_add(by);
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<Key, u64>> {
-        // A count is one statement: whoever panicked left nothing half done.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        drained.counts.into_iter().for_each(|(key, count)| self.counts.add(key, count));
     }
 }
 
@@ -99,18 +93,18 @@ mod tests {
 
     #[test]
     fn messages_are_counted_per_caller_and_method_and_given_back_when_they_could_not_be_written() {
-        let (tally, url) = (Tally::default(), resource_url());
+        let (messages, url) = (MessageCounts::default(), resource_url());
         for method in ["ping", "ping", "tools/list"] {
-            tally.count(&caller("usr_1", "bank:read"), &url, method);
+            messages.count(&caller("usr_1", "bank:read"), &url, method);
         }
-        tally.count(&caller("usr_2", "bank:read"), &url, "ping");
+        messages.count(&caller("usr_2", "bank:read"), &url, "ping");
 
-        let drained = tally.drain();
+        let drained = messages.drain();
         assert_eq!(drained.len(), 1);
-        assert!(tally.drain().is_empty());
-        drained.into_iter().for_each(|drained| tally.restore(drained));
+        assert!(messages.drain().is_empty());
+        drained.into_iter().for_each(|drained| messages.restore(drained));
 
-        let events: Vec<_> = tally.drain().iter().flat_map(|drained| drained.events(Timestamp::from_millis(1), &Zero)).collect();
+        let events: Vec<_> = messages.drain().iter().flat_map(|drained| drained.events(Timestamp::from_millis(1), &Zero)).collect();
         let mut counts: Vec<_> =
             events.iter().map(|event| (event.field(Field::Subject), event.field(Field::Method), event.field(Field::Count))).collect();
         counts.sort_unstable();
@@ -120,11 +114,11 @@ mod tests {
 
     #[test]
     fn strangers_to_the_table_are_counted_together() {
-        let (tally, url) = (Tally::default(), resource_url());
+        let (messages, url) = (MessageCounts::default(), resource_url());
         for at in 0..DISTINCT + 5 {
-            tally.count(&caller(&format!("usr_{at}"), ""), &url, "ping");
+            messages.count(&caller(&format!("usr_{at}"), ""), &url, "ping");
         }
-        let events: Vec<_> = tally.drain().iter().flat_map(|drained| drained.events(Timestamp::from_millis(1), &Zero)).collect();
+        let events: Vec<_> = messages.drain().iter().flat_map(|drained| drained.events(Timestamp::from_millis(1), &Zero)).collect();
         assert_eq!(events.len(), DISTINCT + 1);
         let together = events.iter().find(|event| event.field(Field::Subject).is_none()).expect("one for the rest");
         assert_eq!(together.field(Field::Count), Some("5"));
