@@ -71,7 +71,7 @@ pub struct ConsentPage {
     pub unvouched: bool,
     /// Shown for a session we know.
     pub person: Option<String>,
-    /// The registered agent that will act, where the client proves to be one.
+    /// The registered agent that will act, where the client proves to be one; shown for a session we know.
     pub agent: Option<String>,
     pub resources: Vec<ResourceAsk>,
     /// Where the form posts to.
@@ -100,6 +100,26 @@ pub struct RefusalPage {
     pub reference: String,
 }
 
+/// What a peer sent, as a page's text may quote it: one line, cut, and unable to end the code span that it stands in.
+pub fn quoted(peer: &str) -> String {
+    code_span(peer, |c| c.is_ascii_graphic())
+}
+
+/// The same of what a peer said in words, of whatever language.
+pub fn quoted_words(peer: &str) -> String {
+    code_span(peer, |c| !c.is_control())
+}
+
+fn code_span(peer: &str, shown: impl Fn(char) -> bool) -> String {
+    const MOST: usize = 300;
+    let safe = |c: char| if shown(c) && c != '`' { c } else { '\u{FFFD}' };
+    let mut text: String = peer.chars().take(MOST).map(safe).collect();
+    if peer.chars().nth(MOST).is_some() {
+        text.push('…');
+    }
+    format!("`{text}`")
+}
+
 /// Renders pages. The `Decided` of what `serve` uses is `Infallible`; only the demo's has a value.
 pub trait Pages: Send + Sync + 'static {
     type Decided: Into<Decision> + Send;
@@ -110,4 +130,22 @@ pub trait Pages: Send + Sync + 'static {
 
     /// The headers that every page is sent with: name in lower case, value (OA-18). Who sends a page sends all of them.
     fn headers(&self) -> &'static [(&'static str, &'static str)];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oa_02_what_is_quoted_stays_in_its_quotes() {
+        assert_eq!(quoted("https://a.example/cb"), "`https://a.example/cb`");
+        assert_eq!(quoted("x`\nCall us"), "`x\u{FFFD}\u{FFFD}Call\u{FFFD}us`");
+        assert_eq!(quoted(&"a".repeat(301)).chars().count(), 303);
+    }
+
+    #[test]
+    fn words_keep_their_spaces_and_no_more() {
+        assert_eq!(quoted_words("nicht für dich"), "`nicht für dich`");
+        assert_eq!(quoted_words("no`\nCall us"), "`no\u{FFFD}\u{FFFD}Call us`");
+    }
 }

@@ -1,6 +1,7 @@
 //! What a callback comes to, decided on what it brought and what we know, before anything is asked of the provider.
 
 use chancery_core::Timestamp;
+use chancery_core::pages::{quoted, quoted_words};
 use chancery_crypto::digest::same;
 use chancery_registry::IdentityProvider;
 use chancery_store::repo::sign_ins::SignIn;
@@ -107,12 +108,12 @@ const MIXED_UP: &str = "The answer did not come from the sign-in service that wa
 
 fn granted(arrival: &Arrival, provider: &IdentityProvider) -> Result<(), Refused> {
     let Some(error) = &arrival.error else { return Ok(()) };
-    let said = arrival.error_description.as_ref().map(|said| format!("\n{said}")).unwrap_or_default();
-    let text = format!("`{}` answered `{error}`.{said}", provider.name);
+    let said = arrival.error_description.as_deref();
+    let text = format!("`{}` answered {}. {}", provider.name, quoted(error), said.map(quoted_words).unwrap_or_default());
     let remedy =
         "If you cancelled, there is nothing to do. If not, ask the people who run your organisation's sign-in, and show them this page.";
     let refused = Refused::new("refused by the provider", "Your organisation did not sign you in.", text).remedy(remedy);
-    Err(refused.because(format!("{error}{said}")).ending())
+    Err(refused.because(said.map_or_else(|| error.clone(), |said| format!("{error}: {said}"))).ending())
 }
 
 fn code_of<'a>(arrival: &'a Arrival, provider: &IdentityProvider) -> Result<&'a str, Refused> {

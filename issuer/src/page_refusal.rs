@@ -32,32 +32,9 @@ impl PageRefusal {
     }
 }
 
-/// What a peer sent, as a page may quote it: one line, cut, and unable to end the code span that it stands in.
-pub(crate) fn quoted(peer: &str) -> String {
-    const MOST: usize = 300;
-    let shown = |c: char| if c.is_ascii_graphic() && c != '`' { c } else { '\u{FFFD}' };
-    let mut text: String = peer.chars().take(MOST).map(shown).collect();
-    if peer.chars().nth(MOST).is_some() {
-        text.push('…');
-    }
-    format!("`{text}`")
-}
-
 #[cfg(test)]
 impl std::fmt::Debug for PageRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} [{}]", self.reason, self.row)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn oa_02_what_is_quoted_stays_in_its_quotes() {
-        assert_eq!(quoted("https://a.example/cb"), "`https://a.example/cb`");
-        assert_eq!(quoted("x`\nCall us"), "`x\u{FFFD}\u{FFFD}Call\u{FFFD}us`");
-        assert_eq!(quoted(&"a".repeat(301)).chars().count(), 303);
     }
 }

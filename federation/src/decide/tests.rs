@@ -113,3 +113,12 @@ fn an_error_of_the_provider_is_shown_and_ends_the_sign_in() {
     assert_eq!(Case { query, ..Case::good() }.decided(), Err(("refused by the provider", "", Trace::End)));
     assert_eq!(Case { query: "state=s", ..Case::good() }.decided(), Err(("answer without code", "", Trace::End)));
 }
+
+#[test]
+fn what_the_provider_said_cannot_leave_its_quotes() {
+    let query = "state=s&error=a%60b%0Ac&error_description=no%60%0ACall+us";
+    let (provider, metadata, row, arrival) = (provider("corp"), metadata(false), sign_in(), came(query));
+    let facts = Facts { provider: &provider, sign_in: Some(&row), browser: Some(BROWSER), metadata: Some(&metadata) };
+    let refused = decide(&arrival, &facts, NOW).expect_err("an error");
+    assert!(refused.text.contains("answered `a\u{FFFD}b\u{FFFD}c`. `no\u{FFFD}\u{FFFD}Call us`"), "{}", refused.text);
+}

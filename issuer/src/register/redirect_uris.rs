@@ -5,9 +5,9 @@
 //! another remains: editors register several at once (facts MCP §3.18).
 
 use chancery_core::oauth::Code;
+use chancery_core::pages::quoted;
 use chancery_registry::redirect_uri;
 
-use crate::page_refusal::quoted;
 use crate::refusal::Refused;
 
 /// Apps whose own scheme is not a domain name in reverse, as RFC 8252 §7.1 wants it. Their whole addresses, since anybody can take a

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use chancery_core::pages::quoted;
 use chancery_registry::Client;
 
 use crate::authorize::arrival::Arrival;
-use crate::page_refusal::{PageRefusal, quoted};
+use crate::page_refusal::PageRefusal;
 
 pub(in crate::authorize) fn known<'a>(arrival: &Arrival<'a>) -> Result<&'a Arc<Client>, PageRefusal> {
     let asked = arrival.form.one("client_id").unwrap_or_default();

@@ -1,10 +1,11 @@
 //! The redirect URI (OAuth 2.1 §2.3, §4.1.1): a registered one, or the answer is a page. To redirect anywhere else would send people,
 //! and their codes, wherever the maker of a link likes.
 
+use chancery_core::pages::quoted;
 use chancery_registry::Client;
 
 use crate::authorize::arrival::Arrival;
-use crate::page_refusal::{PageRefusal, quoted};
+use crate::page_refusal::PageRefusal;
 use crate::redirect_uri::is_registered;
 
 use super::client;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use chancery_core::pages::quoted;
 use chancery_registry::Resource;
 
 use crate::authorize::arrival::Arrival;
-use crate::page_refusal::quoted;
 use crate::refusal::{ByRow, Refused};
 
 pub(in crate::authorize) fn registered<'a>(arrival: &Arrival<'a>) -> Result<Vec<&'a Arc<Resource>>, Refused> {
