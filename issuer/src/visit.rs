@@ -31,13 +31,18 @@ impl Browser {
     /// The browser that has our cookie; nothing, if it has none that we could have set.
     pub fn known(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
         let cookie = Cookie::Browser.find(&tenant.base, &tenant.name, cookies(headers))?;
-        let ours = from_base64url(cookie).is_some_and(|bytes| bytes.len() == 32);
+        let secret = cookie.strip_prefix(tenant.name.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        let ours = secret.and_then(from_base64url).is_some_and(|bytes| bytes.len() == 32);
         ours.then(|| Self { cookie: Secret::new(cookie.to_owned()), is_new: false })
     }
 
     /// The same, or a browser that gets its cookie now. One that has it keeps it: a person may have several pages open.
     pub fn known_or_new(tenant: &Tenant, headers: &HeaderMap, moment: &mut Moment) -> Self {
-        Self::known(tenant, headers).unwrap_or_else(|| Self { cookie: secret_text(moment.entropy.take()), is_new: true })
+        Self::known(tenant, headers).unwrap_or_else(|| {
+            // The tenant stands in the name, and in what pages and sign-ins are bound to.
+            let cookie = format!("{}.{}", tenant.name, secret_text(moment.entropy.take()).expose());
+            Self { cookie: Secret::new(cookie), is_new: true }
+        })
     }
 
     /// What pages and sign-ins are bound to.
@@ -70,4 +75,24 @@ impl Visitor {
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{moment, tenant};
+
+    #[test]
+    fn sb_03_a_browser_is_known_where_its_cookie_was_set() {
+        let (acme, mut other) = (tenant(), tenant());
+        other.name = "other".parse().expect("a name");
+        let cookie = Browser::known_or_new(&acme, &HeaderMap::new(), &mut moment()).cookie;
+        let at = |tenant: &Tenant| {
+            let header = format!("{}={}", Cookie::Browser.name(&tenant.base, &tenant.name), cookie.expose());
+            let headers = [(COOKIE, header.parse().expect("a header"))].into_iter().collect();
+            Browser::known(tenant, &headers).map(|browser| browser.hash())
+        };
+        assert_eq!(at(&acme), Some(sha256(cookie.expose().as_bytes())));
+        assert_eq!(at(&other), None);
+    }
 }

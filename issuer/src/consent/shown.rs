@@ -12,7 +12,8 @@ use crate::visit::Visitor;
 /// `person` is whom the page names, as its seal does.
 pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Tenant, Option<&Visitor>), sealed: String) -> ConsentPage {
     let returns_to = &page.request.return_to.uri;
-    let agent = page.request.agent.and_then(|agent| tenant.agent(&agent));
+    // How an organisation calls its agents is for its people, so for a session that we know.
+    let agent = person.and(page.request.agent).and_then(|agent| tenant.agent(&agent));
     ConsentPage {
         tenant: tenant.name.to_string(),
         client_name: client.name.clone(),

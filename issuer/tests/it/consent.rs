@@ -19,7 +19,7 @@ chancery_testkit::both_stores! {
 
         let app = site.app(AGENT_CLIENT);
         for page in [&unknown, &known] {
-            for said in [AGENT_CLIENT, &app.id, "127.0.0.1", AGENT, "The bank", &site.url(BANK), "Move money", "bank:transfer"] {
+            for said in [AGENT_CLIENT, &app.id, "127.0.0.1", "The bank", &site.url(BANK), "Move money", "bank:transfer"] {
                 assert!(page.contains(said), "{said} is missing: {page}");
             }
             assert!(page.contains(&site.url(EXCHANGE)) && page.contains("Convert amounts"), "{page}");
@@ -27,6 +27,8 @@ chancery_testkit::both_stores! {
         }
         let names_alice = |page: &str| page.to_lowercase().contains(ALICE);
         assert!(names_alice(&known) && !names_alice(&unknown), "{known}");
+        // A stranger learns neither who is here nor how the organisation calls its agents.
+        assert!(known.contains(AGENT) && !unknown.contains(AGENT), "{unknown}");
     }
 
     async fn oa_22_a_name_that_an_app_gave_itself_cannot_act_and_is_not_vouched_for(site: Site) {
