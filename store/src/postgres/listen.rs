@@ -13,11 +13,7 @@ use super::tls::Connector;
 /// Between two attempts to listen again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A dead connection hears nothing: ask often whether it lives.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-pub(super) async fn forever(mut config: Config, connector: Connector, woken: watch::Sender<u64>) {
-    config.keepalives_idle(KEEPALIVE);
+pub(super) async fn forever(config: Config, connector: Connector, woken: watch::Sender<u64>) {
     loop {
         if let Err(error) = until_it_breaks(&config, connector.clone(), &woken).await {
             tracing::warn!(error = bind::told(&error), "no news of other nodes by NOTIFY; polling for it until the connection is back");

@@ -15,6 +15,13 @@ use crate::{StoreError, migrations};
 /// How long to wait for a server that does not even refuse.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long a server may be out of reach before what waits for it is told: what a statement may take, and as long again.
+const SILENCE: Duration = Duration::from_secs(2 * LIMIT.as_secs());
+
+/// Asked so often and so many times whether it lives, a server that only listened is given up after that time too.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+const KEEPALIVES: u32 = 5;
+
 /// `chancery`, in ASCII: whoever migrates holds the advisory lock of this number.
 const MIGRATING: i64 = 0x6368_616e_6365_7279;
 
@@ -27,6 +34,8 @@ pub(super) fn settings(server: &Server) -> Result<(Config, Connector), StoreErro
     if config.get_application_name().is_none() {
         config.application_name("chancery");
     }
+    // The server's limits are worth nothing once it is out of reach: then the machine gives the connection up, also under a COMMIT.
+    config.tcp_user_timeout(SILENCE).keepalives_idle(LIMIT).keepalives_interval(KEEPALIVE).keepalives_retries(KEEPALIVES);
     let limit = LIMIT.as_millis();
     let limits = format!("-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit} -c client_min_messages=warning");
     config.options(format!("{limits} {}", config.get_options().unwrap_or_default()));
@@ -109,4 +118,21 @@ fn unreachable(what: &str, error: &Error) -> StoreError {
         }
     };
     StoreError::opening(format!("{what} cannot be reached"), told(error), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreUrl;
+    use crate::url::Address;
+
+    #[test]
+    fn no_connection_waits_for_a_server_out_of_reach() {
+        let url: StoreUrl = "postgres://chancery@db.example/chancery?sslmode=disable".parse().expect("an address");
+        let Address::Postgres(server) = url.address() else { panic!("an address of PostgreSQL") };
+        let (config, _) = settings(server).expect("settings");
+        assert_eq!(config.get_tcp_user_timeout(), Some(&(LIMIT * 2)));
+        let given_up = config.get_keepalives_idle() + KEEPALIVE * config.get_keepalives_retries().expect("a number");
+        assert!(config.get_keepalives() && given_up <= LIMIT * 2);
+    }
 }
