@@ -14,10 +14,11 @@ use chancery_core::{TenantId, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::postgres::LIMIT;
 use crate::{FromRow, Row, Store, StoreError, Topic};
 
 /// How far back each read looks again: twice what a Unit may last.
-const OVERLAP: Duration = Duration::from_secs(10);
+pub const OVERLAP: Duration = Duration::from_secs(2 * LIMIT.as_secs());
 
 /// How long a lost wake can delay a change.
 const POLL: Duration = Duration::from_millis(500);

@@ -11,8 +11,8 @@ use super::Administration;
 use super::message::Tail;
 use crate::exit::Failure;
 
-/// How far back each look starts: longer than any commit may take.
-const OVERLAP: Duration = Duration::from_secs(10);
+/// How far back each look starts: as far as the feed's readers do, since it is longer than any commit may take.
+const OVERLAP: Duration = chancery_store::feed::OVERLAP;
 /// How many events are read at once.
 const PAGE: u32 = 500;
 

@@ -7,6 +7,11 @@ use tokio::time::timeout;
 use super::*;
 use crate::{CommitError, Driver, Receipt, Unit, Value};
 
+#[test]
+fn a_node_that_starts_begins_as_far_back_as_it_would_look_again() {
+    assert!(START.ends_with(&format!("- {}", OVERLAP.as_millis())));
+}
+
 /// A database that holds a feed, and does not answer while it is down.
 #[derive(Clone, Default)]
 struct Database(Arc<Mutex<Feed>>);

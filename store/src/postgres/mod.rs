@@ -6,12 +6,13 @@ mod listen;
 mod open;
 mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio_postgres::Error;
 
@@ -19,7 +20,7 @@ use crate::url::Server;
 use crate::{CommitError, Driver, Receipt, Row, StoreError, Unit, Value};
 
 /// What a statement may take, and a Unit as a whole: the feed's readers rely on it.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A pair of connections a core is what a PostgreSQL of eight cores makes best use of.
 const CONNECTIONS: usize = 16;
@@ -28,6 +29,8 @@ pub(crate) struct Postgres {
     pool: Pool,
     wake: watch::Receiver<u64>,
     listener: JoinHandle<()>,
+    /// Shared by whatever is under way; whoever closes the store takes it alone.
+    working: Arc<RwLock<()>>,
 }
 
 impl Postgres {
@@ -37,7 +40,7 @@ impl Postgres {
         let pool = open::pool(config.clone(), connector.clone());
         let (woken, wake) = watch::channel(0);
         let listener = tokio::spawn(listen::forever(config, connector, woken));
-        Ok(Self { pool, wake, listener })
+        Ok(Self { pool, wake, listener, working: Arc::default() })
     }
 
     async fn read(&self, sql: &str, values: &[Value]) -> Result<Result<Vec<Row>, Error>, StoreError> {
@@ -60,6 +63,7 @@ impl Driver for Postgres {
     /// Tried again once: a connection from the pool may have been cut since it was last used.
     fn query(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
         async move {
+            let _working = self.working.read().await;
             match self.read(sql, &values).await? {
                 Ok(rows) => Ok(rows),
                 Err(error) if bind::is_worth_repeating(&error) => Ok(self.read(sql, &values).await??),
@@ -71,7 +75,11 @@ impl Driver for Postgres {
 
     /// Runs on its own task, so that a caller who stops waiting never leaves a transaction open in the pool.
     fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<Receipt, CommitError>> {
-        let task = tokio::spawn(commit::run(self.pool.clone(), unit));
+        let (pool, working) = (self.pool.clone(), self.working.clone());
+        let task = tokio::spawn(async move {
+            let _working = working.read().await;
+            commit::run(pool, unit).await
+        });
         async { task.await.map_err(|_| StoreError::Closed)? }.boxed()
     }
 
@@ -82,6 +90,7 @@ impl Driver for Postgres {
     fn close(&self) -> BoxFuture<'_, ()> {
         async {
             self.listener.abort();
+            let _alone = self.working.write().await; // no statement lasts longer than its limit
             self.pool.close();
         }
         .boxed()

@@ -11,7 +11,7 @@ use chancery_store::repo::grants::{self, Grant};
 use chancery_store::{Store, StoreUrl, Unit};
 
 use crate::every_driver;
-use crate::site::{Site, leaf};
+use crate::site::{Place, Site, leaf};
 
 every_driver!(nothing_acknowledged_is_missing_after_kill_9, a_commit_that_was_begun_is_finished_whoever_stops_waiting);
 
@@ -92,4 +92,26 @@ async fn a_commit_that_was_begun_is_finished_whoever_stops_waiting(site: Site) {
         let found = grants::by_id(&site.store, &site.tenant, &grant.id).await.expect("a read");
         assert!(found.is_some());
     }
+}
+
+/// What another transaction holds up is under way, and a server that stops waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_what_was_begun() {
+    let Some(site) = Site::postgres().await else { return };
+    let Place::Server(database) = &site.place else { panic!("a PostgreSQL site is on a server") };
+    let store = site.store.clone();
+    let unit = Unit { leaves: vec![leaf()], ..Unit::new(site.tenant, vec![]) };
+    std::thread::scope(|scope| {
+        scope.spawn(|| database.sql("LOCK TABLE events IN EXCLUSIVE MODE; SELECT pg_sleep(2)"));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let begun = tokio::spawn(async move { store.commit(unit).await.map(drop) });
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                site.store.close().await;
+                let done = tokio::time::timeout(Duration::from_millis(200), begun).await.expect("it was waited for");
+                assert_eq!(done.expect("no panic"), Ok(()));
+            });
+        });
+    });
 }
