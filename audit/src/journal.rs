@@ -22,6 +22,16 @@ impl Draft {
         self
     }
 
+    /// All of the other as well, after what is here.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        let Self { writes, events, changes } = other;
+        self.writes.extend(writes);
+        self.events.extend(events);
+        self.changes.extend(changes);
+        self
+    }
+
     #[must_use]
     pub fn recording(mut self, event: Event) -> Self {
         self.events.push(event);

@@ -1,7 +1,7 @@
 //! A refusal is an outcome like any other: decided, with words for the peer, words for the log, the row that refused, and what it
 //! writes. It leaves the room only with a record: an event in a committed Unit, or a count.
 
-use chancery_audit::{Change, Draft, Write};
+use chancery_audit::Draft;
 use chancery_core::Event;
 use chancery_core::oauth::{Code, Error};
 
@@ -56,19 +56,14 @@ impl Refused {
         self
     }
 
-    pub fn writing(mut self, write: Write) -> Self {
-        self.draft.writes.push(write);
+    /// What it writes, beside what it writes already.
+    pub fn with(mut self, draft: Draft) -> Self {
+        *self.draft = std::mem::take(&mut *self.draft).with(draft);
         self
     }
 
-    pub fn recording(mut self, event: Event) -> Self {
-        self.draft.events.push(event);
-        self
-    }
-
-    pub fn telling(mut self, change: Change) -> Self {
-        self.draft.changes.push(change);
-        self
+    pub fn recording(self, event: Event) -> Self {
+        self.with(Draft::default().recording(event))
     }
 
     pub fn error(&self) -> &Error {

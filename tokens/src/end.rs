@@ -17,9 +17,8 @@ use crate::new_keys::{NewKeyError, NewKeys};
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// Ends a grant: its row, the end that voids its tokens and those of its children, and who must hear of it. Ending it twice is harmless.
-pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Timestamp) -> (Vec<Write>, Vec<Change>) {
-    let (row, change) = end_of(tenant, EndedKind::Grant, grant, now);
-    (vec![repo::grants::end(tenant, grant, now, reason), row], vec![change])
+pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Grant, grant, now).writing(repo::grants::end(tenant, grant, now, reason))
 }
 
 /// Ends all that a person allowed, and their sessions. Whether they may sign in again is their identity provider's to say.

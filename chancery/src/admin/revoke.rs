@@ -70,8 +70,7 @@ impl Administration {
             Revocable::Grant => {
                 let Ok(id) = id.parse() else { return Ok(None) };
                 let known = repo::grants::by_id(store, of, &id).await.map_err(|error| unavailable(&error))?;
-                let (writes, changes) = end_of_grant(of, &id, reason, now);
-                known.and_then(|_| found(Draft { writes, changes, ..Draft::default() }, ""))
+                known.and_then(|_| found(end_of_grant(of, &id, reason, now), ""))
             }
             Revocable::Token => {
                 id.parse().ok().and_then(|id| found(end_of_token(of, &id, now), "what it was issued for can still be refreshed"))

@@ -100,7 +100,7 @@ fn still_registered<'a>(request: &AuthorizationRequest, facts: Facts<'a>) -> Res
 
 /// A known person's no is an event; a stranger's is counted.
 fn denied(page: &Page, consuming: Write, facts: Facts<'_>, moment: &mut Moment) -> Refused {
-    let refused = Refused::new(Code::AccessDenied, "the person said no").by_row("OA-04").writing(consuming);
+    let refused = Refused::new(Code::AccessDenied, "the person said no").by_row("OA-04").with(Draft::default().writing(consuming));
     let Some(visitor) = facts.visitor else { return refused };
     let event = Event::new(Kind::ConsentDenied, facts.tenant.id, moment.now, &mut moment.entropy)
         .with(Field::Subject, visitor.signed_in.subject)

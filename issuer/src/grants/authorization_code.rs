@@ -4,7 +4,7 @@
 //! succeeds. A second request that is good in every other way means that somebody else has the code as well: everything issued from it
 //! ends. The verifier is looked at before that, so that who found an old code in a log can end nothing.
 
-use chancery_audit::Change;
+use chancery_audit::Draft;
 use chancery_core::{Event, FamilyId, Field, Kind, TenantId, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_registry::Origin;
@@ -51,12 +51,12 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let family = family_of(grant, asking, moment);
     let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone()));
     let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment).with(Field::Family, family.id);
+    let redeemed = codes::redeem(&code.tenant, &code.hash, Some(&family.id), moment.now); // OA-08
+    let writes = [redeemed, families::insert(&family)].into_iter().chain(first_use(asking, moment.now)).collect();
     Ok(Granted::tokens(access, permit.scope().union(&identity_of(&allowed.scope)))
         .with_refresh_token(family.id, family.generation)
         .with_id_token(id)
-        .writing([codes::redeem(&code.tenant, &code.hash, Some(&family.id), moment.now), families::insert(&family)]) // OA-08
-        .writing(first_use(asking, moment.now))
-        .recording(event))
+        .with(Draft { writes, events: vec![event], ..Draft::default() }))
 }
 
 fn known(facts: &Facts) -> Result<(&Code, &Grant), Refused> {
@@ -92,7 +92,10 @@ fn proven(code: &Code, asked: &Request, moment: &mut Moment) -> Result<(), Refus
         .because("wrong code verifier");
     // Whoever guesses has one guess (PK-04). Nothing was issued from this code, so its grant has no use any more.
     Err(match code.redeemed_at {
-        None => ending(refused, code, "wrong code verifier", moment.now).writing(codes::burn(&code.tenant, &code.hash, moment.now)),
+        None => {
+            let end = end_of_grant(&code.tenant, &code.grant_id, "wrong code verifier", moment.now);
+            refused.with(end.writing(codes::burn(&code.tenant, &code.hash, moment.now)))
+        }
         Some(_) => refused,
     })
 }
@@ -112,7 +115,7 @@ fn first_time(code: &Code, grant: &Grant, moment: &mut Moment) -> Result<(), Ref
         .with(Field::Grants, grant.id)
         .with_some(Field::Family, code.family)
         .with(Field::Row, "OA-08");
-    Err(ending(refused, code, "code replayed", moment.now).recording(event))
+    Err(refused.with(end_of_grant(&code.tenant, &code.grant_id, "code replayed", moment.now).recording(event)))
 }
 
 fn alive(code: &Code, grant: &Grant, now: Timestamp) -> Result<(), Refused> {
@@ -120,12 +123,6 @@ fn alive(code: &Code, grant: &Grant, now: Timestamp) -> Result<(), Refused> {
         return Err(Refused::invalid_grant("this code has expired; authorize again and redeem the code at once"));
     }
     if grant.is_alive(now) { Ok(()) } else { Err(Refused::invalid_grant("what was allowed has been ended since; authorize again")) }
-}
-
-fn ending(refused: Refused, code: &Code, reason: &str, now: Timestamp) -> Refused {
-    let (writes, changes): (Vec<Write>, Vec<Change>) = end_of_grant(&code.tenant, &code.grant_id, reason, now);
-    let refused = writes.into_iter().fold(refused, Refused::writing);
-    changes.into_iter().fold(refused, Refused::telling)
 }
 
 /// The refresh tokens that begin here. They may ask for all of the grant, at one resource at a time (RI-02).

@@ -1,7 +1,7 @@
 //! What a grant grants, until it is committed and signed.
 
-use chancery_audit::{Draft, Receipt, Write};
-use chancery_core::{Event, FamilyId, ScopeSet, Secret, TenantId};
+use chancery_audit::{Draft, Receipt};
+use chancery_core::{FamilyId, ScopeSet, Secret, TenantId};
 use chancery_tokens::{Presented, RefreshTokenKeys, SignError, Signer};
 
 use crate::mint::{IdToken, Unsigned};
@@ -36,13 +36,9 @@ impl Granted {
         self
     }
 
-    pub fn writing(mut self, writes: impl IntoIterator<Item = Write>) -> Self {
-        self.draft.writes.extend(writes);
-        self
-    }
-
-    pub fn recording(mut self, event: Event) -> Self {
-        self.draft.events.push(event);
+    /// What must be written before it is signed.
+    pub fn with(mut self, draft: Draft) -> Self {
+        self.draft = self.draft.with(draft);
         self
     }
 }

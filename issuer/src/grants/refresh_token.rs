@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chancery_audit::Draft;
 use chancery_core::{Event, Field, Kind, ScopeSet, TenantId, Timestamp};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
@@ -57,8 +58,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let event = wanted.issued(Kind::TokenRefreshed, &permit, &access, moment).with(Field::Family, family.id);
     Ok(Granted::tokens(access, permit.scope().union(&identity_of(scope)))
         .with_refresh_token(family.id, turn.successor(family))
-        .writing([turn.write(family, moment.now)])
-        .recording(event.with(Field::Outcome, turn.word())))
+        .with(Draft::default().writing(turn.write(family, moment.now)).recording(event.with(Field::Outcome, turn.word()))))
 }
 
 fn known(facts: &Facts) -> Result<(&Family, &Grant), Refused> {
@@ -98,7 +98,6 @@ fn turn_of(family: &Family, grant: &Grant, presented: Presented, moment: &mut Mo
 }
 
 fn reused(family: &Family, grant: &Grant, presented: Presented, moment: &mut Moment) -> Refused {
-    let (writes, changes) = end_of_grant(&family.tenant, &grant.id, "refresh token reused", moment.now);
     let event = Event::new(Kind::RefreshTokenReused, family.tenant, moment.now, &mut moment.entropy)
         .with(Field::Subject, &grant.subject)
         .with(Field::Client, &family.client)
@@ -106,11 +105,9 @@ fn reused(family: &Family, grant: &Grant, presented: Presented, moment: &mut Mom
         .with(Field::Family, family.id)
         .with(Field::Reason, format_args!("generation {} presented, {} is the newest", presented.generation, family.generation))
         .with(Field::Row, "OA-13");
-    let refused = Refused::invalid_grant("this refresh token was used before; all that came of it has been ended, authorize again")
+    Refused::invalid_grant("this refresh token was used before; all that came of it has been ended, authorize again")
         .because("refresh token reused")
-        .recording(event);
-    let refused = writes.into_iter().fold(refused, Refused::writing);
-    changes.into_iter().fold(refused, Refused::telling)
+        .with(end_of_grant(&family.tenant, &grant.id, "refresh token reused", moment.now).recording(event))
 }
 
 /// Fewer scopes make a lesser token; the refresh token keeps what it had.

@@ -1,3 +1,4 @@
+use chancery_audit::Draft;
 use chancery_core::{Entropy, GrantId};
 use chancery_crypto::random::SystemRng;
 use chancery_store::Unit;
@@ -46,10 +47,8 @@ async fn an_end_is_heard_of_by_a_node_that_runs_and_loaded_by_one_that_starts() 
     let site = Site::new().await;
     let grant = GrantId::mint(NOW, &mut Entropy::draw(&SystemRng));
     let mut follower = feed::Follower::start(&site.store).await.expect("a feed");
-    let (mut writes, mut changes) = end_of_grant(&site.tenant, &grant, "replayed", NOW);
     let (write, change) = end_of(&site.tenant, EndedKind::Subject, "usr_1", NOW);
-    writes.push(write);
-    changes.push(change);
+    let Draft { writes, changes, .. } = end_of_grant(&site.tenant, &grant, "replayed", NOW).writing(write).telling(change);
     let _receipt = site.store.commit(Unit { changes, ..Unit::new(site.tenant, writes) }).await.expect("a commit");
 
     let (running, started) = (Ended::default(), Ended::load(&site.store, NOW).await.expect("a load"));
