@@ -2,17 +2,13 @@
 //!
 //! One that could carry a code to somebody else, or run as script, refuses the whole registration: who asks for that is not to be had
 //! halfway. One that merely is not offered here, such as an app's own scheme that we do not know, is left out of what is registered, if
-//! another remains: editors register several at once (facts MCP §3.18).
+//! another remains: editors register several at once.
 
 use chancery_core::oauth::Code;
 use chancery_core::pages::quoted;
 use chancery_registry::redirect_uri;
 
 use crate::refusal::Refused;
-
-/// Apps whose own scheme is not a domain name in reverse, as RFC 8252 §7.1 wants it. Their whole addresses, since anybody can take a
-/// scheme.
-const KNOWN_APPS: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
 
 const MOST: usize = 16;
 const LONGEST: usize = 2048;
@@ -42,9 +38,6 @@ enum Verdict {
 }
 
 fn verdict(uri: &str) -> Result<(), Verdict> {
-    if KNOWN_APPS.contains(&uri) {
-        return Ok(());
-    }
     // It is answered in a header, and compared as it is written.
     if uri.len() > LONGEST || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Verdict::Dangerous("is too long, or has characters that no URI has".into()));
@@ -79,6 +72,7 @@ mod tests {
         for bad in [
             "http://app.example/cb",
             "http://127.0.0.1.evil.example/cb",
+            "http://127.9.9.9/cb",
             "javascript:alert(1)",
             "javascript://app.example/%0aalert(1)",
             "data:text/html,x",
