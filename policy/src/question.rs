@@ -66,8 +66,26 @@ pub struct ResourceRef<'a> {
 
 /// The answer yes. Only a policy set can build one.
 ///
-/// ```compile_fail
-/// let permit = chancery_policy::Permit { subject: "usr_1".into() };
+/// ```
+/// use chancery_policy::{Permit, PolicySet, Question};
+/// fn permit(policies: &PolicySet, question: &Question<'_>, now: chancery_core::Timestamp, entropy: &mut chancery_core::Entropy) {
+///     let _: Option<Permit> = policies.decide(question, now, entropy).ok();
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// use chancery_policy::{Permit, Question};
+/// fn permit(question: &Question<'_>, decision: chancery_core::DecisionId) -> Permit {
+///     Permit {
+///         decision,
+///         action: question.action,
+///         subject: question.subject.to_owned(),
+///         client: question.client.clone(),
+///         agent: None,
+///         resource_id: *question.resource.id,
+///         resource: question.resource.url.clone(),
+///         scope: question.scope.clone(),
+///     }
+/// }
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Permit {
