@@ -1,4 +1,4 @@
-//! The consent page: which app asks, for what, in whose name, and where the answer goes (OA-22; facts MCP §1d 40).
+//! The consent page: which app asks, for what, in whose name, and where the answer goes (OA-22).
 
 use askama::Template;
 use chancery_core::{ConsentPage, Decision};

@@ -1,4 +1,4 @@
-//! The pages a person reads: consent (design §4) and refusal. It renders; posts go to the room that owns the state.
+//! The pages a person reads: consent and refusal. It renders; posts go to the room that owns the state.
 //!
 //! A page is one response: HTML with its stylesheet inside, no script, no image, nothing fetched. What a peer wrote is shown as text
 //! that cannot act, hide or reorder what stands around it.

@@ -1,4 +1,4 @@
-//! The two cookies a browser holds for a tenant (design §10), which the issuer and the relying party both read.
+//! The two cookies a browser holds for a tenant, which the issuer and the relying party both read.
 //!
 //! Over https they carry the `__Host-` prefix, so no other host can plant one. Over plain http, which is only ever loopback, a browser
 //! refuses that prefix. The tenant is in the name, so that tenants of one host do not overwrite each other's.

@@ -1,5 +1,5 @@
 //! Ids: a prefix that says what is named, and a UUIDv7 in 32 hex digits, so rows lie in the order they were made, nobody
-//! guesses one, and a client or an agent can never be taken for a person (protocols SB-10).
+//! guesses one, and a client or an agent can never be taken for a person (SB-10).
 
 use std::fmt;
 use std::str::FromStr;

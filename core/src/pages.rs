@@ -56,7 +56,7 @@ pub struct ResourceAsk {
     pub scopes: Vec<ScopeAsk>,
 }
 
-/// What the consent page says (OA-22, facts MCP §1d 40).
+/// What the consent page says (OA-22).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsentPage {
     pub tenant: String,

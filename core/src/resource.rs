@@ -20,7 +20,7 @@ impl ResourceUrl {
     }
 
     /// Whether a client that wrote `asked` meant this resource: the same string, or the same but for the empty path that some
-    /// clients write as `/` (facts: MCP clients send both). Nothing else is forgiven (RI-04).
+    /// clients write as `/`. Nothing else is forgiven (RI-04).
     pub fn is_meant_by(&self, asked: &str) -> bool {
         self.0 == asked || (without_root_slash(&self.0) == without_root_slash(asked))
     }
