@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_crypto::tls::{self, TrustError};
 use http::Uri;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::line::Line;
 use crate::trust::admits;
-use crate::{Reach, Trust, roots};
+use crate::{Reach, Trust};
 
 /// How long a connection may take in all, and one address of several.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,14 +31,6 @@ pub struct Settings {
     pub reach: Reach,
     /// PEM files with the company's own certificate authorities, besides those of the system.
     pub extra_ca_files: Vec<PathBuf>,
-}
-
-/// A file of certificate authorities cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the certificate authorities in {} cannot be used: {trouble}", path.display())]
-pub struct SettingsError {
-    pub path: PathBuf,
-    pub trouble: String,
 }
 
 /// Why there is no connection. Nothing was sent.
@@ -69,9 +62,10 @@ pub struct Dialer {
 
 impl Dialer {
     /// # Errors
-    /// [`SettingsError`] if a file of certificate authorities cannot be read.
-    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { reach: settings.reach, tls: TlsConnector::from(Arc::new(roots::client_config(settings)?)) })
+    /// [`TrustError`] if a file of certificate authorities cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, TrustError> {
+        let authorities = tls::Trust { system: settings.reach == Reach::Anywhere, files: &settings.extra_ca_files };
+        Ok(Self { reach: settings.reach, tls: TlsConnector::from(Arc::new(authorities.client()?)) })
     }
 
     pub(crate) async fn dial(&self, to: &Uri, trust: Trust) -> Result<Line, DialError> {

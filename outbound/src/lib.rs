@@ -13,9 +13,8 @@ pub mod upstreams;
 
 mod connector;
 mod line;
-mod roots;
 
-pub use dialer::{DialError, Dialer, Settings, SettingsError};
+pub use dialer::{DialError, Dialer, Settings};
 pub use documents::Documents;
 pub use fetcher::{FetchError, FetchTrouble, Fetched, Fetcher};
 pub use purpose::Purpose;

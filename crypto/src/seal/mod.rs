@@ -1,4 +1,4 @@
-//! Sealing: at rest each record has a data key of its own, wrapped by a key provider (design §7); in flight, what travels through
+//! Sealing: at rest each record has a data key of its own, wrapped by a key provider; in flight, what travels through
 //! a browser or a client is sealed under a key of the tenant's. A seal holds only at the place it was made for.
 
 mod aead;

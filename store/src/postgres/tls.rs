@@ -2,16 +2,15 @@
 //! certificate when it checks the password (SCRAM's `tls-server-end-point`, RFC 5929 §4), so nobody in between can pass it on.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use chancery_crypto::tls::{Trust, TrustError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
@@ -30,36 +29,16 @@ impl Connector {
 
     /// Trusts the certificates in a PEM file, or the machine's.
     pub(super) fn verified(file: Option<&Path>) -> Result<Self, StoreError> {
-        let mut roots = RootCertStore::empty();
-        match file {
-            Some(file) => {
-                for root in read(file)? {
-                    roots.add(root).map_err(|error| unusable(file, error))?;
-                }
-            }
-            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-        }
-        let config = ClientConfig::builder_with_provider(chancery_crypto::tls::provider())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the versions that are on by default")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let files: Vec<PathBuf> = file.map(Path::to_owned).into_iter().collect();
+        let config = Trust { system: files.is_empty(), files: &files }.client().map_err(unusable)?;
         Ok(Self(Some(TlsConnector::from(Arc::new(config)))))
     }
 }
 
-fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, StoreError> {
-    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match certificates {
-        Ok(none) if none.is_empty() => Err(unusable(file, "it has no certificate")),
-        read => read.map_err(|error| unusable(file, error)),
-    }
-}
-
-fn unusable(file: &Path, why: impl ToString) -> StoreError {
+fn unusable(TrustError { path, trouble }: TrustError) -> StoreError {
     StoreError::opening(
-        format!("the certificates of `sslrootcert` {} cannot be used", file.display()),
-        why,
+        format!("the certificates of `sslrootcert` {} cannot be used", path.display()),
+        trouble,
         "Name a PEM file with the certificates of the authorities that the server's certificate comes from",
     )
 }
