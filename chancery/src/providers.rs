@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chancery_core::Timestamp;
-use chancery_outbound::{Documents, Purpose};
+use chancery_outbound::Documents;
 use chancery_registry::{IdentityProvider, Tenant};
 
 use crate::exit::{Exit, Failure};
@@ -30,14 +30,9 @@ impl Look {
     }
 
     async fn at(&self, tenant: &Tenant, provider: &IdentityProvider) -> Result<(), Failure> {
-        let url = format!("{}/.well-known/openid-configuration", provider.issuer.as_str().trim_end_matches('/'));
-        let why = match self.documents.get(Purpose::ProviderMetadata, &url, self.now).await {
-            Ok(fetched) if fetched.status.is_success() => return Ok(()),
-            Ok(fetched) => format!("{url} answered {}", fetched.status),
-            Err(error) => error.to_string(),
-        };
+        let Err(why) = chancery_federation::look_at(provider, &self.documents, self.now).await else { return Ok(()) };
         let what = format!("nobody can sign in to tenant {} by identity provider {}", tenant.name, provider.name);
-        let remedy = "check the provider's `issuer` in the file, and this machine's way to it; sign-in works as soon as it answers";
+        let remedy = "check the provider's `issuer` in the file, its own settings, and this machine's way to it; sign-in works as soon as it answers well";
         Err(Failure::new(Exit::Provider, what).because(why).remedy(remedy))
     }
 }

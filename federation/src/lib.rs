@@ -28,12 +28,22 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chancery_audit::{Counters, Journal};
-use chancery_core::{Clock, Pages, Rng, SignIn, SignInRequest, SignInTrouble};
+use chancery_core::{Clock, Pages, Rng, SignIn, SignInRequest, SignInTrouble, Timestamp};
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
-use chancery_registry::Registry;
+use chancery_registry::{IdentityProvider, Registry};
 use chancery_store::Store;
 use futures_util::future::BoxFuture;
+
+pub use provider::ProviderTrouble;
+
+/// Reads a provider's metadata as a sign-in would, for who wants to know before the first.
+///
+/// # Errors
+/// Why nobody could sign in by it now.
+pub async fn look_at(provider: &IdentityProvider, documents: &Documents, now: Timestamp) -> Result<(), ProviderTrouble> {
+    provider::metadata(documents, provider, now).await.map(drop)
+}
 
 /// What a relying party works with.
 pub struct Parts<P> {

@@ -14,7 +14,7 @@ use crate::metadata::{ClientAuthentication, Metadata, address};
 
 /// Why a provider could not be used; the texts are for the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum ProviderTrouble {
+pub enum ProviderTrouble {
     /// It does not answer: try again later.
     #[error("{0}")]
     Unreachable(String),

@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod demo;
 mod process;
+mod providers;
 mod refusals;
 mod revoke;
 mod said;
