@@ -55,7 +55,7 @@ const STAND_IN: &str = "sqlite:a-secret-that-was-not-looked-up-since-it-was-not-
 
 /// Paths in the file start where the file is, wherever the command was started.
 fn place(server: &mut ServerConfig, folder: &Path) {
-    for path in [&mut server.key_file, &mut server.socket] {
+    for path in [&mut server.key_file, &mut server.socket].into_iter().chain(&mut server.trust) {
         *path = folder.join(&*path);
     }
     if let Some(path) = server.store.path() {

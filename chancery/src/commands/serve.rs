@@ -1,5 +1,7 @@
 //! `chancery serve`: a server from a configuration file, until a signal.
 
+use std::path::Path;
+
 use chancery_console::Console;
 use chancery_outbound::{Dialer, Reach, Settings};
 use chancery_registry::config::ServerConfig;
@@ -35,17 +37,20 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let listener = listener::bind(server.listen).await?;
     let node = Node::open(node_config(&args, &read)?, Console).await?;
     apply_own_file(&node, &read).await?;
-    announce(&node, server)?;
+    announce(&node, server, args.config.socket(&read))?;
     look_at_providers(&node, args.require_providers).await?;
     Ok(node.run(listener, stop).await)
 }
 
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
-    let dialer = Dialer::new(&Settings { reach: Reach::Anywhere, extra_ca_files: Vec::new() });
+    let dialer = Dialer::new(&Settings { reach: Reach::Anywhere, extra_ca_files: read.config.server.trust.clone() });
     Ok(NodeConfig {
         footing: Footing::of_server(&read.config.server),
         socket: Some(args.config.socket(read).to_owned()),
-        dialer: dialer.map_err(|error| Failure::new(Exit::Failed, "no connection can be made").because(error))?,
+        dialer: dialer.map_err(|error| {
+            let remedy = "name PEM files with the certificates of your authorities in `server.trust`";
+            Failure::new(Exit::File, "no connection can be made").because(error).remedy(remedy)
+        })?,
     })
 }
 
@@ -64,7 +69,7 @@ async fn apply_own_file(node: &Node, read: &Read) -> Result<(), Failure> {
     Ok(())
 }
 
-fn announce(node: &Node, server: &ServerConfig) -> Result<(), Failure> {
+fn announce(node: &Node, server: &ServerConfig, socket: &Path) -> Result<(), Failure> {
     let tenants = node.ground().registry.tenants();
     if tenants.is_empty() {
         tracing::warn!("there is no tenant yet, so nothing is answered: run `chancery apply` with a file that makes one");
@@ -73,7 +78,7 @@ fn announce(node: &Node, server: &ServerConfig) -> Result<(), Failure> {
         print::line(&format_args!("issuer {}", tenant.issuer))?;
         tenant.resources.iter().try_for_each(|resource| print::line(&format_args!("  {}  {}", resource.url, resource.title)))?;
     }
-    print::line(&format_args!("listening on http://{} (store {}, admin socket {})", server.listen, server.store, server.socket.display()))
+    print::line(&format_args!("listening on http://{} (store {}, admin socket {})", server.listen, server.store, socket.display()))
 }
 
 /// A server that must have its providers waits for them; any other starts meanwhile, and warns.

@@ -19,6 +19,27 @@ fn without_a_server_the_command_does_it_itself() {
 }
 
 #[test]
+fn nobody_else_may_look_into_the_data() {
+    let folder = Folder::new();
+    let path = configuration(&folder, free_port());
+    let text = std::fs::read_to_string(&path).unwrap().replace("file: data/", "file: deep/keys/");
+    write(&folder, "chancery.yaml", &text);
+    run(&folder, &["apply"]).with(0, &[]);
+    for (name, wanted) in [("data", 0o700), ("deep/keys", 0o700), ("data/chancery.db", 0o600), ("deep/keys/chancery.key", 0o600)] {
+        let mode = folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, wanted, "{name} is {mode:o}");
+    }
+}
+
+#[test]
+fn the_socket_that_the_command_line_names_is_announced() {
+    let folder = Folder::new();
+    configuration(&folder, free_port());
+    let _server = Running::start(&folder, &["serve", "--socket", "other.sock"], "admin socket other.sock");
+    run(&folder, &["plan", "--socket", "other.sock"]).with(0, &["is as the file says"]);
+}
+
+#[test]
 fn a_running_server_is_asked_over_its_socket() {
     let folder = Folder::new();
     let path = configuration(&folder, free_port());

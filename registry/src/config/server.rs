@@ -18,6 +18,8 @@ pub struct ServerConfig {
     pub key_file: PathBuf,
     /// The administration's Unix socket.
     pub socket: PathBuf,
+    /// PEM files with the company's own certificate authorities, believed besides the machine's.
+    pub trust: Vec<PathBuf>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
 }
@@ -29,6 +31,7 @@ impl Default for ServerConfig {
             store: StoreUrl::sqlite("chancery-data/chancery.db"),
             key_file: "chancery-data/chancery.key".into(),
             socket: "chancery-data/chancery.sock".into(),
+            trust: Vec::new(),
             apply_at_start: true,
         }
     }
@@ -41,6 +44,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let password = section.optional("store_password", "store_password: env:CHANCERY_DB_PASSWORD", |cursor| secret(cursor, secrets, 0));
     let key_file = section.optional("keys", "keys: { file: ./chancery-data/chancery.key }", |cursor| cursor.section(key_file));
     let socket = section.optional("socket", "socket: ./chancery-data/chancery.sock", |cursor| cursor.text().map(PathBuf::from));
+    let trust = section.optional("trust", "trust: [ ./company-ca.pem ]", files);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
 
@@ -49,6 +53,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         store: password?.iter().fold(store?.unwrap_or(default.store), StoreUrl::with_password),
         key_file: key_file?.unwrap_or(default.key_file),
         socket: socket?.unwrap_or(default.socket),
+        trust: trust?.unwrap_or(default.trust),
         apply_at_start: apply_at_start?.unwrap_or(single),
     })
 }
@@ -89,6 +94,11 @@ fn holds_password(text: &str) -> bool {
 
 fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {
     section.required("file", "file: ./chancery-data/chancery.key", |cursor| cursor.text().map(PathBuf::from))
+}
+
+fn files(cursor: &Cursor<'_>) -> Option<Vec<PathBuf>> {
+    let files: Vec<_> = cursor.list()?.iter().map(|item| item.text().map(PathBuf::from)).collect();
+    files.into_iter().collect()
 }
 
 fn apply_at_start(cursor: &Cursor<'_>, single: bool) -> Option<bool> {
