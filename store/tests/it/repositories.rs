@@ -122,7 +122,11 @@ async fn a_session_ends_once(site: Site) {
         id: fresh(SessionId::mint),
         subject: fresh(SubjectId::mint),
         provider: "corp".parse().expect("a name"),
-        authentication: Authentication { auth_time: Some(NOW), acr: Some("urn:mfa".to_owned()), amr: vec!["pwd".to_owned(), "otp".to_owned()] },
+        authentication: Authentication {
+            auth_time: Some(NOW),
+            acr: Some("urn:mfa".to_owned()),
+            amr: vec!["pwd".to_owned(), "otp".to_owned()],
+        },
         created_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,
