@@ -34,4 +34,4 @@ pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
 pub use sign_in::{Authentication, Person, SignIn, SignInRequest, SignInTrouble, SignedIn};
 pub use slug::Slug;
-pub use time::{Clock, SystemClock, Timestamp};
+pub use time::{Clock, LONGEST_TOKEN_LIFE, SystemClock, Timestamp};

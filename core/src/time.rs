@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// No access token lives longer, whatever a tenant configures (JW-06). What was ended is remembered for as long, and retired keys are
+/// published for as long.
+pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,13 +1,7 @@
 //! The claims of an access token (RFC 9068 §2.2, `act` of RFC 8693 §4.1), flat ones beside them for verifiers that read only those.
 
-use std::time::Duration;
-
 use chancery_core::{Actor, AgentId, ClientId, GrantId, Issuer, ScopeSet, Slug, TokenId};
 use serde::{Deserialize, Serialize};
-
-/// No token lives longer, whatever a tenant configures (JW-06). What was ended is remembered for as long, and retired keys are
-/// published for as long.
-pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// An access token of ours. The names are fixed: servers out there read them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -15,7 +15,8 @@ mod verifier;
 #[cfg(test)]
 mod site;
 
-pub use claims::{AccessToken, LONGEST_TOKEN_LIFE};
+pub use chancery_core::LONGEST_TOKEN_LIFE;
+pub use claims::AccessToken;
 pub use end::{End, EndedKind, end_of, end_of_agent, end_of_client, end_of_grant, end_of_key, end_of_subject, end_of_token};
 pub use ended::Ended;
 pub use keyring::{Keyring, KeyringError, TenantKeys, open};

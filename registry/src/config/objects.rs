@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chancery_core::{Scope, ScopeSet, Slug};
+use chancery_core::{LONGEST_TOKEN_LIFE, Scope, ScopeSet, Slug};
 use chancery_crypto::digest;
 
 use super::declared::{Declared, DeclaredSecret};
@@ -122,7 +122,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
     let default = Lifetimes::default();
     let mut lifetime = |key, example, most| section.optional(key, example, |cursor| cursor.parsed(|text| up_to(most, text)));
 
-    let access_token     = lifetime("access_token", "access_token: 5m", 60 * MINUTE);
+    let access_token     = lifetime("access_token", "access_token: 5m", LONGEST_TOKEN_LIFE.as_secs()); // JW-06
     let code             = lifetime("code", "code: 60s", 10 * MINUTE); // OA-09
     let refresh_idle     = lifetime("refresh_idle", "refresh_idle: 30d", 400 * DAY);
     let refresh_absolute = lifetime("refresh_absolute", "refresh_absolute: 90d", 400 * DAY);
