@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Entropy, EventId, TenantId, Timestamp};
+use crate::{Actor, Entropy, EventId, GrantId, TenantId, Timestamp};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -29,7 +29,7 @@ kinds! {
     SignInRefused = "sign_in_refused";
     ConsentGiven = "consent_given";
     ConsentDenied = "consent_denied";
-    /// An authorization request of a known client was refused.
+    /// An authorization request from a signed-in browser was refused; those of nobody in particular are counted.
     AuthorizationRefused = "authorization_refused";
     /// A code was redeemed for tokens.
     TokenIssued = "token_issued";
@@ -162,6 +162,17 @@ impl Event {
         }
     }
 
+    /// The grant path, from the root down; nothing where no grant stands behind it.
+    pub fn with_grants(self, path: &[GrantId]) -> Self {
+        let ids: Vec<_> = path.iter().map(ToString::to_string).collect();
+        self.with_some(Field::Grants, (!ids.is_empty()).then(|| ids.join(" ")))
+    }
+
+    /// The actor chain, where somebody acts for the subject.
+    pub fn with_actors(self, act: Option<&Actor>) -> Self {
+        self.with_some(Field::Actors, act.map(|act| serde_json::to_string(act).expect("an actor is plain data")))
+    }
+
     pub fn field(&self, field: Field) -> Option<&str> {
         self.fields.get(&field).map(String::as_str)
     }
@@ -172,6 +183,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn an_event_says_the_whole_path_and_nothing_of_what_is_not_there() {
+        let mut entropy = Entropy::from_bytes([7; Entropy::BYTES]);
+        let tenant = TenantId::mint(Timestamp::from_millis(1), &mut entropy);
+        let event = Event::new(Kind::TokenIssued, tenant, Timestamp::from_millis(1), &mut entropy);
+        assert_eq!(event.clone().with_grants(&[]).with_actors(None).fields, BTreeMap::new());
+        let path = [GrantId::mint(event.at, &mut entropy), GrantId::mint(event.at, &mut entropy)];
+        assert_eq!(event.with_grants(&path).field(Field::Grants), Some(&*format!("{} {}", path[0], path[1])));
+    }
 
     #[test]
     fn no_two_fields_share_a_number_and_no_two_kinds_a_name() {

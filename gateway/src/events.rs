@@ -42,16 +42,14 @@ pub struct Who<'a> {
 impl Who<'_> {
     fn event(self, kind: Kind, at: Timestamp, entropy: &mut Entropy) -> Event {
         let caller = self.token.caller();
-        let grants = caller.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let actors = caller.act.as_ref().map(|act| serde_json::to_string(act).expect("strings serialise"));
         Event::new(kind, caller.tenant, at, entropy)
             .with(Field::Subject, &caller.subject)
             .with(Field::Client, &caller.client)
             .with_some(Field::Agent, caller.agent)
-            .with_some(Field::Actors, actors)
+            .with_actors(caller.act.as_ref())
             .with(Field::Resource, self.resource)
             .with(Field::Scope, &caller.scope)
-            .with_some(Field::Grants, Some(grants).filter(|grants| !grants.is_empty()))
+            .with_grants(&caller.grants)
             .with(Field::Token, self.token.claims().jti)
             .with_some(Field::Trace, trace_id(self.headers))
     }

@@ -1,4 +1,4 @@
-//! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (design §4; MC-02). The caller's
+//! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (MC-02). The caller's
 //! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
 //!
 //! 1. A token made for the same inbound token and resource is given again while it lives.
@@ -54,10 +54,10 @@ impl OwnCredentials {
     }
 
     /// Calls that arrive together with one new token wait for one upstream token.
-    async fn obtained(&self, caller: &Caller, resource: &ResourceId) -> Result<UpstreamCredential, CredentialTrouble> {
+    async fn token_for(&self, caller: &Caller, resource: &ResourceId) -> Result<UpstreamCredential, CredentialTrouble> {
         let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *resource };
         loop {
-            let kept = self.kept.get_or_insert_async(&key, self.made(caller, resource)).await?;
+            let kept = self.kept.get_or_insert_async(&key, self.make(caller, resource)).await?;
             if self.clock.now() < kept.ends_at {
                 return Ok(UpstreamCredential::Bearer(kept.token));
             }
@@ -65,14 +65,14 @@ impl OwnCredentials {
         }
     }
 
-    async fn made(&self, caller: &Caller, resource: &ResourceId) -> Result<Kept, CredentialTrouble> {
+    async fn make(&self, caller: &Caller, resource: &ResourceId) -> Result<Kept, CredentialTrouble> {
         let mut moment = Moment::of(&*self.clock, &*self.rng);
         let tenant = self.registry.tenant_by_id(&caller.tenant).ok_or_else(|| gone("tenant"))?;
         let resource = tenant.resource(resource).ok_or_else(|| gone("resource"))?;
         let upstream = resource.upstream.as_ref().ok_or_else(|| gone("upstream"))?;
         let asked = Asked { caller, tenant: &tenant, resource, upstream };
         let permit = asked.permit(&mut moment).map_err(denied)?;
-        let (token, draft) = asked.minted(&permit, &mut moment)?;
+        let (token, draft) = asked.mint(&permit, &mut moment)?;
 
         let receipt = self.journal.commit(&tenant.id, draft).await.map_err(|error| match error {
             // The draft's guards are of grants alone, and a grant that has ended stays so: there is nothing to decide again.
@@ -87,7 +87,7 @@ impl OwnCredentials {
 
 impl Credentials for OwnCredentials {
     fn obtain<'a>(&'a self, caller: &'a Caller, resource: &'a ResourceId) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>> {
-        self.obtained(caller, resource).boxed()
+        self.token_for(caller, resource).boxed()
     }
 }
 
@@ -116,7 +116,7 @@ impl Asked<'_> {
     }
 
     /// The same authority, no longer than the caller's own token.
-    fn minted(&self, permit: &Permit, moment: &mut Moment) -> Result<(Unsigned, Draft), CredentialTrouble> {
+    fn mint(&self, permit: &Permit, moment: &mut Moment) -> Result<(Unsigned, Draft), CredentialTrouble> {
         let Self { caller, tenant, resource, upstream } = self;
         let authority = Authority {
             tenant,
@@ -137,7 +137,7 @@ impl Asked<'_> {
             .with_some(Field::Agent, caller.agent)
             .with(Field::Resource, &resource.url)
             .with(Field::Scope, permit.scope())
-            .with(Field::Grants, caller.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            .with_grants(&caller.grants)
             .with(Field::Token, token.claims().jti)
             .with(Field::Decision, permit.decision());
         let alive = caller.grants.iter().map(|grant| grants::alive(&tenant.id, grant, moment.now));

@@ -80,7 +80,7 @@ impl<'a> Wanted<'a> {
             .with(Field::Subject, permit.subject())
             .with(Field::Client, permit.client())
             .with_some(Field::Agent, permit.agent())
-            .with_some(Field::Actors, claims.act.as_ref().map(|act| serde_json::to_string(act).expect("an actor is plain data")))
+            .with_actors(claims.act.as_ref())
             .with(Field::Resource, permit.resource())
             .with(Field::Scope, permit.scope())
             .with(Field::Grants, self.grant.id)
