@@ -10,11 +10,11 @@ use crate::{Draft, Journal, Tally};
 /// Tenants × refusals that are told apart. What comes after is counted under [`OTHERS`] of its tenant.
 const DISTINCT: usize = 4096;
 
-const OTHERS: Refusal = Refusal { endpoint: "any", reason: "others", row: "" };
+const OTHERS: Counter = Counter { endpoint: "any", reason: "others", row: "" };
 
 /// What is counted. The three are our own words, never a peer's, so there are only as many as the code has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Refusal {
+pub struct Counter {
     pub endpoint: &'static str,
     pub reason: &'static str,
     /// The conformance row that refused, such as `AT-01`.
@@ -31,7 +31,7 @@ pub struct Counted(());
 /// The counts since the last summary, shared by all endpoints of a node.
 #[derive(Clone)]
 pub struct Counters {
-    counts: Tally<(Option<TenantId>, Refusal)>,
+    counts: Tally<(Option<TenantId>, Counter)>,
 }
 
 impl Default for Counters {
@@ -46,7 +46,7 @@ impl Counters {
     }
 
     /// Counts one refusal. `tenant` is a tenant that exists, or none where the request named none.
-    pub fn count(&self, tenant: Option<TenantId>, refusal: Refusal) -> Counted {
+    pub fn count(&self, tenant: Option<TenantId>, refusal: Counter) -> Counted {
         self.counts.add((tenant, refusal), 1);
         Counted(())
     }
@@ -54,7 +54,7 @@ impl Counters {
     /// Drains the counts into one event per tenant and refusal, and what concerns no tenant into the node's own log. Counts that could
     /// not be written are kept for the next time; returns how many tenants those were.
     pub async fn summarise(&self, journal: &Journal, now: Timestamp) -> usize {
-        let mut tenants: HashMap<TenantId, Vec<(Refusal, u64)>> = HashMap::new();
+        let mut tenants: HashMap<TenantId, Vec<(Counter, u64)>> = HashMap::new();
         for ((tenant, refusal), count) in self.counts.take() {
             match tenant {
                 Some(tenant) => tenants.entry(tenant).or_default().push((refusal, count)),
@@ -75,7 +75,7 @@ impl Counters {
     }
 }
 
-fn summary(tenant: TenantId, (refusal, count): (Refusal, u64), now: Timestamp, journal: &Journal) -> Event {
+fn summary(tenant: TenantId, (refusal, count): (Counter, u64), now: Timestamp, journal: &Journal) -> Event {
     Event::new(Kind::RefusalsCounted, tenant, now, &mut Entropy::draw(journal.rng()))
         .with(Field::Endpoint, refusal.endpoint)
         .with(Field::Reason, refusal.reason)
@@ -87,7 +87,7 @@ fn summary(tenant: TenantId, (refusal, count): (Refusal, u64), now: Timestamp, j
 mod tests {
     use super::*;
 
-    const EXPIRED: Refusal = Refusal { endpoint: "gateway", reason: "expired_token", row: "AT-01" };
+    const EXPIRED: Counter = Counter { endpoint: "gateway", reason: "expired_token", row: "AT-01" };
 
     fn tenant(number: u64) -> TenantId {
         format!("ten_{number:032x}").parse().expect("an id")
@@ -110,7 +110,7 @@ mod tests {
         for number in 0..distinct {
             counters.count(Some(tenant(number)), EXPIRED);
         }
-        let other = Refusal { endpoint: "token", ..EXPIRED };
+        let other = Counter { endpoint: "token", ..EXPIRED };
         counters.count(Some(tenant(0)), other);
         counters.count(Some(tenant(0)), EXPIRED);
         let counts = counters.counts.take();

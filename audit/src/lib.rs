@@ -11,7 +11,7 @@ pub mod tally;
 
 pub use chancery_store::{Change, CommitError, Receipt, Topic, Write};
 
-pub use counters::{Counted, Counters, Refusal};
+pub use counters::{Counted, Counter, Counters};
 pub use journal::{Draft, Journal};
 pub use tail::{Entry, tail};
 pub use tally::Tally;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use chancery_audit::{CommitError, Counters, Draft, Journal, Refusal, Write, tail};
+use chancery_audit::{CommitError, Counter, Counters, Draft, Journal, Write, tail};
 use chancery_core::{Entropy, Event, Field, Kind, TenantId, Timestamp};
 use chancery_crypto::random::SystemRng;
 use chancery_store::{Store, StoreUrl, Unit, repo};
@@ -112,7 +112,7 @@ async fn erased_values_are_gone_and_altered_ones_are_not_shown() {
 async fn counts_become_one_event_each_and_start_again() {
     let log = Log::new().await;
     let counters = Counters::new();
-    let refusal = Refusal { endpoint: "gateway", reason: "expired_token", row: "AT-01" };
+    let refusal = Counter { endpoint: "gateway", reason: "expired_token", row: "AT-01" };
     for _ in 0..3 {
         counters.count(Some(log.tenant), refusal);
     }
@@ -132,7 +132,7 @@ async fn counts_become_one_event_each_and_start_again() {
 async fn counts_that_could_not_be_written_are_kept() {
     let log = Log::new().await;
     let counters = Counters::new();
-    let refusal = Refusal { endpoint: "token", reason: "unknown_client", row: "OA-11" };
+    let refusal = Counter { endpoint: "token", reason: "unknown_client", row: "OA-11" };
     counters.count(Some(log.tenant), refusal);
     log.store.close().await;
 

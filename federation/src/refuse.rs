@@ -1,7 +1,7 @@
 //! Refusing: the trace is left, the log gets its line, the person a page with the reference that both carry.
 
 use axum::response::Response;
-use chancery_audit::{Draft, Receipt, Recorded, Refusal};
+use chancery_audit::{Counter, Draft, Receipt, Recorded};
 use chancery_core::oauth::Fault;
 use chancery_core::{Entropy, Event, EventId, Field, Kind, Pages, Slug};
 use chancery_registry::Tenant;
@@ -53,8 +53,8 @@ async fn record<P>(parts: &Parts<P>, at: &At<'_>, refused: &Refused, event: Even
     parts.journal.commit(&tenant, draft.recording(event)).await.ok()
 }
 
-const fn counted(refused: &Refused) -> Refusal {
-    Refusal { endpoint: "callback", reason: refused.reason, row: refused.row }
+const fn counted(refused: &Refused) -> Counter {
+    Counter { endpoint: "callback", reason: refused.reason, row: refused.row }
 }
 
 fn log(at: &At<'_>, refused: &Refused, reference: &str) {

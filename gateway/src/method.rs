@@ -15,7 +15,7 @@ pub enum Needs {
 
 /// How a message is written down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Recorded {
+pub enum Log {
     /// By an open and a close event.
     Events,
     /// Counted per caller and method.
@@ -31,7 +31,7 @@ pub struct Method {
     pub needs: Needs,
     /// The member of `params` that says what it is aimed at, where that decides.
     pub target: Option<&'static str>,
-    pub recorded: Recorded,
+    pub recorded: Log,
 }
 
 /// The row of a method; those that nobody here knows need the default scope.
@@ -42,33 +42,33 @@ pub fn of(method: &str) -> &'static Method {
 #[rustfmt::skip]
 const METHODS: &[Method] = &[
     //  method                      action                needs                target        recorded
-    row("tools/call",               Action::CallTool,     Needs::ToolScope,    Some("name"), Recorded::Events),
-    row("resources/read",           Action::ReadResource, Needs::DefaultScope, Some("uri"),  Recorded::Events),
-    row("prompts/get",              Action::GetPrompt,    Needs::DefaultScope, Some("name"), Recorded::Events),
-    row("initialize",               Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("server/discover",          Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("ping",                     Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("logging/setLevel",         Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("tools/list",               Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("resources/list",           Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("resources/templates/list", Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
-    row("prompts/list",             Action::UseResource,  Needs::Token,        None,         Recorded::Counted),
+    row("tools/call",               Action::CallTool,     Needs::ToolScope,    Some("name"), Log::Events),
+    row("resources/read",           Action::ReadResource, Needs::DefaultScope, Some("uri"),  Log::Events),
+    row("prompts/get",              Action::GetPrompt,    Needs::DefaultScope, Some("name"), Log::Events),
+    row("initialize",               Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("server/discover",          Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("ping",                     Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("logging/setLevel",         Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("tools/list",               Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("resources/list",           Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("resources/templates/list", Action::UseResource,  Needs::Token,        None,         Log::Counted),
+    row("prompts/list",             Action::UseResource,  Needs::Token,        None,         Log::Counted),
 ];
 
 #[rustfmt::skip]
-pub const NOTIFICATION: Method = row("notifications", Action::UseResource, Needs::Token,        None, Recorded::Counted);
+pub const NOTIFICATION: Method = row("notifications", Action::UseResource, Needs::Token,        None, Log::Counted);
 #[rustfmt::skip]
-pub const RESPONSE: Method =     row("response",      Action::UseResource, Needs::Token,        None, Recorded::Counted);
+pub const RESPONSE: Method =     row("response",      Action::UseResource, Needs::Token,        None, Log::Counted);
 /// The stream that a GET opens.
 #[rustfmt::skip]
-pub const STREAM: Method =       row("stream",        Action::UseResource, Needs::Token,        None, Recorded::Counted);
+pub const STREAM: Method =       row("stream",        Action::UseResource, Needs::Token,        None, Log::Counted);
 /// The end of a session, by DELETE.
 #[rustfmt::skip]
-pub const SESSION_END: Method =  row("session_end",   Action::UseResource, Needs::Token,        None, Recorded::Counted);
+pub const SESSION_END: Method =  row("session_end",   Action::UseResource, Needs::Token,        None, Log::Counted);
 #[rustfmt::skip]
-const OTHER: Method =            row("other",         Action::UseResource, Needs::DefaultScope, None, Recorded::Counted);
+const OTHER: Method =            row("other",         Action::UseResource, Needs::DefaultScope, None, Log::Counted);
 
-const fn row(name: &'static str, action: Action, needs: Needs, target: Option<&'static str>, recorded: Recorded) -> Method {
+const fn row(name: &'static str, action: Action, needs: Needs, target: Option<&'static str>, recorded: Log) -> Method {
     Method { name, action, needs, target, recorded }
 }
 

@@ -75,7 +75,7 @@ impl Outcome {
 impl Recorder {
     /// Counts a refusal of nobody in particular.
     pub fn counted(&self, tenant: Option<TenantId>, refusal: &Refusal) -> Counted {
-        let counted = chancery_audit::Refusal { endpoint: ENDPOINT, reason: refusal.reason, row: refusal.row };
+        let counted = chancery_audit::Counter { endpoint: ENDPOINT, reason: refusal.reason, row: refusal.row };
         self.counters.count(tenant, counted)
     }
 

@@ -170,12 +170,12 @@ impl IntoResponse for Answer {
 
 #[cfg(test)]
 mod tests {
-    use chancery_audit::{Counted, Counters, Refusal};
+    use chancery_audit::{Counted, Counter, Counters};
 
     use super::*;
 
     fn counted() -> Counted {
-        Counters::new().count(None, Refusal { endpoint: "test", reason: "test", row: "" })
+        Counters::new().count(None, Counter { endpoint: "test", reason: "test", row: "" })
     }
 
     #[test]

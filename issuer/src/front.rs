@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use chancery_audit::Refusal;
+use chancery_audit::Counter;
 use chancery_core::{EventId, Html, Pages, RefusalPage, SignIn};
 use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
@@ -36,7 +36,7 @@ impl<P: Pages> Front<P> {
         let PageRefusal { title, text, remedy, row, reason, draft } = refusal;
         let reference = self.reference();
         tracing::debug!(tenant = %visit.tenant.name, endpoint = visit.endpoint, row, reason, reference, "refused on a page");
-        let record = self.server.record(visit.tenant, Refusal { endpoint: visit.endpoint, reason, row }, *draft).await?;
+        let record = self.server.record(visit.tenant, Counter { endpoint: visit.endpoint, reason, row }, *draft).await?;
         let page = RefusalPage { title: title.to_owned(), text, remedy: remedy.to_owned(), row, reference };
         let Html(html) = self.pages.refusal(&page);
         Ok(Answer::refusal_page(html, self.pages.headers(), record))

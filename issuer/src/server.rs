@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_audit::{Counters, Draft, Journal, Recorded, Refusal};
+use chancery_audit::{Counter, Counters, Draft, Journal, Recorded};
 use chancery_core::oauth::Error;
 use chancery_core::{Clock, Rng};
 use chancery_registry::{Registry, Tenant};
@@ -33,7 +33,7 @@ impl Server {
     /// The tenant that an address names, and its keys.
     pub fn tenant(&self, name: &str, endpoint: &'static str) -> Result<(Arc<Tenant>, Arc<TenantKeys>), Unanswered> {
         let Some(tenant) = self.registry.tenant(name) else {
-            self.counters.count(None, Refusal { endpoint, reason: "unknown_tenant", row: "MD-01" });
+            self.counters.count(None, Counter { endpoint, reason: "unknown_tenant", row: "MD-01" });
             return Err(Unanswered::NotHere);
         };
         let keys = self.keyring.tenant(&tenant.id).ok_or(Unanswered::NoKeys(tenant.id))?;
@@ -49,12 +49,12 @@ impl Server {
     pub async fn recorded(&self, tenant: &Tenant, endpoint: &'static str, refused: Refused) -> Result<(Error, Recorded), Unanswered> {
         let (error, row, draft) = refused.into_parts();
         tracing::debug!(tenant = %tenant.name, endpoint, row, %error, "refused");
-        let record = self.record(tenant, Refusal { endpoint, reason: error.code().as_str(), row }, draft).await?;
+        let record = self.record(tenant, Counter { endpoint, reason: error.code().as_str(), row }, draft).await?;
         Ok((error, record))
     }
 
     /// Commits what a refusal writes. One without an event is of nobody in particular: it is counted, whatever else it writes.
-    pub async fn record(&self, tenant: &Tenant, refusal: Refusal, draft: Draft) -> Result<Recorded, Unanswered> {
+    pub async fn record(&self, tenant: &Tenant, refusal: Counter, draft: Draft) -> Result<Recorded, Unanswered> {
         let (is_event, writes) = (!draft.events.is_empty(), !draft.writes.is_empty());
         let committed = if is_event || writes { Some(self.journal.commit(&tenant.id, draft).await?) } else { None };
         match committed {

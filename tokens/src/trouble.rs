@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_audit::Refusal;
+use chancery_audit::Counter;
 
 use crate::VerifiedToken;
 
@@ -34,7 +34,7 @@ pub enum TokenTrouble {
 
 impl TokenTrouble {
     /// How it is counted or recorded: our word for it and its row.
-    pub fn refusal(&self, endpoint: &'static str) -> Refusal {
+    pub fn refusal(&self, endpoint: &'static str) -> Counter {
         let (reason, row) = match self {
             Self::Malformed => ("malformed_token", "AT-01"),
             Self::ForeignIssuer => ("foreign_issuer", "AT-01"),
@@ -47,7 +47,7 @@ impl TokenTrouble {
             Self::WrongResource(_) => ("wrong_resource", "PR-03"),
             Self::Ended(_) => ("ended_token", "OA-08"),
         };
-        Refusal { endpoint, reason, row }
+        Counter { endpoint, reason, row }
     }
 
     /// The live token that was refused, where there is one to name in an event.

@@ -14,7 +14,7 @@ use crate::answer::{self, Answer};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::message::Message;
-use crate::method::Recorded;
+use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
 use crate::record::Written;
 use crate::refusal::Refusal;
@@ -35,7 +35,7 @@ impl Call<'_> {
         let mut read_only = true;
         let mut tallied = None;
         for (message, permit) in messages.iter().zip(permits) {
-            if message.known.recorded == Recorded::Counted {
+            if message.known.recorded == Log::Counted {
                 tallied = Some(self.gateway.recorder.messages.count(token.caller(), &self.resource.url, message.known.name));
                 continue;
             }

@@ -8,7 +8,7 @@ use super::*;
 use crate::fixtures::{NOW, bank, entropy, scopes};
 
 fn answer(refusal: &Refusal, to: &ReplyTo) -> Response {
-    let counted = Counters::default().count(None, chancery_audit::Refusal { endpoint: "gateway", reason: "test", row: "" });
+    let counted = Counters::default().count(None, chancery_audit::Counter { endpoint: "gateway", reason: "test", row: "" });
     respond(refusal, Some(&bank()), to, None, &counted.into())
 }
 
@@ -116,7 +116,7 @@ fn only_token_trouble_and_scope_are_challenged() {
 fn an_empty_scope_is_not_asked_for() {
     let mut resource = bank();
     resource.default_scope = ScopeSet::default();
-    let counted = Counters::default().count(None, chancery_audit::Refusal { endpoint: "gateway", reason: "test", row: "" });
+    let counted = Counters::default().count(None, chancery_audit::Counter { endpoint: "gateway", reason: "test", row: "" });
     let response = respond(&Refusal::no_token(), Some(&resource), &ReplyTo::Nobody, None, &counted.into());
     assert!(!challenge_of(&response).contains("scope="));
 }

@@ -20,7 +20,7 @@ use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Pages};
 
 use self::arrival::Arrival;
-use self::steps::{Refusal, checked};
+use self::steps::{Sent, checked};
 use crate::answer::Answer;
 use crate::consent;
 use crate::form::Form;
@@ -53,10 +53,10 @@ pub(crate) async fn post<P: Pages>(
 }
 
 async fn authorize<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Answer {
-    answered(front, tenant, headers, form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    answer(front, tenant, headers, form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn answered<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn answer<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
     let client = match form.one("client_id") {
@@ -66,8 +66,8 @@ async fn answered<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap,
     let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref() };
     let request = match checked(&arrival) {
         Ok(request) => request,
-        Err(Refusal::OnPage(refusal)) => return front.refuse(visit, refusal).await,
-        Err(Refusal::ToClient(to, refused)) => return front.send_back(visit, &to, refused).await,
+        Err(Sent::OnPage(refusal)) => return front.refuse(visit, refusal).await,
+        Err(Sent::ToClient(to, refused)) => return front.send_back(visit, &to, refused).await,
     };
 
     let mut moment = front.server.moment();

@@ -32,24 +32,24 @@ const STEPS: &[Step] = &[
 ];
 
 /// Where a refusal goes.
-pub(super) enum Refusal {
+pub(super) enum Sent {
     OnPage(PageRefusal),
     ToClient(ReturnTo, Refused),
 }
 
 /// Runs the table, then builds the request from what the same checks give.
-pub(super) fn checked(arrival: &Arrival<'_>) -> Result<AuthorizationRequest, Refusal> {
+pub(super) fn checked(arrival: &Arrival<'_>) -> Result<AuthorizationRequest, Sent> {
     for step in STEPS {
         match step.check {
-            Check::OnPage(check) => check(arrival).map_err(|refused| Refusal::OnPage(refused.by_row(step.row)))?,
+            Check::OnPage(check) => check(arrival).map_err(|refused| Sent::OnPage(refused.by_row(step.row)))?,
             Check::ToClient(check) => {
-                let to = return_to(arrival).map_err(Refusal::OnPage)?;
-                check(arrival).row(step.row).map_err(|refused| Refusal::ToClient(to, refused))?;
+                let to = return_to(arrival).map_err(Sent::OnPage)?;
+                check(arrival).row(step.row).map_err(|refused| Sent::ToClient(to, refused))?;
             }
         }
     }
-    let (client, to) = (client::known(arrival).map_err(Refusal::OnPage)?, return_to(arrival).map_err(Refusal::OnPage)?);
-    request(arrival, client, &to).map_err(|refused| Refusal::ToClient(to, refused))
+    let (client, to) = (client::known(arrival).map_err(Sent::OnPage)?, return_to(arrival).map_err(Sent::OnPage)?);
+    request(arrival, client, &to).map_err(|refused| Sent::ToClient(to, refused))
 }
 
 fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<AuthorizationRequest, Refused> {

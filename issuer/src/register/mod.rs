@@ -17,7 +17,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use chancery_audit::{Change, Draft, Refusal, Topic};
+use chancery_audit::{Change, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind};
 use chancery_registry::{Client, GrantType, Registration, Tenant};
@@ -44,7 +44,7 @@ async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesReject
     let (tenant, _) = server.tenant(tenant, ENDPOINT)?;
     // MD-05: where it is not offered, nothing lies here.
     if tenant.registration == Registration::Closed {
-        server.counters.count(Some(tenant.id), Refusal { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
+        server.counters.count(Some(tenant.id), Counter { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
         return Err(Unanswered::NotHere);
     }
     let read = body.map_err(|_| Refused::invalid_metadata("the body is larger than 64 KB")).and_then(|body| client_metadata::read(&body));
@@ -85,8 +85,7 @@ fn decide(asked: &ClientMetadata, tenant: &Tenant, moment: &mut Moment) -> (Clie
     (client, draft)
 }
 
-/// All that was registered, as it was registered (RFC 7591 §3.2.1; DR-01). No member is `null` or empty: clients refuse that
-/// (facts MCP §3.8).
+/// All that was registered, as it was registered (RFC 7591 §3.2.1; DR-01). No member is `null` or empty: clients refuse that.
 fn echo(client: &Client) -> Value {
     json!({
         "client_id": client.id,

@@ -20,7 +20,7 @@ const GOOD: [(&str, &str); 8] = [
     ("state", "s"),
 ];
 
-fn check(tenant: &Tenant, form: &Form) -> Result<AuthorizationRequest, Refusal> {
+fn check(tenant: &Tenant, form: &Form) -> Result<AuthorizationRequest, Sent> {
     let clients = [desk(), reporter(tenant), no_code_flow(tenant)];
     let client = clients.iter().find(|client| Some(client.id.as_str()) == form.one("client_id"));
     checked(&Arrival { tenant, form, client })
@@ -47,7 +47,7 @@ fn request(changes: &[(&'static str, &'static str)]) -> AuthorizationRequest {
 /// The row of a refusal on our page.
 fn on_our_page(form: &Form) -> &'static str {
     match check(&tenant(), form) {
-        Err(Refusal::OnPage(refusal)) => refusal.row,
+        Err(Sent::OnPage(refusal)) => refusal.row,
         other => panic!("no page: {:?}", other.err()),
     }
 }
@@ -59,7 +59,7 @@ fn back(changes: &[(&'static str, &'static str)]) -> (Code, &'static str) {
 
 fn back_of(form: &Form) -> (Code, &'static str) {
     match check(&tenant(), form) {
-        Err(Refusal::ToClient(to, refused)) => {
+        Err(Sent::ToClient(to, refused)) => {
             assert_eq!((to.uri.as_str(), to.state.as_deref()), (CALLBACK, Some("s")), "OA-04");
             (refused.error().code(), refused.row())
         }
@@ -67,7 +67,7 @@ fn back_of(form: &Form) -> (Code, &'static str) {
     }
 }
 
-impl std::fmt::Debug for Refusal {
+impl std::fmt::Debug for Sent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OnPage(refusal) => refusal.fmt(f),
@@ -219,7 +219,7 @@ fn at_04_a_resource_for_agents_takes_a_client_that_proves_to_be_one() {
     tenant.resources[0] = bank.into();
     assert!(check(&tenant, &changed(&[("client_id", REPORTER)])).is_ok());
     match check(&tenant, &changed(&[])) {
-        Err(Refusal::ToClient(_, refused)) => assert_eq!(refused.error().code(), Code::AccessDenied),
+        Err(Sent::ToClient(_, refused)) => assert_eq!(refused.error().code(), Code::AccessDenied),
         other => panic!("not sent back: {:?}", other.err()),
     }
 }
@@ -244,8 +244,8 @@ proptest! {
         let registered = |to: &ReturnTo| to.uri == CALLBACK || to.uri == "http://127.0.0.1:1/cb";
         match check(&tenant(), &form(pairs)) {
             Ok(request) => prop_assert!(registered(&request.return_to)),
-            Err(Refusal::ToClient(to, _)) => prop_assert!(registered(&to)),
-            Err(Refusal::OnPage(_)) => {}
+            Err(Sent::ToClient(to, _)) => prop_assert!(registered(&to)),
+            Err(Sent::OnPage(_)) => {}
         }
     }
 }
