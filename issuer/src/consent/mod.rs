@@ -1,4 +1,4 @@
-//! Consent (design §4): a person allows one client what it asks for, before they are sent to the identity provider, every time and for
+//! Consent: a person allows one client what it asks for, before they are sent to the identity provider, every time and for
 //! every client by itself (SB-04).
 //!
 //! 1. [`ask`] shows the page. The request travels in it, sealed, bound to this browser.
@@ -26,7 +26,7 @@ use axum::http::HeaderMap;
 use axum::http::header::ORIGIN;
 use chancery_core::{ConsentPage, Decision, Html, Pages, Shown};
 
-use self::onward::answered;
+use self::onward::answer;
 use self::page::{Page, Sealed};
 use self::post::{Post, checked, unusable};
 use crate::answer::Answer;
@@ -66,7 +66,7 @@ pub(crate) async fn ask<P: Pages>(
     };
     match front.pages.consent(&shown::consent_page(&page, &client, (visit.tenant, named), sealed)) {
         Shown::Html(Html(html)) => Ok(Answer::asking_page(html, front.pages.headers())),
-        Shown::Decided(decision) => answered(front, visit, (page, decision.into()), visitor.cloned()).await,
+        Shown::Decided(decision) => answer(front, visit, (page, decision.into()), visitor.cloned()).await,
     }
 }
 
@@ -78,10 +78,10 @@ pub(crate) async fn posted<P: Pages>(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let form = Form::read(&body.unwrap_or_default());
-    judged(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    judge(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn judged<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -94,9 +94,9 @@ async fn judged<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, f
         decision: form.one(Decision::FIELD).and_then(Decision::from_field),
     };
     match checked(post, &tenant, moment.now) {
-        Ok(answer) => {
+        Ok(post) => {
             let visitor = Visitor::of(&tenant, headers, &front.server.store, &moment).await?;
-            answered(front, visit, answer, visitor).await
+            answer(front, visit, post, visitor).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }

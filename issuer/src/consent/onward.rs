@@ -16,7 +16,7 @@ use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::Visitor;
 
 /// A page was answered, by a person or by who stands in for one.
-pub(super) async fn answered<P: Pages>(
+pub(super) async fn answer<P: Pages>(
     front: &Front<P>,
     visit: Visit<'_>,
     (page, decision): (Page, Decision),
@@ -24,7 +24,7 @@ pub(super) async fn answered<P: Pages>(
 ) -> Result<Answer, Unanswered> {
     let mut overtaken = CONSUMED;
     for _ in 0..ATTEMPTS {
-        match sent_on(front, visit, (&page, decision), visitor.as_ref()).await {
+        match send_on(front, visit, (&page, decision), visitor.as_ref()).await {
             Err(Unanswered::Overtaken(CONSUMED)) => {
                 return front.refuse(visit, unusable("page_used", "This page was answered before.").by_row("SB-03")).await;
             }
@@ -37,7 +37,7 @@ pub(super) async fn answered<P: Pages>(
     Err(Unanswered::Overtaken(overtaken))
 }
 
-async fn sent_on<P: Pages>(
+async fn send_on<P: Pages>(
     front: &Front<P>,
     visit: Visit<'_>,
     (page, decision): (&Page, Decision),

@@ -1,4 +1,4 @@
-//! The way on from the identity provider (design §4): the relying party has written who came, and sent the browser here with a
+//! The way on from the identity provider: the relying party has written who came, and sent the browser here with a
 //! key to that row. It works once, in the browser that began the sign-in (SB-03).
 
 use std::sync::Arc;
@@ -32,16 +32,16 @@ pub(crate) async fn resume<P: Pages>(
     headers: HeaderMap,
 ) -> Answer {
     let form = Form::read(query.unwrap_or_default().as_bytes());
-    resumed(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    go_on(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn resumed<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
     let key = sha256(form.one("sign_in").unwrap_or_default().as_bytes());
     let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
     match finished(row, visit, &mut front.server.moment()) {
-        Ok(finished) => match sent_on(front, visit, finished).await {
+        Ok(finished) => match send_on(front, visit, finished).await {
             // The sign-in is all that an approval finds and does not make: nothing else of its Unit can be overtaken.
             Err(Unanswered::Overtaken(CONSUMED)) => front.refuse(visit, used()).await,
             sent_on => sent_on,
@@ -58,7 +58,7 @@ struct Finished {
     browser: Browser,
 }
 
-async fn sent_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
+async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
     let Finished { row, approved, by, browser } = finished;
     let (server, mut moment) = (&front.server, front.server.moment());
     let client = server.registry.client(visit.tenant, &approved.request.client).await?;

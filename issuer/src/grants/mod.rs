@@ -44,7 +44,7 @@ impl Asked {
     }
 
     /// Loads what is to be known, by one read, and decides.
-    pub async fn decided(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
+    pub async fn decide(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
         let tenant = &asking.tenant.id;
         Ok(match self {
             Self::Code(request) => {

@@ -35,10 +35,10 @@ pub(crate) async fn token(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    answered(&server, &tenant, &headers, body).await.unwrap_or_else(Answer::unanswered)
+    answer(&server, &tenant, &headers, body).await.unwrap_or_else(Answer::unanswered)
 }
 
-async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
+async fn answer(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
     let Ok(body) = body else {
         return server.refused(&tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
@@ -53,7 +53,7 @@ async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Resu
     let arrival = Arrival { tenant: &tenant, keys: &keys.refresh, content_type, authorization, form, client };
 
     let answer = match admit(&arrival) {
-        Ok(admitted) => decided(server, &tenant, &keys, &admitted).await?,
+        Ok(admitted) => decide(server, &tenant, &keys, &admitted).await?,
         Err(refused) => server.refused(&tenant, ENDPOINT, witnessed(refused, &arrival, &mut server.moment())).await?,
     };
     // RFC 6749 §5.2: who authenticated by a header is told by a header how to.
@@ -61,13 +61,13 @@ async fn answered(server: &Server, tenant: &str, headers: &HeaderMap, body: Resu
 }
 
 /// Decides until the decision commits.
-async fn decided(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
+async fn decide(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
     let asking = Asking { tenant, by: &admitted.by };
     let mut overtaken = 0;
     for _ in 0..ATTEMPTS {
-        let outcome = admitted.asked.decided(asking, &server.store, &mut server.moment()).await?;
+        let outcome = admitted.asked.decide(asking, &server.store, &mut server.moment()).await?;
         let answered = match outcome {
-            Ok(granted) => issued(server, tenant, keys, granted).await,
+            Ok(granted) => issue(server, tenant, keys, granted).await,
             Err(refused) => server.refused(tenant, ENDPOINT, refused).await,
         };
         match answered {
@@ -78,7 +78,7 @@ async fn decided(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: 
     Err(Unanswered::Overtaken(overtaken))
 }
 
-async fn issued(server: &Server, tenant: &Tenant, keys: &TenantKeys, granted: Granted) -> Result<Answer, Unanswered> {
+async fn issue(server: &Server, tenant: &Tenant, keys: &TenantKeys, granted: Granted) -> Result<Answer, Unanswered> {
     let Granted { draft, tokens } = granted;
     let receipt = server.journal.commit(&tenant.id, draft).await?;
     let signed = tokens.signed(&tenant.id, &server.signer, &keys.refresh, &receipt)?;
