@@ -18,7 +18,7 @@ use crate::metadata::Metadata;
 use crate::pending::Pending;
 use crate::{Parts, provider};
 
-/// From the approval to the way back, the provider's own pages included (facts MCP §1d 42).
+/// From the approval to the way back, the provider's own pages included.
 const LIFETIME: Duration = Duration::from_secs(600);
 
 pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result<String, SignInTrouble> {

@@ -30,7 +30,7 @@ pub fn passable(status: StatusCode, headers: &HeaderMap, resource: &Resource, gr
     }
 }
 
-/// A lack of scope that the client can cure: the upstream wants scopes that this resource has and the token lacks (design §4).
+/// A lack of scope that the client can cure: the upstream wants scopes that this resource has and the token lacks (MC-01).
 fn step_up(headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Option<Refusal> {
     let wanted = challenge::scope_wanted(headers)?;
     let curable = !wanted.is_subset(granted) && wanted.iter().all(|scope| resource.scopes.contains_key(scope));

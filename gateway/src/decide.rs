@@ -56,7 +56,7 @@ fn within_scope(messages: &[Message<'_>], facts: &Facts<'_>, now: Timestamp, ent
         }
     }
     let Some(message) = beyond else { return Ok(()) };
-    // One challenge names all that is needed, or the next message would only draw another (MCP 1a-8).
+    // One challenge names all that is needed, or the next message would only draw another.
     let needed = messages.iter().filter_map(|message| scope_of(message, facts.resource));
     let needed = needed.fold(ScopeSet::default(), |all, scope| all.union(&scope));
     Err(Refusal::insufficient_scope(&needed, granted).of(message))

@@ -1,6 +1,6 @@
 //! A request to a resource, of any method, from the top:
 //!
-//! 1. who: a token in the header, verified for this resource; else 401, whatever the method (facts MCP §3.1);
+//! 1. who: a token in the header, verified for this resource; else 401, whatever the method;
 //! 2. from where: a web page of ours, or no web page;
 //! 3. what: the body is read once; headers that mirror it must agree; a session must be the caller's;
 //! 4. whether: agent, scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);

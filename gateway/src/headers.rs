@@ -58,7 +58,7 @@ fn passing(headers: &HeaderMap, may: fn(&HeaderName) -> bool) -> HeaderMap {
     headers.iter().filter(|(name, _)| may(name) && **name != session::HEADER).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// MCP's own, those unknown here among them (MCP 1d-44): a gateway passes on what it does not know.
+/// MCP's own, those unknown here among them: a gateway passes on what it does not know.
 fn is_mcp(name: &HeaderName) -> bool {
     name.as_str().starts_with("mcp-")
 }

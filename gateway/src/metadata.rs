@@ -42,7 +42,7 @@ fn resource_path(path: &str) -> &str {
     path.strip_prefix(PATH).filter(|path| !path.is_empty()).unwrap_or("/")
 }
 
-/// The document is public and no cookie counts for it, so any page may read it; clients send headers of MCP with it (facts MCP §3.13).
+/// The document is public and no cookie counts for it, so any page may read it; clients send headers of MCP with it.
 fn open_to_all(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

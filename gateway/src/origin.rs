@@ -1,4 +1,4 @@
-//! Which web pages may call (MCP transport, DNS rebinding; MCP 1a-11), and the CORS answers that let those call (facts MCP §3.13).
+//! Which web pages may call (MCP 2025-11-25, Transports, Security Warning), and the CORS answers that let those call.
 //!
 //! An origin is ours if it is the issuer's or the resource's own, or, where those are loopback, any loopback one: tools for developers
 //! serve their pages from a port of their own. A request without `Origin` is no browser's.

@@ -1,5 +1,5 @@
 //! Every answer of the gateway's own that is not the upstream's, in one place: what it is counted or recorded as, its row, its words,
-//! and its form on the wire (facts MCP §3.15, design §10).
+//! and its form on the wire.
 //!
 //! 401 is for token trouble alone and 403 for a lack of scope (and, without a challenge, for a foreign origin): clients act on both by
 //! signing in again. Whatever signing in would not cure is a JSON-RPC error, over 200 where a request waits for one.
@@ -95,7 +95,7 @@ impl Refusal {
         )
     }
 
-    /// Names all that is needed and what is granted already, since some clients ask for nothing else (facts MCP §3.2).
+    /// Names all that is needed and what is granted already, since some clients ask for nothing else.
     pub fn insufficient_scope(needed: &ScopeSet, granted: &ScopeSet) -> Self {
         let words = format!("this call needs the scope '{}', which the token lacks: authorize again with it", needed.difference(granted));
         let code = Some(Code::InsufficientScope);

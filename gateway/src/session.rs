@@ -1,4 +1,4 @@
-//! The `Mcp-Session-Id` towards clients: the upstream's id, sealed together with whose session it is (MCP 1a-12, MC-07).
+//! The `Mcp-Session-Id` towards clients: the upstream's id, sealed together with whose session it is (MCP 2025-11-25, Transports, Session Management; MC-07).
 //!
 //! Any node can open it, nobody else can use it, and it authenticates nobody: the token has done that before it is looked at. It names
 //! no grant, since a step-up makes a new one and clients keep the session.

@@ -1,7 +1,7 @@
 //! Whether the authority behind a stream still stands. A token is checked when a request begins; its stream may last for hours, and
-//! "one switch ends it" holds for streams too (design §12).
+//! "one switch ends it" holds for streams too.
 //!
-//! That the token has run out meanwhile ends nothing: the call was let through, and tasks outlive tokens (design §5).
+//! That the token has run out meanwhile ends nothing: the call was let through, and tasks outlive tokens.
 
 use std::pin::Pin;
 use std::task::Context;

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// MCP clients send their protocol's headers even here, and so ask beforehand (facts MCP §3.13).
+/// MCP clients send their protocol's headers even here, and so ask beforehand.
 const ALLOWED_HEADERS: &str = "authorization, content-type, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name";
 
 pub(crate) async fn open_to_browsers(request: Request, next: Next) -> Response {

@@ -1,6 +1,6 @@
 //! Scopes that are about the person and not about a resource. `openid` asks for an ID token (OpenID Connect Core §3.1.2.1).
-//! `offline_access` asks for a refresh token: every client of the code flow gets one, so it is taken for said and left out
-//! (facts MCP §3.22).
+//! `offline_access` asks for a refresh token: every client of the code flow gets one, so it is taken for said and left
+//! out.
 
 use chancery_core::ScopeSet;
 

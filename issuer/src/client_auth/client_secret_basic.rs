@@ -13,7 +13,7 @@ fn claim(material: &Material<'_>) -> Option<Result<Claim, Refused>> {
     material.authorization.map(|header| {
         let (id, secret) = credentials(header)
             .ok_or_else(|| Refused::invalid_client("the Authorization header is not Basic with a form-encoded id and secret"))?;
-        // Some clients repeat their id in the body (facts MCP §3.9).
+        // Some clients repeat their id in the body.
         match material.form.one("client_id") {
             Some(other) if other != id => Err(Refused::invalid_request("client_id differs between the Authorization header and the body")),
             _ => Ok(Claim { client: ClientId::claimed(id), secret: Some(Secret::new(secret)) }),

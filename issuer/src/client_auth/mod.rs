@@ -66,7 +66,7 @@ impl AuthenticatedClient {
     }
 }
 
-/// The registered agent as which a client will act, once it authenticates. A public one proves nothing, so it acts as nobody (design §4).
+/// The registered agent as which a client will act, once it authenticates. A public one proves nothing, so it acts as nobody (AT-04).
 pub(crate) fn acting_agent(client: &Client) -> Option<AgentId> {
     client.agent.filter(|_| !client.is_public())
 }

@@ -1,4 +1,4 @@
-//! What follows from an answer (design §4, Consent). The states, and what leads from one to the next:
+//! What follows from an answer. The states, and what leads from one to the next:
 //!
 //! ```text
 //! AuthorizationRequest ── shown ──▶ Page ── denied ──────────────────────────▶ access_denied, to the client

@@ -1,4 +1,5 @@
-//! What the consent page says (OA-22; facts MCP §1d 40): who asks, where the answer goes, for what, in whose name, through which agent.
+//! What the consent page says (OA-22; MCP Security Best Practices, Confused Deputy): who asks, where the answer goes, for what, in
+//! whose name, through which agent.
 
 use chancery_core::{ConsentPage, ResourceAsk, ScopeAsk};
 use chancery_registry::{Client, Origin, Tenant};

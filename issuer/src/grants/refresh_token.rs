@@ -1,4 +1,4 @@
-//! The refresh token grant (RFC 6749 §6; OAuth 2.1 §4.3; rotation: design §4).
+//! The refresh token grant (RFC 6749 §6; OAuth 2.1 §4.3; rotation).
 //!
 //! A family is one row with a generation, and the token of generation g is a MAC over (family, g). So a retry gets the same successor,
 //! a replay is recognised by its age, and nothing that could be stolen is stored. Of any number of parallel refreshes of one token one
@@ -20,7 +20,7 @@ use crate::identity_scope::{heard, identity_of};
 use crate::moment::Moment;
 use crate::refusal::{ByRow, Refused};
 
-/// How long the token before the newest is answered with the newest again: tools that share a store race (facts MCP §3.16).
+/// How long the token before the newest is answered with the newest again: tools that share a store race.
 const RETRY_WINDOW: Duration = Duration::from_secs(60);
 
 /// What the client asked, read once.

@@ -1,4 +1,4 @@
-//! How a client says who it is (RFC 6749 §2.3; OAuth 2.1 §2.4), and what only a client that proved it gets: `act` (design §4).
+//! How a client says who it is (RFC 6749 §2.3; OAuth 2.1 §2.4), and what only a client that proved it gets: `act` (AT-04).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Consent: what the page says, who may answer it, and whom its answer serves (design §4; RFC 9700 §4.7; MCP, confused deputy).
+//! Consent: what the page says, who may answer it, and whom its answer serves (RFC 9700 §4.7; MCP, confused deputy).
 
 use std::time::Duration;
 

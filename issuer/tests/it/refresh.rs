@@ -1,4 +1,4 @@
-//! The refresh token grant and its families (RFC 6749 §6; OAuth 2.1 §4.3; rotation: design §4).
+//! The refresh token grant and its families (RFC 6749 §6; OAuth 2.1 §4.3; rotation).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Dynamic client registration (RFC 7591), as far as it is governed: public clients of the code flow (design §4).
+//! Dynamic client registration (RFC 7591), as far as it is governed: public clients of the code flow.
 
 use std::collections::BTreeSet;
 

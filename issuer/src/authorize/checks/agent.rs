@@ -1,4 +1,4 @@
-//! A resource may give its tokens to registered agents only. A public client proves nothing, so it is none (design §4).
+//! A resource may give its tokens to registered agents only. A public client proves nothing, so it is none (AT-04).
 
 use chancery_core::oauth::Code;
 
