@@ -137,7 +137,7 @@ impl Asked<'_> {
             .with_some(Field::Agent, caller.agent)
             .with(Field::Resource, &resource.url)
             .with(Field::Scope, permit.scope())
-            .with(Field::Grants, caller.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            .with_grants(&caller.grants)
             .with(Field::Token, token.claims().jti)
             .with(Field::Decision, permit.decision());
         let alive = caller.grants.iter().map(|grant| grants::alive(&tenant.id, grant, moment.now));
