@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chancery_core::Clock;
-use http::{Method, Request, header};
+use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -51,7 +51,8 @@ impl Browser {
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
         let url = Url::parse(&request.uri().to_string()).expect("requests name an absolute URL");
         let (mut head, body) = request.into_parts();
-        if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, self.clock.now()))) {
+        let foreign_post = head.method == Method::POST && is_from_elsewhere(&head.headers, &url);
+        if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, foreign_post, self.clock.now()))) {
             head.headers.append(header::COOKIE, cookies.parse().expect("cookies are plain text"));
         }
         let sent = self.client.request(Request::from_parts(head, Full::new(body))).await;
@@ -101,6 +102,15 @@ impl Browser {
             answer = self.get(answer.location().as_str()).await;
         }
         panic!("more than {MOST_REDIRECTS} redirects, the last to {}", answer.location());
+    }
+}
+
+/// Whether a page of another site sends this. Ports do not part sites. A page that hides its origin is told by `Sec-Fetch-Site`.
+fn is_from_elsewhere(headers: &HeaderMap, url: &Url) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
+    match Url::parse(origin) {
+        Ok(origin) => (origin.scheme(), origin.host_str()) != (url.scheme(), url.host_str()),
+        Err(_) => headers.get("sec-fetch-site").is_none_or(|site| site != "same-origin"),
     }
 }
 

@@ -33,13 +33,15 @@ impl Jar {
         }
     }
 
-    /// The `Cookie` header for a request; nothing where no cookie goes.
-    pub fn header(&self, url: &Url, now: Timestamp) -> Option<String> {
+    /// The `Cookie` header for a request; nothing where no cookie goes. `foreign_post` says that a page of another site posts, which
+    /// carries no cookie that is `Lax`.
+    pub fn header(&self, url: &Url, foreign_post: bool, now: Timestamp) -> Option<String> {
         let goes = |cookie: &&Cookie| {
             let host = url.host_str() == Some(cookie.host.as_str());
             let path = under(url.path(), &cookie.path);
             let channel = !cookie.secure || url.scheme() == "https" || url.host_str().is_some_and(is_loopback);
-            host && path && channel && cookie.expires_at.is_none_or(|end| end > now)
+            let site = !foreign_post || cookie.same_site.as_deref().is_some_and(|same_site| same_site.eq_ignore_ascii_case("none"));
+            host && path && channel && site && cookie.expires_at.is_none_or(|end| end > now)
         };
         let pairs: Vec<String> = self.0.iter().filter(goes).map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
@@ -124,15 +126,22 @@ mod tests {
     #[test]
     fn a_cookie_goes_to_its_host_and_path_at_any_port() {
         let jar = jar("http://127.0.0.1:1/t/demo/authorize", &["a=1; Path=/t/demo; HttpOnly; SameSite=Lax", "b=2"]);
-        assert_eq!(jar.header(&url("http://127.0.0.1:2/t/demo/consent"), NOW).as_deref(), Some("a=1; b=2"));
-        assert_eq!(jar.header(&url("http://127.0.0.1:1/t/demonic"), NOW), None);
-        assert_eq!(jar.header(&url("http://localhost/t/demo/x"), NOW), None);
+        assert_eq!(jar.header(&url("http://127.0.0.1:2/t/demo/consent"), false, NOW).as_deref(), Some("a=1; b=2"));
+        assert_eq!(jar.header(&url("http://127.0.0.1:1/t/demonic"), false, NOW), None);
+        assert_eq!(jar.header(&url("http://localhost/t/demo/x"), false, NOW), None);
+    }
+
+    #[test]
+    fn a_lax_cookie_stays_at_home_when_another_site_posts() {
+        let jar = jar("https://gw.example/", &["a=1; SameSite=Lax", "b=2", "c=3; SameSite=None; Secure"]);
+        assert_eq!(jar.header(&url("https://gw.example/"), false, NOW).as_deref(), Some("a=1; b=2; c=3"));
+        assert_eq!(jar.header(&url("https://gw.example/"), true, NOW).as_deref(), Some("c=3"));
     }
 
     #[test]
     fn a_cookie_ends() {
         let jar = jar("http://127.0.0.1/", &["a=1; Max-Age=10", "b=2; Max-Age=0"]);
-        assert!(jar.header(&url("http://127.0.0.1/"), Timestamp::from_seconds(1_009)).is_some());
-        assert!(jar.header(&url("http://127.0.0.1/"), Timestamp::from_seconds(1_010)).is_none());
+        assert!(jar.header(&url("http://127.0.0.1/"), false, Timestamp::from_seconds(1_009)).is_some());
+        assert!(jar.header(&url("http://127.0.0.1/"), false, Timestamp::from_seconds(1_010)).is_none());
     }
 }
