@@ -128,6 +128,24 @@ async fn a_stream_may_outlive_the_token_it_began_with() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_2_streams_and_hangs_up_as_http_1_does() {
+    let site = Site::on_sqlite().await;
+    let (mut upstream, alice) = bank_of_alice(&site).await;
+    let (mcp, message) = (alice.mcp(BANK), call("transfer", &json!({})));
+
+    let (mut coming, rest) = tokio::join!(wire::post_by_http_2(&mcp, &message), async { upstream.heard().await.streams() });
+    assert_eq!((coming.response.status().as_u16(), coming.response.version()), (200, http::Version::HTTP_2));
+    for at in 1..=2 {
+        rest.event(&progress(at)).await;
+        assert!(coming.piece().await.contains(&progress(at).to_string()));
+    }
+    drop(coming);
+    rest.gone().await;
+
+    site.audit().await.only("call_closed").says("outcome", "client_gone").names(ALICE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_opens_the_upstreams_own_stream() {
     let site = Site::on_sqlite().await;
     let (mut upstream, alice) = bank_of_alice(&site).await;

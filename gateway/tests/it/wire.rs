@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use chancery_testkit::Mcp;
 use http::header::CONTENT_TYPE;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -27,6 +27,13 @@ pub async fn post(mcp: &Mcp, message: &Value) -> Coming {
     Coming::of(request.body(body).expect("a request")).await
 }
 
+/// The same over HTTP/2.
+pub async fn post_by_http_2(mcp: &Mcp, message: &Value) -> Coming {
+    let request = mcp.request(Method::POST).version(Version::HTTP_2).header(CONTENT_TYPE, "application/json");
+    let body = Full::new(Bytes::from(message.to_string()));
+    Coming::by(Client::builder(TokioExecutor::new()).http2_only(true), request.body(body).expect("a request")).await
+}
+
 /// Opens a stream.
 pub async fn get(mcp: &Mcp) -> Coming {
     Coming::of(mcp.request(Method::GET).body(Full::default()).expect("a request")).await
@@ -34,7 +41,11 @@ pub async fn get(mcp: &Mcp) -> Coming {
 
 impl Coming {
     async fn of(request: Request<Full<Bytes>>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::ZERO).build_http();
+        Self::by(&mut Client::builder(TokioExecutor::new()), request).await
+    }
+
+    async fn by(client: &mut Builder, request: Request<Full<Bytes>>) -> Self {
+        let client = client.pool_idle_timeout(Duration::ZERO).build_http();
         let sent: Result<_, Error> = timeout(PATIENCE, client.request(request)).await.expect("no answer in time");
         Self { response: sent.expect("the gateway answers") }
     }
