@@ -52,10 +52,12 @@ chancery_testkit::both_stores! {
         let code = || async { site.ask(AGENT_CLIENT).approved_by(ALICE).await };
 
         let by_header = redeemed(&site, &code().await, &basic(&app.id, SECRET), &[]).await;
+        let in_any_case = redeemed(&site, &code().await, &basic(&app.id, SECRET).replacen("Basic", "bAsIc", 1), &[]).await;
         let with_its_id_again = redeemed(&site, &code().await, &basic(&app.id, SECRET), &[("client_id", &app.id)]).await;
         let by_body = code().await.redeem().await;
 
         acts(&site, &by_header);
+        acts(&site, &in_any_case);
         acts(&site, &with_its_id_again);
         acts(&site, &by_body.answer);
         by_body.granted();

@@ -18,4 +18,5 @@ mod register;
 mod resource;
 mod session;
 mod sign_in;
+mod tenants;
 mod token_request;

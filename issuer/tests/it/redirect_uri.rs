@@ -41,6 +41,7 @@ const ELSEWHERE: &[&str] = &[
     "https://app.example/cb\0",
     "/cb",
     "javascript:alert(1)",
+    "https://evil.example/\"><script>alert(1)</script>",
 ];
 
 chancery_testkit::both_stores! {
@@ -68,7 +69,8 @@ chancery_testkit::both_stores! {
         let browser = site.browser();
 
         for elsewhere in ELSEWHERE {
-            site.ask_as(at(&app, elsewhere)).open(&browser).await.refused_on_page("OA-02");
+            let page = site.ask_as(at(&app, elsewhere)).open(&browser).await;
+            assert!(!page.refused_on_page("OA-02").text().contains("<script"), "{page:?}");
         }
         for address in [WEB, WEB_WITH_QUERY] {
             site.ask_as(at(&app, address)).open(&browser).await.has_status(200);
