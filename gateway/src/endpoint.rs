@@ -163,7 +163,43 @@ impl Call<'_> {
     }
 }
 
-/// The media type without its parameters, in lower case.
+/// The media type in lower case, without its parameters; nothing where there are several types, or a charset that JSON does not have
+/// (RFC 8259 §8.1): what is judged here as UTF-8 must not be something else to whoever stands behind (MC-01).
 fn content_type(headers: &HeaderMap) -> Option<String> {
-    Some(headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase())
+    let mut all = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let text = only.to_str().ok()?.to_ascii_lowercase();
+    let (kind, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    let charset = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset"));
+    let utf_8 = |value: &str| value.trim_start().strip_prefix('=').is_some_and(|value| value.trim().trim_matches('"') == "utf-8");
+    charset.map(utf_8).all(|is| is).then(|| kind.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(values: &[&'static str]) -> Option<String> {
+        content_type(&values.iter().map(|value| (CONTENT_TYPE, HeaderValue::from_static(value))).collect())
+    }
+
+    #[test]
+    fn mc_01_a_body_is_json_in_utf_8_or_it_is_nothing() {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"", "application/json; q=1"] {
+            assert_eq!(read(&[good]).as_deref(), Some("application/json"), "{good}");
+        }
+        for bad in [
+            "application/json; charset=utf-7",
+            "application/json; charset=shift_jis",
+            "application/json; charset=utf-8; charset=utf-7",
+            "application/json; charset = utf-16",
+            "application/json; charset",
+        ] {
+            assert_eq!(read(&[bad]), None, "{bad}");
+        }
+        assert_eq!(read(&["application/json", "text/plain"]), None);
+        assert_eq!(read(&[]), None);
+    }
 }

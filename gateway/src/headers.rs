@@ -17,10 +17,11 @@ pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
 }
 
 /// Whether the caller's header goes to the upstream. Not among them: the caller's token and cookies (MC-02), what names a user to those
-/// who trust a proxy (`X-Forwarded-*`), hop-by-hop headers, and `Accept-Encoding`, since answers are read as they pass.
+/// who trust a proxy (`X-Forwarded-*`), hop-by-hop headers, `Accept-Encoding`, since answers are read as they pass, and `Content-Type`,
+/// since the upstream must read the body as it was read here.
 pub fn travels_onward(name: &HeaderName) -> bool {
     const OTHERS: [&str; 3] = ["last-event-id", "traceparent", "tracestate"];
-    [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT].contains(name) || OTHERS.contains(&name.as_str()) || is_mcp(name)
+    [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT].contains(name) || OTHERS.contains(&name.as_str()) || is_mcp(name)
 }
 
 /// Whether the upstream's header goes to the client. Not among them: its cookies and challenges, CORS (ours to say), redirects,
@@ -29,9 +30,13 @@ fn travels_back(name: &HeaderName) -> bool {
     [ALLOW, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER].contains(name) || is_mcp(name)
 }
 
-/// What the upstream receives: what may pass of the caller's, its own session id, and its own credential.
+/// What the upstream receives: what may pass of the caller's, its own session id, and its own credential. A body is called what it was
+/// judged as, in our words: a charset of the caller's would have the upstream read another call than the one that was permitted.
 pub fn onward(caller: &HeaderMap, session: Option<&str>, credential: &UpstreamCredential) -> Option<HeaderMap> {
     let mut headers = passing(caller, travels_onward);
+    if caller.contains_key(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json")); // MC-01
+    }
     if let Some(session) = session {
         headers.insert(session::HEADER, HeaderValue::from_str(session).ok()?);
     }
@@ -98,6 +103,7 @@ mod tests {
             ("mcp-param-region", "eu"),
             ("last-event-id", "7"),
             ("accept", "application/json"),
+            ("content-type", "application/json; charset=utf-7"),
         ]);
         let onward = onward(&caller, Some("theirs"), &UpstreamCredential::Bearer(Secret::new("outbound".to_owned()))).expect("headers");
         assert_eq!(onward[AUTHORIZATION], "Bearer outbound");
@@ -105,7 +111,8 @@ mod tests {
         assert_eq!(onward["mcp-session-id"], "theirs");
         assert_eq!(onward["mcp-param-region"], "eu");
         assert_eq!(onward["last-event-id"], "7");
-        assert_eq!(onward.len(), 6, "{onward:?}");
+        assert_eq!(onward[CONTENT_TYPE], "application/json");
+        assert_eq!(onward.len(), 7, "{onward:?}");
         assert!(!onward.contains_key(COOKIE) && !onward.contains_key(CONNECTION));
     }
 

@@ -6,7 +6,7 @@
 use chancery_core::is_loopback;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -57,12 +57,17 @@ pub fn preflight(asked: &HeaderMap, answer: &mut HeaderMap) {
     let wanted = asked.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|value| value.to_str().ok());
     let names = wanted.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse::<HeaderName>().ok());
     let taken: Vec<String> =
-        names.filter(|name| *name == AUTHORIZATION || headers::travels_onward(name)).map(|name| name.to_string()).collect();
+        names.filter(|name| is_read_here(name) || headers::travels_onward(name)).map(|name| name.to_string()).collect();
     answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if let Ok(value) = HeaderValue::from_str(&taken.join(", ")) {
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, value);
     }
+}
+
+/// What a page sends for us, not for the upstream.
+fn is_read_here(name: &HeaderName) -> bool {
+    [AUTHORIZATION, CONTENT_TYPE].contains(name)
 }
 
 fn is_own(origin: &str, own: &[&str]) -> bool {

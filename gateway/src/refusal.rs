@@ -124,7 +124,7 @@ impl Refusal {
     }
 
     pub fn wrong_type() -> Self {
-        Self::status("wrong_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, "the body is not JSON: send Content-Type: application/json")
+        Self::status("wrong_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, "the body is not JSON in UTF-8: send it as Content-Type: application/json")
     }
 
     pub fn too_large(limit: usize) -> Self {

@@ -163,6 +163,24 @@ async fn what_is_not_json_is_told_as_that() {
     refused(&upstream.left_alone(post(&site, &mcp, &[], ping)).await, 415, -32600);
 }
 
+/// Read as UTF-7, the escaped quotes end the string, and the name that comes last is another tool's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mc_01_a_body_that_another_charset_reads_differently_goes_nowhere() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let two_faced =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"account_balance","x":"+ACI-,+ACI-name+ACI-:+ACI-transfer"}}"#;
+
+    for kind in ["application/json; charset=utf-7", "application/json;charset=\"utf-16\"", "application/json; charset=utf-8; charset=utf-7"]
+    {
+        let answer = upstream.left_alone(post(&site, &mcp, &[(CONTENT_TYPE.as_str(), kind)], two_faced)).await;
+        refused(&answer, 415, -32600);
+    }
+    let twice = [(CONTENT_TYPE.as_str(), JSON), (CONTENT_TYPE.as_str(), "application/json; charset=utf-7")];
+    refused(&upstream.left_alone(post(&site, &mcp, &twice, two_faced)).await, 415, -32600);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_may_be_large_but_not_without_end() {
     let site = Site::on_sqlite().await;
