@@ -1,10 +1,11 @@
 //! The listener: an accept loop of our own, since a bound on connections, on the time a header may take and on a drain is what keeps a
 //! server standing (facts: `axum::serve` has none of them).
 //!
-//! 1. wait for room, accept; 2. serve HTTP/1.1 or HTTP/2, request bodies at a [pace](paced); 3. on drain: no new connections, open ones finish their answer;
+//! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, request bodies [in time](paced); 3. on drain: no new connections, open ones finish their answer;
 //! 4. at the deadline, or at the second signal, what is still open (streams) is cut.
 
 mod paced;
+mod peers;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +30,17 @@ use tower::ServiceExt as _;
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 use paced::Paced;
+use peers::{Peers, Place};
 
 /// Connections beyond these wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 8_192;
+/// More from one address are closed at once. It is this many because all of a reverse proxy's come from one.
+const MOST_OF_A_PEER: usize = MOST_CONNECTIONS / 4;
+/// What one HTTP/2 connection may ask at once.
+const MOST_STREAMS: u32 = 32;
 /// A connection that has not said all of its next header by then is closed; so is one that was idle for so long.
 const HEADER_TIME: Duration = Duration::from_secs(30);
-/// A request whose body stands still for so long is given up.
+/// A request whose body has not come by then is given up, however it trickles: the largest is 4 MiB.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// When accepting fails for want of file descriptors, trying again at once would only burn the processor.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -88,11 +94,11 @@ impl Drained {
 
 /// Serves until told to stop, and returns when no connection is left.
 pub async fn serve(listener: TcpListener, router: Router, stop: Stop) -> Drained {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let room = Room { places: Arc::new(Semaphore::new(MOST_CONNECTIONS)), peers: Peers::new(MOST_OF_A_PEER) };
     let graceful = GracefulShutdown::new();
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
-    while let Some((stream, permit)) = next(&listener, &room, &stop.drain).await {
-        let connection = Connection { router: router.clone(), drain: stop.drain.clone(), cut: cut.clone(), _room: permit };
+    while let Some((stream, held)) = next(&listener, &room, &stop.drain).await {
+        let connection = Connection { router: router.clone(), drain: stop.drain.clone(), cut: cut.clone(), _held: held };
         connections.spawn(connection.run(stream, graceful.watcher()));
     }
     drop(listener);
@@ -112,13 +118,28 @@ async fn finished(graceful: GracefulShutdown, connections: &TaskTracker) {
     connections.wait().await;
 }
 
+/// The places there are.
+struct Room {
+    places: Arc<Semaphore>,
+    peers: Peers,
+}
+
+/// What a connection holds of them until it is over.
+struct Held {
+    _place: OwnedSemaphorePermit,
+    _of_peer: Place,
+}
+
 /// The next connection and its place, or nothing once a drain began.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>, drain: &CancellationToken) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn next(listener: &TcpListener, room: &Room, drain: &CancellationToken) -> Option<(TcpStream, Held)> {
     let accept = async {
-        let permit = Arc::clone(room).acquire_owned().await.expect("nobody closes this semaphore");
+        let place = Arc::clone(&room.places).acquire_owned().await.expect("nobody closes this semaphore");
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return (stream, permit),
+                Ok((stream, from)) => match room.peers.admit(from.ip()) {
+                    Some(of_peer) => return (stream, Held { _place: place, _of_peer: of_peer }),
+                    None => tracing::debug!(%from, "a connection was closed: its peer has too many"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
@@ -137,7 +158,7 @@ struct Connection {
     router: Router,
     drain: CancellationToken,
     cut: CancellationToken,
-    _room: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 impl Connection {
@@ -171,6 +192,6 @@ async fn says_something(stream: &TcpStream, drain: &CancellationToken) -> bool {
 fn server() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEADER_TIME)).max_concurrent_streams(256);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEADER_TIME)).max_concurrent_streams(MOST_STREAMS);
     builder
 }

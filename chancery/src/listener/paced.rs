@@ -1,47 +1,55 @@
-//! A request body that may not stand still: who opens a request and never finishes it would hold a connection for ever.
+//! A request body that must come in time: who opens a request and never finishes it, or sends a byte now and then, would hold a connection
+//! for ever.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// The body, and the clock that runs while nothing of it comes.
-pub struct Paced {
-    body: Incoming,
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body, and the clock that runs from when it was first waited for until all of it is here.
+pub struct Paced<B> {
+    body: B,
     most: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    clock: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    #[error("the request's body did not come")]
+    #[error("the request's body did not come in time")]
     TooSlow,
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(BoxError),
 }
 
-impl Paced {
-    pub const fn new(body: Incoming, most: Duration) -> Self {
-        Self { body, most, waiting: None }
+impl<B> Paced<B> {
+    pub const fn new(body: B, most: Duration) -> Self {
+        Self { body, most, clock: None }
     }
 }
 
-impl Body for Paced {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Paced<B> {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.waiting = None;
-            return Poll::Ready(frame.map(|frame| Ok(frame?)));
+        // The clock goes first, and what has come does not wind it up again.
+        if self.clock.as_mut().is_some_and(|clock| clock.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Some(Err(BodyError::TooSlow)));
         }
-        let most = self.most;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(most)));
-        ready!(waiting.as_mut().poll(cx));
-        Poll::Ready(Some(Err(BodyError::TooSlow)))
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_pending() && self.clock.is_none() {
+            let most = self.most;
+            let clock = self.clock.insert(Box::pin(tokio::time::sleep(most)));
+            if clock.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            }
+        }
+        frame.map(|frame| frame.map(|frame| frame.map_err(|error| BodyError::Broken(error.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -50,5 +58,25 @@ impl Body for Paced {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt as _, stream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_byte_now_and_then_does_not_wind_up_the_clock() {
+        let drip = stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
+        });
+        let body = Paced::new(axum::body::Body::from_stream(drip.take(200)), Duration::from_millis(50));
+        let read = axum::body::to_bytes(axum::body::Body::new(body), 1024).await;
+        assert!(read.is_err(), "200 bytes took a second, and were waited for");
     }
 }

@@ -83,3 +83,18 @@ async fn a_taken_address_is_told_as_such() {
     assert_eq!(failure.exit, Exit::Address);
     assert!(failure.why.contains("already listens"), "{failure}");
 }
+
+#[tokio::test]
+async fn an_http_2_connection_is_told_how_much_it_may_ask_at_once() {
+    const MAX_CONCURRENT_STREAMS: u16 = 3; // RFC 9113 §6.5.2
+    let (mut peer, _served) = serving(&Stop::new()).await;
+    peer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+
+    let mut header = [0; 9];
+    peer.read_exact(&mut header).await.unwrap();
+    let mut settings = vec![0; usize::from(header[2])];
+    peer.read_exact(&mut settings).await.unwrap();
+
+    let told = settings.chunks_exact(6).find(|setting| u16::from_be_bytes([setting[0], setting[1]]) == MAX_CONCURRENT_STREAMS).unwrap();
+    assert_eq!(told[2..], 32_u32.to_be_bytes());
+}
