@@ -170,9 +170,9 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
     let (Some(only), None) = (all.next(), all.next()) else { return None };
     let text = only.to_str().ok()?.to_ascii_lowercase();
     let (kind, parameters) = text.split_once(';').unwrap_or((&text, ""));
-    let charset = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset"));
+    let mut charsets = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset"));
     let utf_8 = |value: &str| value.trim_start().strip_prefix('=').is_some_and(|value| value.trim().trim_matches('"') == "utf-8");
-    charset.map(utf_8).all(|is| is).then(|| kind.trim().to_owned())
+    charsets.all(utf_8).then(|| kind.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Answer {
 
     /// RFC 6749 §5.2, RFC 7591 §3.2.2. What the error says to the log stays at home.
     pub fn refused(error: &Error, _record: Recorded) -> Self {
-        Self::error(error)
+        Self::error(error).not_before_a_second()
     }
 
     /// To the client or to the identity provider. 303: a browser that posted here must not post there.

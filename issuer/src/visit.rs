@@ -64,7 +64,12 @@ impl Visitor {
         let session = sessions::by_hash(store, &tenant.id, &hash).await?;
         let Some(session) = session.filter(|session| session.is_alive(moment.now)) else { return Ok(None) };
         let subject = subjects::by_id(store, &tenant.id, &session.subject).await?;
-        Ok(subject.filter(|subject| subject.status == Standing::Active).map(|subject| {
+        // A provider that was taken out of the file, or put another issuer's, vouches for nobody any more.
+        let vouched = |subject: &subjects::Subject| {
+            let provider = tenant.provider(&session.provider);
+            provider.is_some_and(|provider| subject.key.starts_with(&format!("{} ", provider.issuer)))
+        };
+        Ok(subject.filter(|subject| subject.status == Standing::Active && vouched(subject)).map(|subject| {
             let person: Person = serde_json::from_str(&subject.claims).unwrap_or_default();
             let label = person.label().map_or_else(|| subject.key.clone(), str::to_owned);
             let sessions::Session { id, subject, provider, authentication, .. } = session;

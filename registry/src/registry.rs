@@ -15,7 +15,7 @@ use crate::snapshot::{Snapshot, assemble};
 use crate::{Client, RegistryError, Resource, Tenant};
 
 /// How many registered clients are kept at hand.
-const CACHED_CLIENTS: usize = 10_000;
+const CACHED_CLIENTS: usize = 2_048;
 
 /// What a registry works with.
 pub struct Parts {

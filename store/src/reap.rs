@@ -20,7 +20,7 @@ const GRANTS_STAY: Duration = Duration::from_hours(7 * 24);
 const FEED_STAYS: Duration = Duration::from_hours(24);
 
 /// A client that registered itself and got no token in this time was an attempt, or somebody who fills the table.
-const UNUSED_CLIENTS_STAY: Duration = Duration::from_hours(24);
+const UNUSED_CLIENTS_STAY: Duration = Duration::from_hours(1);
 
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;

@@ -22,10 +22,13 @@ pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Times
 }
 
 /// Ends all that a person allowed, and their sessions. Whether they may sign in again is their identity provider's to say.
+///
+/// The sessions first: an approval that is being committed holds its session's row. Whoever waits for that row here sees the grant
+/// afterwards, and ends it as well.
 pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now: Timestamp) -> Draft {
     voiding(tenant, EndedKind::Subject, subject, now)
-        .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
         .writing(repo::sessions::end_of_subject(tenant, subject, now))
+        .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
 }
 
 /// Ends all that was allowed to a client.
@@ -86,6 +89,17 @@ pub(crate) fn from_text(tenant: &TenantId, text: &str) -> Option<End> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_s_sessions_end_before_what_they_allowed() {
+        let tenant: TenantId = "ten_019ab697e80070008000000000000001".parse().expect("an id");
+        let subject: SubjectId = "usr_019ab697e80070008000000000000002".parse().expect("an id");
+        let now = Timestamp::from_millis(1_764_000_000_123);
+        let writes = end_of_subject(&tenant, &subject, "left", now).writes;
+        let sessions = repo::sessions::end_of_subject(&tenant, &subject, now);
+        let grants = repo::grants::end_of_subject(&tenant, &subject.to_string(), now, "left");
+        assert_eq!(writes[1..], [sessions, grants]);
+    }
 
     #[test]
     fn a_node_hears_what_was_ended_as_it_was_written() {

@@ -1,5 +1,6 @@
 //! The CLI's side: ask the running server over its socket, or, where no server runs, do it here with the store taken for the while.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -28,6 +29,7 @@ impl Call {
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => return Ok(None),
             Err(error) => return Err(lost(socket, &error)),
         };
+        trustworthy(socket, &stream).map_err(|error| lost(socket, &error))?;
         let (reading, mut asking) = stream.into_split();
         let mut line = serde_json::to_vec(question).map_err(|error| lost(socket, &error))?;
         line.push(b'\n');
@@ -52,6 +54,19 @@ impl Call {
         let silent = || Failure::new(Exit::Server, "the server hung up without an answer").remedy("see the server's log, and ask again");
         self.next().await?.ok_or_else(silent)
     }
+}
+
+/// Questions carry secrets, and whoever finds a socket's name free can listen there: they go to our own user, to root, or to the user
+/// whose folder the socket lies in, where nobody else can put one.
+fn trustworthy(socket: &Path, stream: &UnixStream) -> std::io::Result<()> {
+    let listener = stream.peer_cred()?.uid();
+    let own = UnixStream::pair()?.0.peer_cred()?.uid();
+    let folder = std::fs::metadata(socket.parent().unwrap_or(Path::new(".")))?;
+    let private = folder.mode() & 0o022 == 0;
+    if listener == own || listener == 0 || (private && listener == folder.uid()) {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!("user {listener} listens there, who is neither you nor root")))
 }
 
 fn lost(socket: &Path, error: &dyn std::fmt::Display) -> Failure {

@@ -80,7 +80,9 @@ fn cannot(path: &Path) -> Failure {
 
 fn bind_privately(path: &Path) -> io::Result<UnixListener> {
     let folder = path.with_extension("new");
-    let _ = std::fs::remove_dir_all(&folder); // left by a server that was killed at this very moment
+    // Left by a server that was killed at this very moment. Nothing but what it leaves is removed: the name is not ours alone.
+    let _ = std::fs::remove_file(folder.join("s"));
+    let _ = std::fs::remove_dir(&folder);
     if let Some(parent) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }

@@ -3,7 +3,9 @@
 use chancery_registry::Client;
 
 use super::arrival::Arrival;
-use super::checks::{agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope};
+use super::checks::{
+    agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope, state,
+};
 use super::request::AuthorizationRequest;
 use crate::client_auth::acting_agent;
 use crate::page_refusal::PageRefusal;
@@ -17,6 +19,7 @@ const STEPS: &[Step] = &[
     //      check                                               row
     on_page(|it| client::known(it).map(drop),                   "OA-01"),
     on_page(|it| redirect_uri::registered(it).map(drop),        "OA-02"),
+    on_page(|it| state::short_enough(it).map(drop),             "OA-04"),
     to_client(parameters::nothing_doubled,                      "OA-06"),
     to_client(response_type::is_code,                           "OA-05"),
     to_client(response_type::mode_is_query,                     "OA-05"),
@@ -69,7 +72,7 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
 
 fn return_to(arrival: &Arrival<'_>) -> Result<ReturnTo, PageRefusal> {
     let uri = redirect_uri::registered(arrival)?;
-    Ok(ReturnTo { uri, state: arrival.form.one("state").map(str::to_owned) })
+    Ok(ReturnTo { uri, state: state::short_enough(arrival)? })
 }
 
 struct Step {

@@ -84,8 +84,10 @@ pub(crate) fn resume(
         let request = AuthorizationRequest { fresh: false, ..approved.request.clone() };
         return Ok(Resumed::AskAgain(request, Draft::default().writing(consuming)));
     }
+    // A sign-in may wait here for minutes: whoever was revoked meanwhile is not let in by it.
+    let alive = sessions::alive_by_id(&facts.tenant.id, &by.session, moment.now);
     let approval = Approval { tenant: facts.tenant, client, request: &approved.request, by };
-    Ok(Resumed::Issued(approval.issue(vec![consuming], moment)))
+    Ok(Resumed::Issued(approval.issue(vec![consuming, alive], moment)))
 }
 
 /// A page may be minutes old. What it asks must still be there to be asked for, by the client that asked (SB-04).

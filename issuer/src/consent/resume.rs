@@ -42,8 +42,9 @@ async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, fo
     let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
     match finished(row, visit, &mut front.server.moment()) {
         Ok(finished) => match send_on(front, visit, finished).await {
-            // The sign-in is all that an approval finds and does not make: nothing else of its Unit can be overtaken.
             Err(Unanswered::Overtaken(CONSUMED)) => front.refuse(visit, used()).await,
+            // The session that the sign-in made is all else that an approval finds and does not make.
+            Err(Unanswered::Overtaken(_)) => front.refuse(visit, ended()).await,
             sent_on => sent_on,
         },
         Err(refusal) => front.refuse(visit, refusal).await,
@@ -77,6 +78,7 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
 fn finished(row: Option<SignIn>, visit: Visit<'_>, moment: &mut Moment) -> Result<Finished, PageRefusal> {
     let row = row.ok_or_else(|| over("sign_in_unknown", "There is no sign-in of this key."))?;
     let by = who_came(&row)?;
+    still_trusted(&by, visit)?;
     let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
@@ -88,6 +90,12 @@ fn finished(row: Option<SignIn>, visit: Visit<'_>, moment: &mut Moment) -> Resul
 fn who_came(row: &SignIn) -> Result<SignedIn, PageRefusal> {
     let result = row.result.as_deref().and_then(|result| serde_json::from_str(result).ok());
     result.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))
+}
+
+/// The provider may have been taken out of the file while the person was there.
+fn still_trusted(by: &SignedIn, visit: Visit<'_>) -> Result<(), PageRefusal> {
+    let known = visit.tenant.provider(&by.provider).is_some();
+    known.then_some(()).ok_or_else(|| over("sign_in_provider", "The identity provider that signed you in is no longer used here."))
 }
 
 /// Whoever sends his own finished sign-in to somebody else would have them go on as himself.
@@ -114,6 +122,10 @@ fn in_time(row: &SignIn, now: Timestamp) -> Result<(), PageRefusal> {
 
 fn used() -> PageRefusal {
     over("sign_in_used", "This sign-in was used before. If you went back in your browser, nothing is wrong: the app has its answer.")
+}
+
+fn ended() -> PageRefusal {
+    over("sign_in_ended", "Since you signed in, an administrator ended that.")
 }
 
 fn over(reason: &'static str, text: &str) -> PageRefusal {

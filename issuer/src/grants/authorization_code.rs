@@ -90,14 +90,13 @@ fn proven(code: &Code, asked: &Request, moment: &mut Moment) -> Result<(), Refus
     }
     let refused = Refused::invalid_grant("code_verifier does not fit the code_challenge; the code is void now, authorize again")
         .because("wrong code verifier");
-    // Whoever guesses has one guess (PK-04). Nothing was issued from this code, so its grant has no use any more.
-    Err(match code.redeemed_at {
-        None => {
-            let end = end_of_grant(&code.tenant, &code.grant_id, "wrong code verifier", moment.now);
-            refused.with(end.writing(codes::burn(&code.tenant, &code.hash, moment.now)))
-        }
-        Some(_) => refused,
-    })
+    // Whoever guesses has one guess (PK-04). Nothing was issued from this code, so its grant has no use any more. A code that has
+    // expired is no use to a guesser: what he sends then ends nothing.
+    if code.redeemed_at.is_some() || moment.now >= code.expires_at {
+        return Err(refused);
+    }
+    let end = end_of_grant(&code.tenant, &code.grant_id, "wrong code verifier", moment.now);
+    Err(refused.with(end.writing(codes::burn(&code.tenant, &code.hash, moment.now))))
 }
 
 fn first_time(code: &Code, grant: &Grant, moment: &mut Moment) -> Result<(), Refused> {

@@ -63,7 +63,7 @@ async fn registered(server: &Server, tenant: &Tenant, asked: &ClientMetadata) ->
     Ok(Answer::registered(&echo(&client), receipt))
 }
 
-/// Strangers fill no disk: those that came to nothing go after a day, and until then there are only so many of them.
+/// Strangers fill no disk: those that came to nothing go after an hour, and until then there are only so many of them.
 fn there_is_room(never_used: u64) -> Result<(), Refused> {
     if never_used < u64::from(MOST_NEVER_USED) {
         return Ok(());

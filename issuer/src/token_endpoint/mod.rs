@@ -43,6 +43,10 @@ async fn answer(server: &Server, tenant: &str, headers: &HeaderMap, body: Result
     let Ok(body) = body else {
         return server.refused(&tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
     };
+    if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        let twice = Refused::invalid_request("the Authorization header comes twice; authenticate once");
+        return server.refused(&tenant, ENDPOINT, twice.by_row("OA-11")).await;
+    }
     let header = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let (content_type, authorization) = (header(CONTENT_TYPE), header(AUTHORIZATION));
     let (content_type, authorization, form) = (content_type.as_deref(), authorization.as_deref(), Form::read(&body));

@@ -36,6 +36,13 @@ chancery_testkit::both_stores! {
         }
     }
 
+    async fn oa_04_a_state_of_any_length_is_not_kept(site: Site) {
+        let with = |length| site.ask(PUBLIC_CLIENT).with("state", &"s".repeat(length));
+
+        with(2049).open(&site.browser()).await.refused_on_page("OA-04");
+        with(2048).open(&site.browser()).await.has_status(200);
+    }
+
     async fn oa_04_no_state_asked_none_answered(site: Site) {
         for nothing in [site.ask(PUBLIC_CLIENT).without("state"), site.ask(PUBLIC_CLIENT).with("state", "")] {
             let refused = nothing.clone().without("code_challenge").open(&site.browser()).await;

@@ -137,3 +137,17 @@ chancery_testkit::both_stores! {
         told_to_use_basic(&redeemed(&site, &code().await, &as_written(&app.id, ODD_SECRET), &[]).await);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn oa_11_a_header_that_comes_twice_authenticates_nobody() {
+    let site = Site::on_sqlite().await;
+    let right = basic(&site.app(AGENT_CLIENT).id, SECRET);
+
+    let post = request(Method::POST, &site.endpoint("token"))
+        .header(header::AUTHORIZATION, &right)
+        .header(header::AUTHORIZATION, &right)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = site.program().send(post.body(Bytes::from_static(b"grant_type=refresh_token")).expect("a request")).await;
+
+    answer.refused(400, "invalid_request");
+}

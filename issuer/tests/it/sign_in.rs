@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_testkit::cast::{ALICE, PUBLIC_CLIENT, Person};
-use chancery_testkit::{Browser, Form, Site};
+use chancery_testkit::{Browser, Form, Revocable, Site};
 use url::Url;
 
 use crate::consent_page::Shown;
@@ -44,6 +44,21 @@ chancery_testkit::both_stores! {
         browser.get(late.as_str()).await.refused_on_page("SB-03");
 
         assert_eq!(site.audit().await.of_kind("consent_given").len(), 1);
+    }
+
+    async fn sb_03_a_sign_in_that_was_revoked_before_it_went_on_is_over(site: Site) {
+        for kind in [Revocable::Session, Revocable::Subject] {
+            let browser = site.browser();
+            let parked = signed_in(&site, &browser, ALICE).await;
+            let field = if kind == Revocable::Session { "session" } else { "subject" };
+            let id = site.audit().await.of_kind("signed_in").last().expect("a sign-in").fields[field].clone();
+            site.revoke(kind, &id).await.expect("it is known");
+
+            browser.get(parked.as_str()).await.refused_on_page("SB-03");
+        }
+
+        assert!(site.audit().await.of_kind("consent_given").is_empty());
+        site.ask(PUBLIC_CLIENT).approved_in(&site.browser(), ALICE).await.redeem().await.granted();
     }
 
     async fn at_06_a_fresh_sign_in_is_had_by_asking_for_one(site: Site) {

@@ -27,6 +27,8 @@ const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash 
 const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL AND expires_at > $3";
+const ALIVE_BY_ID: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3 \
+     AND EXISTS (SELECT 1 FROM subjects WHERE subjects.tenant = $1 AND subjects.id = sessions.subject AND subjects.status = 'active')";
 
 impl Session {
     pub fn is_alive(&self, now: Timestamp) -> bool {
@@ -75,6 +77,11 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, now: Timestamp) ->
 /// Changes nothing; its guard says that the session is alive when the Unit commits.
 pub fn alive(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::one(ALIVE, values![tenant, hash, now])
+}
+
+/// The same by its id, where nobody has its cookie; of a person who may still sign in.
+pub fn alive_by_id(tenant: &TenantId, id: &SessionId, now: Timestamp) -> Write {
+    Write::one(ALIVE_BY_ID, values![tenant, id, now])
 }
 
 pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {

@@ -12,3 +12,4 @@ pub(super) mod redirect_uri;
 pub(super) mod resource;
 pub(super) mod response_type;
 pub(super) mod scope;
+pub(super) mod state;

@@ -149,6 +149,7 @@ fn who_comes_back_gets_a_code_if_the_page_named_nobody_or_them() {
     for person in [None, Some(alice().subject)] {
         let Resumed::Issued(issued) = resumed(&Approved { request: request(), person }, &alice()) else { panic!("asked again") };
         assert_eq!(issued.draft.writes[0], sign_ins::resume(&tenant().id, &[1; 32], NOW));
+        assert_eq!(issued.draft.writes[1], sessions::alive_by_id(&tenant().id, &alice().session, NOW));
     }
 }
 

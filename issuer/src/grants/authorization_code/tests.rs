@@ -148,6 +148,13 @@ fn pk_04_a_wrong_verifier_burns_the_code() {
 }
 
 #[test]
+fn pk_04_a_wrong_verifier_ends_nothing_once_the_code_has_expired() {
+    let other = "x".repeat(43);
+    let outcome = decided(&[("code", "the code"), ("code_verifier", &other)], |code, _| code.expires_at = NOW);
+    assert_eq!(refusal(outcome), (Error::InvalidGrant, "PK-04", QUIETLY));
+}
+
+#[test]
 fn pk_04_a_missing_verifier_is_refused() {
     assert_eq!(refusal(decided(&[("code", "the code")], unchanged)), (Error::InvalidGrant, "PK-04", QUIETLY));
 }
