@@ -61,16 +61,43 @@ impl Call {
 fn trustworthy(socket: &Path, stream: &UnixStream) -> std::io::Result<()> {
     let listener = stream.peer_cred()?.uid();
     let own = UnixStream::pair()?.0.peer_cred()?.uid();
-    let folder = std::fs::metadata(socket.parent().unwrap_or(Path::new(".")))?;
-    let private = folder.mode() & 0o022 == 0;
-    if listener == own || listener == 0 || (private && listener == folder.uid()) {
+    if listener == own || listener == 0 || is_private_to(listener, socket)? {
         return Ok(());
     }
     Err(std::io::Error::other(format!("user {listener} listens there, who is neither you nor root")))
+}
+
+/// Whether the socket's folder is this user's, and nobody else can put anything there.
+fn is_private_to(user: u32, socket: &Path) -> std::io::Result<bool> {
+    let folder = socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::metadata(folder)?;
+    Ok(folder.uid() == user && folder.mode() & 0o022 == 0)
 }
 
 fn lost(socket: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Server, format!("the server cannot be asked over {}", socket.display()))
         .because(error)
         .remedy("run this as the user who runs the server (or as root); --socket names another socket")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_where_others_may_put_things_is_nobodys_own() {
+        let folder = std::env::temp_dir().join(format!("chancery-call-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (own, socket) = (std::fs::metadata(&folder).expect("it is there").uid(), folder.join("s"));
+        let private = |mode| {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+            is_private_to(own, &socket).expect("it is there")
+        };
+        assert!(private(0o700) && private(0o755));
+        assert!(!private(0o1777) && !private(0o770));
+        assert!(!is_private_to(own + 1, &socket).expect("it is there"));
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 }
