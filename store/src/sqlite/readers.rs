@@ -35,7 +35,7 @@ impl Readers {
             let inbox = inbox.clone();
             std::thread::Builder::new()
                 .name("store-reader".to_owned())
-                .spawn(move || serve(&connection, &inbox))
+                .spawn(move || serve(connection, &inbox))
                 .map_err(|error| StoreError::opening("a reader thread cannot be started", error, "Raise the limit of threads"))?;
         }
         Ok(Self { requests, threads })
@@ -58,15 +58,16 @@ impl Readers {
 }
 
 /// Each thread in turn waits for the next request, then leaves the waiting to another while it reads.
-fn serve(connection: &Connection, inbox: &Inbox) {
+fn serve(connection: Connection, inbox: &Inbox) {
     loop {
         let request = inbox.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         match request {
             Some(Request::Read { answer, .. }) if answer.is_closed() => {}
             Some(Request::Read { sql, values, answer }) => {
-                let _ = answer.send(read(connection, sql, &values).map_err(StoreError::from));
+                let _ = answer.send(read(&connection, sql, &values).map_err(StoreError::from));
             }
             Some(Request::Close(closed)) => {
+                drop(connection); // before it is said to be closed: who closes last tidies the log away
                 drop(closed);
                 return;
             }
