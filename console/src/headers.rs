@@ -20,4 +20,4 @@ pub const HEADERS: &[(&str, &str)] = &[
 ];
 
 const POLICY: &str =
-    "default-src 'none'; style-src 'sha256-QfKA5+6OSuVjzRkB26M10EI3xcg1FPIq0h+yyKBou3E='; base-uri 'none'; frame-ancestors 'none'";
+    "default-src 'none'; style-src 'sha256-zegtzSBWfFJRzEDHEU30bNRDBgronq+IYYXjFct7PkE='; base-uri 'none'; frame-ancestors 'none'";

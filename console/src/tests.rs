@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chancery_core::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown};
 use chancery_crypto::digest::sha256;
 
@@ -8,6 +10,8 @@ fn asking() -> ConsentPage {
         tenant: "acme".into(),
         client_name: "Desk".into(),
         client_id: "cli_0193".into(),
+        client_host: None,
+        impersonable: false,
         redirect_host: "127.0.0.1".into(),
         loopback: true,
         unvouched: true,
@@ -18,6 +22,7 @@ fn asking() -> ConsentPage {
             url: "https://gw.acme.example/mcp/bank".into(),
             scopes: vec![ScopeAsk { scope: "bank:read".into(), words: "See balances".into() }],
         }],
+        lasts: Duration::from_secs(90 * 24 * 3600),
         action: "/t/acme/consent".into(),
         sealed: "SEALED".into(),
     }
@@ -70,8 +75,19 @@ fn oa_18_a_page_is_not_framed_not_kept_and_tells_no_other_site_where_it_was() {
 #[test]
 fn oa_22_the_page_says_who_asks_for_what_for_whom_and_where_the_answer_goes() {
     let page = consent(&asking());
-    let said =
-        ["acme", "Desk", "cli_0193", "127.0.0.1", "alice@acme.example", "reporter", "Bank", "/mcp/bank", "See balances", "bank:read"];
+    let said = [
+        "acme",
+        "Desk",
+        "cli_0193",
+        "127.0.0.1",
+        "alice@acme.example",
+        "reporter",
+        "Bank",
+        "/mcp/bank",
+        "See balances",
+        "bank:read",
+        "90 days",
+    ];
     for said in said {
         assert!(page.contains(said), "{said}");
     }
@@ -80,7 +96,7 @@ fn oa_22_the_page_says_who_asks_for_what_for_whom_and_where_the_answer_goes() {
 #[test]
 fn oa_22_the_form_brings_back_the_sealed_request_and_the_decision() {
     let page = consent(&asking());
-    assert!(page.contains(r#"<form method="post" action="/t/acme/consent">"#));
+    assert!(page.contains(r#"<form class="actions" method="post" action="/t/acme/consent">"#));
     assert!(page.contains(r#"name="page" value="SEALED""#));
     for decision in [Decision::Approve, Decision::Deny] {
         let value = decision.as_str();
@@ -96,7 +112,7 @@ fn oa_03_a_loopback_answer_and_an_unvouched_name_are_warned_of() {
     assert!(warned.contains("The answer stays on this computer") && warned.contains("Nobody vouches for this app"));
 
     let calm = consent(&ConsentPage { loopback: false, unvouched: false, ..asking() });
-    assert!(!calm.contains("caution\""));
+    assert!(!calm.contains("class=\"caution\"") && !calm.contains("Nobody vouches"));
 }
 
 #[test]
@@ -109,7 +125,21 @@ fn oa_22_what_a_client_calls_itself_is_only_text() {
 fn a_person_we_do_not_know_yet_learns_that_sign_in_comes_next() {
     let page = consent(&ConsentPage { person: None, agent: None, ..asking() });
     assert!(page.contains("you sign in with your organisation next"));
-    assert!(!page.contains("signed in as") && !page.contains("registered agent"));
+    assert!(!page.contains("is signed in") && !page.contains("registered agent"));
+}
+
+#[test]
+fn ci_09_the_host_of_a_client_that_is_an_address_is_shown() {
+    let document = ConsentPage {
+        client_id: "https://ide.example/oauth/client.json".into(),
+        client_host: Some("ide.example".into()),
+        impersonable: true,
+        ..asking()
+    };
+    let page = consent(&document);
+    assert!(page.contains("<bdi>ide.example</bdi>") && page.contains("https://ide.example/oauth/client.json"), "{page}");
+    assert!(page.contains("Any program can claim to be this app"), "{page}");
+    assert!(!consent(&ConsentPage { impersonable: false, ..document }).contains("Any program can claim"));
 }
 
 #[test]
@@ -126,7 +156,9 @@ fn oa_02_a_refusal_says_what_why_what_to_do_and_what_to_ask_about() {
 fn colours_have_enough_contrast() {
     let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("the sheet has a dark half");
     for half in [light, dark] {
-        let pairs = [("ink", "card"), ("quiet", "card"), ("action", "card"), ("on-action", "action"), ("caution-ink", "caution")];
+        let on = |ground| move |text| (text, ground);
+        let pairs = ["ink", "quiet", "action", "danger"].map(on("card")).into_iter().chain(["ink", "quiet", "action"].map(on("well")));
+        let pairs = pairs.chain(["ink", "quiet"].map(on("page"))).chain([("on-action", "action"), ("caution-ink", "caution")]);
         for (text, ground) in pairs {
             let contrast = contrast(colour(half, text), colour(half, ground));
             assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");

@@ -1,5 +1,7 @@
 //! The pages a person sees, as data. The console renders them; posts go back to the room that owns the state.
 
+use std::time::Duration;
+
 /// A whole page of HTML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Html(pub String);
@@ -63,6 +65,10 @@ pub struct ConsentPage {
     /// What the client calls itself: not to be believed.
     pub client_name: String,
     pub client_id: String,
+    /// The host of the client's id, where that is the address of its metadata document (CI-09).
+    pub client_host: Option<String>,
+    /// Whoever runs a program on this computer can pass for this client: its id is an address, but all its answers go to loopback.
+    pub impersonable: bool,
     /// Where the answer will be sent.
     pub redirect_host: String,
     /// Any program on this computer could be behind the redirect (OA-03).
@@ -74,6 +80,8 @@ pub struct ConsentPage {
     /// The registered agent that will act, where the client proves to be one; shown for a session we know.
     pub agent: Option<String>,
     pub resources: Vec<ResourceAsk>,
+    /// When what is allowed ends by itself.
+    pub lasts: Duration,
     /// Where the form posts to.
     pub action: String,
     /// The sealed request that travels in the page, posted back as [`ConsentPage::SEALED_FIELD`].

@@ -29,6 +29,12 @@ pub(crate) fn shown_host(uri: &str) -> String {
     }
 }
 
+/// The host of a client's id that is the address of its metadata document.
+pub(crate) fn document_host(client_id: &str) -> Option<String> {
+    let url = url::Url::parse(client_id).ok().filter(|url| url.scheme() == "https")?;
+    url.host_str().map(str::to_owned)
+}
+
 /// The URI with an answer's parameters after those it has.
 pub(crate) fn with_answer<'a>(uri: &str, answer: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());

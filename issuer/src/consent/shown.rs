@@ -7,7 +7,7 @@ use chancery_store::repo::grants::AllowedResource;
 
 use super::page::Page;
 use crate::identity_scope::wants_id_token;
-use crate::redirect_uri::{is_loopback, shown_host};
+use crate::redirect_uri::{document_host, is_loopback, shown_host};
 use crate::visit::Visitor;
 
 /// `person` is whom the page names, as its seal does.
@@ -19,12 +19,15 @@ pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Ten
         tenant: tenant.name.to_string(),
         client_name: client.name.clone(),
         client_id: client.id.to_string(),
-        redirect_host: shown_host(returns_to), // MC-07
-        loopback: is_loopback(returns_to),     // OA-03
+        client_host: document_host(client.id.as_str()), // CI-09
+        impersonable: document_host(client.id.as_str()).is_some() && client.redirect_uris.iter().all(|uri| is_loopback(uri)), // CI-09
+        redirect_host: shown_host(returns_to),          // MC-07
+        loopback: is_loopback(returns_to),              // OA-03
         unvouched: client.origin == Origin::Dynamic,
         person: person.map(|visitor| visitor.label.clone()),
         agent: agent.map(|agent| agent.name.to_string()),
         resources: page.request.resources.iter().map(|allowed| resource(allowed, tenant)).collect(),
+        lasts: tenant.lifetimes.refresh_absolute,
         action: format!("{}/consent", tenant.issuer),
         sealed,
     }
