@@ -39,7 +39,7 @@ pub(crate) fn entropy(seed: u8) -> Entropy {
     Entropy::from_bytes(std::array::from_fn(|at| seed.wrapping_mul(31).wrapping_add((at % 251) as u8)))
 }
 
-/// A public client `desk` that registered itself, and `reporter`, whose secret proves it to be the agent of that name.
+/// A public client `desk`, and `reporter`, whose secret proves it to be the agent of that name.
 pub(crate) fn tenant() -> Tenant {
     let mut tenant = Tenant::new(TenantId::mint(NOW, &mut entropy(1)), "acme".parse().expect("a slug"), "https://gw.example".to_owned());
     tenant.resources = vec![resource(2, BANK, "bank:read bank:move"), resource(3, EXCHANGE, "exchange:convert")];
@@ -76,7 +76,12 @@ fn resource(seed: u8, url: &str, scopes: &str) -> Arc<Resource> {
 }
 
 pub(crate) fn desk() -> Arc<Client> {
-    Arc::new(Client::dynamic(ClientId::claimed(DESK), "Desk".to_owned(), vec![CALLBACK.to_owned()], NOW))
+    Arc::new(Client { origin: Origin::File, redirect_uris: vec![CALLBACK.to_owned()], ..stranger(DESK) })
+}
+
+/// A client that registered itself: nobody vouches for it.
+pub(crate) fn stranger(id: &str) -> Client {
+    Client::dynamic(ClientId::claimed(id), "Desk".to_owned(), vec![CALLBACK.to_owned(), "http://127.0.0.1/cb".to_owned()], NOW)
 }
 
 pub(crate) fn reporter(tenant: &Tenant) -> Arc<Client> {

@@ -1,8 +1,10 @@
 //! OAuth clients as the issuer sees them, wherever they came from, and the redirect URIs they may have.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use chancery_core::{AgentId, ClientId, Loopback, TenantId, Timestamp};
+use chancery_core::{AgentId, ClientId, Loopback, TenantId, Timestamp, is_loopback};
+use chancery_outbound::trust::{Reach, Trust, admits};
 use chancery_store::repo::clients;
 use chancery_store::{StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -155,9 +157,58 @@ pub fn redirect_uri(text: &str) -> Result<(), RedirectUriError> {
     }
 }
 
+/// Whether a client that registers itself may have it: the same, but for hosts inside somebody's network, which only an operator names.
+pub fn strangers_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
+    redirect_uri(text)?;
+    let inside = url::Url::parse(text).is_ok_and(|url| !url.host_str().is_some_and(is_loopback) && literal(&url).is_some_and(is_private));
+    let (what, remedy) = ("is an address inside somebody's network", "use a host that everybody can reach, or ask who runs this server");
+    if inside { Err(RedirectUriError { what, remedy }) } else { Ok(()) } // DR-02
+}
+
+/// The host where it is an address, however it is spelt.
+fn literal(url: &url::Url) -> Option<IpAddr> {
+    match url.host()? {
+        url::Host::Ipv4(address) => Some(address.into()),
+        url::Host::Ipv6(address) => Some(address.into()),
+        url::Host::Domain(_) => None,
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    !admits(address, Trust::Peer, Reach::Anywhere)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dr_02_a_stranger_names_no_address_inside_a_network() {
+        for inside in [
+            "10.0.0.1",
+            "169.254.169.254",
+            "192.168.1.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "100.64.0.1",
+            "0.0.0.0",
+            "127.0.0.2",
+            "0x0a.1",
+            "167772161",
+            "[fc00::1]",
+            "[fd12::1]",
+            "[fe80::1]",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+        ] {
+            let uri = format!("https://{inside}/cb");
+            assert!(strangers_redirect_uri(&uri).is_err_and(|error| error.what.contains("inside")), "{uri}");
+            assert_eq!(redirect_uri(&uri), Ok(()), "{uri}: an operator may name it");
+        }
+        for outside in ["https://1.1.1.1/cb", "https://app.example/cb", "https://127.0.0.1/cb", "http://[::1]/cb", "com.example.app:/cb"] {
+            assert_eq!(strangers_redirect_uri(outside), Ok(()), "{outside}");
+        }
+    }
 
     #[test]
     fn dr_02_a_redirect_uri_is_encrypted_or_local_or_an_apps_own() {

@@ -20,7 +20,7 @@ mod snapshot;
 mod tenant;
 
 pub use apply::{Applied, ApplyError, Applying};
-pub use client::{Client, ClientAuthentication, GrantType, Origin, RedirectUriError, redirect_uri};
+pub use client::{Client, ClientAuthentication, GrantType, Origin, RedirectUriError, redirect_uri, strangers_redirect_uri};
 pub use config::{Config, Problem};
 pub use plan::{Plan, PlanError, Removed};
 pub use registry::{Parts, Registry};

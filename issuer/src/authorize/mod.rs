@@ -2,12 +2,13 @@
 //!
 //! 1. What arrived is read once, and the client it names is loaded.
 //! 2. The table of steps runs from the top ([`steps`]): refusals go on our own page until the redirect URI is trusted, to the client
-//!    from then on.
+//!    from then on ([`sent`]).
 //! 3. The browser gets its cookie, and the person is asked ([`crate::consent`]).
 
 mod arrival;
 mod checks;
 mod request;
+mod sent;
 mod steps;
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Pages};
 
 use self::arrival::Arrival;
-use self::steps::{Sent, checked};
+use self::sent::Sent;
+use self::steps::checked;
 use crate::answer::Answer;
 use crate::consent;
 use crate::form::Form;
@@ -66,19 +68,26 @@ async fn answer<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, f
     let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref() };
     let request = match checked(&arrival) {
         Ok(request) => request,
-        Err(Sent::OnPage(refusal)) => return front.refuse(visit, refusal).await,
-        Err(Sent::ToClient(to, refused)) => return front.send_back(visit, &to, refused).await,
+        Err(sent) => return refused(front, visit, sent).await,
     };
 
     let mut moment = front.server.moment();
     let visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &moment).await?;
-    if request.silent {
-        return front.send_back(visit, &request.return_to, nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment)).await;
+    if let (true, Some(client)) = (request.silent, &client) {
+        let no = nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment);
+        return refused(front, visit, Sent::unasked(client, request.return_to, no)).await;
     }
     let browser = Browser::known_or_new(visit.tenant, visit.headers, &mut moment);
     let to_ask = consent::ToAsk { request, browser: &browser, visitor: visitor.as_ref() };
     let answer = consent::ask(front, visit, to_ask, &mut moment).await?;
     Ok(answer.setting_cookie(browser.set_cookie(visit.tenant)))
+}
+
+async fn refused<P: Pages>(front: &Front<P>, visit: Visit<'_>, sent: Sent) -> Result<Answer, Unanswered> {
+    match sent {
+        Sent::OnPage(refusal) => front.refuse(visit, refusal).await,
+        Sent::ToClient(to, refused) => front.send_back(visit, &to, refused).await,
+    }
 }
 
 /// `prompt=none`: we always ask, so the answer is no; which no depends on whether somebody is signed in (OA-21).

@@ -7,13 +7,14 @@ use super::checks::{
     agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope, state,
 };
 use super::request::AuthorizationRequest;
+use super::sent::Sent;
 use crate::client_auth::acting_agent;
 use crate::page_refusal::PageRefusal;
 use crate::refusal::{ByRow, Refused};
 use crate::return_to::ReturnTo;
 
 /// Every step of the authorization endpoint, in order, and where its refusal goes: on our own page until the redirect URI is trusted,
-/// back to the client from then on (OA-04).
+/// back to the client from then on (OA-04), unless nobody vouches for it ([`Sent::unasked`]).
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
     //      check                                               row
@@ -34,25 +35,19 @@ const STEPS: &[Step] = &[
     to_client(|it| prompt::read(it).map(drop),                  "OA-21"),
 ];
 
-/// Where a refusal goes.
-pub(super) enum Sent {
-    OnPage(PageRefusal),
-    ToClient(ReturnTo, Refused),
-}
-
 /// Runs the table, then builds the request from what the same checks give.
 pub(super) fn checked(arrival: &Arrival<'_>) -> Result<AuthorizationRequest, Sent> {
     for step in STEPS {
         match step.check {
             Check::OnPage(check) => check(arrival).map_err(|refused| Sent::OnPage(refused.by_row(step.row)))?,
             Check::ToClient(check) => {
-                let to = return_to(arrival).map_err(Sent::OnPage)?;
-                check(arrival).row(step.row).map_err(|refused| Sent::ToClient(to, refused))?;
+                let (client, to) = whom(arrival).map_err(Sent::OnPage)?;
+                check(arrival).row(step.row).map_err(|refused| Sent::unasked(client, to, refused))?;
             }
         }
     }
-    let (client, to) = (client::known(arrival).map_err(Sent::OnPage)?, return_to(arrival).map_err(Sent::OnPage)?);
-    request(arrival, client, &to).map_err(|refused| Sent::ToClient(to, refused))
+    let (client, to) = whom(arrival).map_err(Sent::OnPage)?;
+    request(arrival, client, &to).map_err(|refused| Sent::unasked(client, to, refused))
 }
 
 fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<AuthorizationRequest, Refused> {
@@ -70,9 +65,10 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
     })
 }
 
-fn return_to(arrival: &Arrival<'_>) -> Result<ReturnTo, PageRefusal> {
+/// Who asks, and where they wait.
+fn whom<'a>(arrival: &Arrival<'a>) -> Result<(&'a Client, ReturnTo), PageRefusal> {
     let uri = redirect_uri::registered(arrival)?;
-    Ok(ReturnTo { uri, state: state::short_enough(arrival)? })
+    Ok((client::known(arrival)?, ReturnTo { uri, state: state::short_enough(arrival)? }))
 }
 
 struct Step {

@@ -6,12 +6,12 @@
 
 use chancery_core::oauth::Code;
 use chancery_core::pages::quoted;
-use chancery_registry::redirect_uri;
+use chancery_registry::strangers_redirect_uri;
 
 use crate::refusal::Refused;
 
-const MOST: usize = 16;
-const LONGEST: usize = 2048;
+const MOST: usize = 8;
+const LONGEST: usize = 512;
 
 /// Those that are registered; at least one.
 pub(super) fn registrable(asked: &[String]) -> Result<Vec<String>, Refused> {
@@ -42,7 +42,8 @@ fn verdict(uri: &str) -> Result<(), Verdict> {
     if uri.len() > LONGEST || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Verdict::Dangerous("is too long, or has characters that no URI has".into()));
     }
-    redirect_uri(uri).map_err(|error| if is_an_apps_own(uri) { Verdict::NotOffered } else { Verdict::Dangerous(error.to_string()) })
+    strangers_redirect_uri(uri)
+        .map_err(|error| if is_an_apps_own(uri) { Verdict::NotOffered } else { Verdict::Dangerous(error.to_string()) })
 }
 
 /// An address `scheme://…` of a program, without what would be refused in any other.
@@ -85,6 +86,8 @@ mod tests {
             "https://app.example/a b",
             "https://app.example/\n",
             "https://app.éxample/",
+            "https://10.1.2.3/cb",
+            "https://[fd00::1]/cb",
             "/cb",
             "",
         ] {
@@ -113,5 +116,15 @@ mod tests {
         assert_eq!(registered(&asked).expect("one remains"), ["http://localhost:8787/callback"]);
         assert!(registered(&["editor://x/cb"]).is_err());
         assert!(registered(&[]).is_err());
+    }
+
+    #[test]
+    fn dr_02_a_stranger_has_eight_addresses_of_512_characters_at_most() {
+        let numbered = |many: usize| (0..many).map(|at| format!("https://app.example/{at}")).collect::<Vec<_>>();
+        assert_eq!(registrable(&numbered(8)).expect("eight").len(), 8);
+        assert!(registrable(&numbered(9)).is_err());
+        let long = |length: usize| format!("https://app.example/{}", "a".repeat(length - 20));
+        assert!(registered(&[&long(512)]).is_ok());
+        assert!(registered(&[&long(513)]).is_err());
     }
 }

@@ -97,6 +97,24 @@ chancery_testkit::both_stores! {
         assert!(location.starts_with(&format!("{WEB_WITH_QUERY}&code=")), "{location}");
     }
 
+    async fn oa_04_an_app_that_registered_itself_is_told_nothing_before_a_person_was_asked(site: Site) {
+        let app = registered(&site, &[WEB, "http://127.0.0.1/cb"]).await;
+        let browser = site.browser();
+        let wrongs = [("response_type", "token"), ("code_challenge", ""), ("scope", "no:such"), ("resource", "https://x.example/"), ("prompt", "none")];
+
+        for (name, value) in wrongs {
+            let page = site.ask_as(app.clone()).with(name, value).open(&browser).await;
+            assert!(page.refused_on_page("").text().contains("app.example"), "{name}: {page:?}");
+            let local = site.ask_as(at(&app, "http://127.0.0.1:7/cb")).with(name, value).open(&browser).await;
+            assert!(local.sent("error").is_some() && local.location().as_str().starts_with("http://127.0.0.1:7/cb?"), "{name}: {local:?}");
+        }
+        site.ask_as(app.clone()).approved_in(&browser, ALICE).await;
+        site.ask_as(app.clone()).with("prompt", "none").open(&browser).await.refused_on_page("OA-21");
+
+        let denied = site.ask_as(app).answered(&site.browser(), ALICE, false).await;
+        assert!(denied.sent_back("access_denied").location().as_str().starts_with(WEB), "{denied:?}");
+    }
+
     async fn oa_03_a_loopback_address_is_answered_at_any_port(site: Site) {
         let app = registered(&site, &["http://127.0.0.1/cb?x=1", "http://[::1]/cb", "http://localhost:3118/cb"]).await;
         let asked =

@@ -5,8 +5,11 @@ use chancery_registry::{GrantType, Tenant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::{BANK, CALLBACK, CHALLENGE, DESK, EXCHANGE, REPORTER, desk, form, reporter, tenant};
+use crate::fixtures::{BANK, CALLBACK, CHALLENGE, DESK, EXCHANGE, REPORTER, desk, form, reporter, stranger, tenant};
 use crate::form::Form;
+
+/// It registered itself.
+const STRANGER: &str = "cli_stranger";
 
 /// A request that passes every step, as pairs to be changed.
 const GOOD: [(&str, &str); 8] = [
@@ -21,7 +24,7 @@ const GOOD: [(&str, &str); 8] = [
 ];
 
 fn check(tenant: &Tenant, form: &Form) -> Result<AuthorizationRequest, Sent> {
-    let clients = [desk(), reporter(tenant), no_code_flow(tenant)];
+    let clients = [desk(), reporter(tenant), no_code_flow(tenant), stranger(STRANGER).into()];
     let client = clients.iter().find(|client| Some(client.id.as_str()) == form.one("client_id"));
     checked(&Arrival { tenant, form, client })
 }
@@ -118,6 +121,19 @@ fn oa_03_a_loopback_redirect_may_use_any_port() {
 #[test]
 fn oa_04_from_then_on_refusals_go_to_the_client() {
     assert_eq!(back(&[("nonce", "a\u{0}b")]), (Code::InvalidRequest, "OA-04"));
+}
+
+#[test]
+fn oa_04_nobody_is_sent_unasked_to_an_address_that_nobody_vouches_for() {
+    let on_loopback = [("client_id", STRANGER), ("redirect_uri", "http://127.0.0.1:5000/cb")];
+    for (bad, row) in [(("code_challenge", ""), "PK-01"), (("scope", "no:such"), "RI-05"), (("prompt", "none login"), "OA-21")] {
+        assert_eq!(on_our_page(&changed(&[("client_id", STRANGER), bad])), row);
+        match check(&tenant(), &changed(&[on_loopback[0], on_loopback[1], bad])) {
+            Err(Sent::ToClient(to, _)) => assert_eq!(to.uri, on_loopback[1].1),
+            other => panic!("not sent back: {:?}", other.err()),
+        }
+    }
+    assert_eq!(request(&[("client_id", STRANGER)]).return_to.uri, CALLBACK);
 }
 
 #[test]
