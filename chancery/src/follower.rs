@@ -38,7 +38,7 @@ impl Hearers {
                         Err(lost) => return tracing::error!("{lost}: it was cut off from the database for too long. Start it again"),
                     };
                     // An end is a moment's work and never waits behind a reload that fails.
-                    self.ended.heard(&entries);
+                    self.ended.heard(&entries); // RV-05
                     highest = entries.iter().map(|entry| entry.seq).fold(highest, i64::max);
                     pending.extend(entries.into_iter().filter(|entry| entry.topic != Topic::Ended));
                 }

@@ -158,10 +158,12 @@ impl Endpoints {
             rng: rng.clone(),
         });
         let sign_in: Arc<dyn SignIn> = Arc::new(federation.clone());
+        let verifier = Verifier::new(keyring.clone(), ended.clone());
         let issuer = AuthorizationServer::new(chancery_issuer::Parts {
             registry: registry.clone(),
             keyring: keyring.clone(),
             signer: signer.clone(),
+            verifier: verifier.clone(),
             journal: journal.clone(),
             store: store.clone(),
             counters: counters.clone(),
@@ -174,7 +176,7 @@ impl Endpoints {
         let gateway = Gateway::new(chancery_gateway::Parts {
             registry: registry.clone(),
             keyring: keyring.clone(),
-            verifier: Verifier::new(keyring.clone(), ended.clone()),
+            verifier,
             journal: journal.clone(),
             counters: counters.clone(),
             credentials: Arc::new(own_credentials),

@@ -55,6 +55,10 @@ kinds! {
     RefusalsCounted = "refusals_counted";
     /// Messages through the gateway that are no calls, counted over a while per caller and method.
     CallsCounted = "calls_counted";
+    /// A client gave a token back (RFC 7009): the outcome says what ended with it.
+    TokenRevoked = "token_revoked";
+    /// A client asked to revoke what is not its own, or proved who it is and asked wrongly. Nothing ended.
+    RevocationRefused = "revocation_refused";
 }
 
 macro_rules! fields {

@@ -1,4 +1,4 @@
-//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2, RFC 8707 §2). What goes to the peer, what goes to the
+//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2, RFC 8707 §2). What goes to the peer, what goes to the
 //! log, and whose fault it was are three things and stay three.
 
 use std::fmt;
@@ -23,6 +23,7 @@ pub enum Code {
     InvalidClientMetadata,
     InvalidToken,
     InsufficientScope,
+    UnsupportedTokenType,
 }
 
 impl Code {
@@ -45,6 +46,7 @@ impl Code {
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 

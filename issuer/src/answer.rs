@@ -62,6 +62,11 @@ impl Answer {
         Self::json(StatusCode::CREATED, client) // DR-01
     }
 
+    /// RFC 7009 §2.2: yes, and nothing else, whatever the token was.
+    pub fn revoked(_record: Recorded) -> Self {
+        Self(StatusCode::OK.into_response()).not_stored() // RV-01, RV-02
+    }
+
     /// RFC 6749 §5.2, RFC 7591 §3.2.2. What the error says to the log stays at home.
     pub fn refused(error: &Error, _record: Recorded) -> Self {
         Self::error(error).not_before_a_second()

@@ -5,6 +5,7 @@
 //!
 //! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
 //! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
+//! - `revocation`: how clients give back what they got (RFC 7009).
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
 //! - `register`, `metadata`: how clients come to know us and we them. [`OwnCredentials`]: tokens for what stands behind the gateway.
 
@@ -26,10 +27,12 @@ mod moment;
 mod own_credentials;
 mod page_refusal;
 mod pkce;
+mod posted;
 mod redirect_uri;
 mod refusal;
 mod register;
 mod return_to;
+mod revocation;
 mod server;
 mod token_endpoint;
 mod unanswered;
@@ -44,7 +47,7 @@ use chancery_audit::{Counters, Journal};
 use chancery_core::{Clock, Pages, Rng, SignIn};
 use chancery_registry::Registry;
 use chancery_store::Store;
-use chancery_tokens::{Keyring, Signer};
+use chancery_tokens::{Keyring, Signer, Verifier};
 
 pub use own_credentials::OwnCredentials;
 
@@ -59,6 +62,8 @@ pub struct Parts<P> {
     pub registry: Registry,
     pub keyring: Keyring,
     pub signer: Signer,
+    /// For tokens that come back to be revoked.
+    pub verifier: Verifier,
     pub journal: Journal,
     pub store: Store,
     pub counters: Counters,
@@ -75,8 +80,8 @@ pub struct AuthorizationServer<P> {
 
 impl<P: Pages> AuthorizationServer<P> {
     pub fn new(parts: Parts<P>) -> Self {
-        let Parts { registry, keyring, signer, journal, store, counters, sign_in, pages, clock, rng } = parts;
-        let server = Arc::new(Server { registry, keyring, signer, journal, store, counters, clock, rng });
+        let Parts { registry, keyring, signer, verifier, journal, store, counters, sign_in, pages, clock, rng } = parts;
+        let server = Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, clock, rng });
         Self { front: Arc::new(Front { server, pages, sign_in }) }
     }
 
@@ -90,6 +95,7 @@ impl<P: Pages> AuthorizationServer<P> {
             .route("/t/{tenant}/jwks",                                   get(metadata::jwks))
             .route("/t/{tenant}/token",                                  post(token_endpoint::token)) // OA-07
             .route("/t/{tenant}/register",                               post(register::register))
+            .route("/t/{tenant}/revoke",                                 post(revocation::revoke)) // RV-01
             .layer(middleware::from_fn(cors::open_to_browsers)) // OA-18
             .with_state(Arc::clone(&self.front.server));
         let for_people = Router::new()

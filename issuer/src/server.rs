@@ -7,7 +7,7 @@ use chancery_core::oauth::Error;
 use chancery_core::{Clock, Rng};
 use chancery_registry::{Registry, Tenant};
 use chancery_store::Store;
-use chancery_tokens::{Keyring, Signer, TenantKeys};
+use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
 
 use crate::answer::Answer;
 use crate::moment::Moment;
@@ -18,6 +18,7 @@ pub(crate) struct Server {
     pub registry: Registry,
     pub keyring: Keyring,
     pub signer: Signer,
+    pub verifier: Verifier,
     pub journal: Journal,
     pub store: Store,
     pub counters: Counters,

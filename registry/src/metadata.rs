@@ -11,12 +11,14 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
         "issuer": issuer,                                                                                  // MD-01
         "authorization_endpoint": format!("{issuer}/authorize"),                                           // MD-04
         "token_endpoint": format!("{issuer}/token"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
         "jwks_uri": format!("{issuer}/jwks"),
         "scopes_supported": ["openid"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],                                                      // PK-02
         "authorization_response_iss_parameter_supported": true,                                            // IS-01
         "subject_types_supported": ["public"],

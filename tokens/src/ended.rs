@@ -1,7 +1,8 @@
 //! The set of what was ended while tokens of it may still be alive. A node holds all of it in memory: a check reads no store.
 //!
-//! The end of a grant is absolute, and so is that of a key: whoever stole it writes any `iat`. Any other end refuses the tokens issued up to it, rounded up to the second that `iat` counts in, so
-//! what is issued to a subject who came back is good.
+//! The ends of a grant and of one token are absolute: nothing of that id comes again. So is that of a key: whoever stole it writes any
+//! `iat`. Any other end refuses the tokens issued up to it, rounded up to the second that `iat` counts in, so what is issued to a subject
+//! who came back is good.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,12 +92,12 @@ impl Ends {
         let claims = token.claims();
         let up_to = |kind, key: &str| self.at(kind, key).is_some_and(|at| claims.iat <= at.seconds_up());
         claims.grants.iter().any(|grant| self.at(EndedKind::Grant, &grant.to_string()).is_some())
+            || self.at(EndedKind::Token, &claims.jti.to_string()).is_some()
             || self.at(EndedKind::Key, &token.key().to_string()).is_some()
             || up_to(EndedKind::Subject, &claims.sub)
             || up_to(EndedKind::Client, claims.client_id.as_str())
             || claims.agent.is_some_and(|agent| up_to(EndedKind::Agent, &agent.to_string()))
             || actors(claims.act.as_ref()).any(|actor| up_to(EndedKind::Agent, &actor.sub))
-            || up_to(EndedKind::Token, &claims.jti.to_string())
             || up_to(EndedKind::Tenant, &token.tenant().to_string())
     }
 

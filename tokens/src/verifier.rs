@@ -93,6 +93,14 @@ impl Verifier {
         self.verify_at(&At { tenant: tenant.id, issuer: &tenant.issuer, resource: &resource.url }, token, now)
     }
 
+    /// Whether the token is one of this tenant's that is good now, for whichever resource: for its issuer, which is asked about it.
+    ///
+    /// # Errors
+    /// What is wrong with it; never [`TokenTrouble::WrongResource`].
+    pub fn own(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        self.alive(tenant.id, &tenant.issuer, token, now)
+    }
+
     /// Whether something behind the token was ended, whatever its own time: for streams that outlive the check at their beginning.
     pub fn has_ended(&self, token: &VerifiedToken) -> bool {
         let epoch = self.ended.epoch();
@@ -107,18 +115,23 @@ impl Verifier {
     }
 
     fn verify_at(&self, at: &At<'_>, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let verified = self.alive(at.tenant, at.issuer, token, now)?;
+        if verified.claims.aud != at.resource.as_str() {
+            return Err(TokenTrouble::WrongResource(verified)); // PR-03, SB-07
+        }
+        Ok(verified)
+    }
+
+    fn alive(&self, tenant: TenantId, issuer: &Issuer, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
         let digest = digest::sha256(token.as_bytes());
         let remembered = self.remembered.get(&digest);
         let known = remembered.is_some();
-        let verified = remembered.map_or_else(|| self.first_look(at, token, digest), Ok)?;
+        let verified = remembered.map_or_else(|| self.first_look(tenant, issuer, token, digest), Ok)?;
 
-        issued_here(&verified, at)?; // AT-01
+        issued_here(&verified, tenant, issuer)?; // AT-01
         self.is_good_now(&verified, now)?; // AT-01, OA-08
         if !known {
             self.remembered.insert(digest, verified.clone());
-        }
-        if verified.claims.aud != at.resource.as_str() {
-            return Err(TokenTrouble::WrongResource(verified)); // PR-03, SB-07
         }
         Ok(verified)
     }
@@ -128,23 +141,23 @@ impl Verifier {
         if self.has_ended(token) { Err(TokenTrouble::Ended(token.clone())) } else { Ok(()) } // OA-08
     }
 
-    fn first_look(&self, at: &At<'_>, token: &str, digest: [u8; 32]) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+    fn first_look(&self, tenant: TenantId, issuer: &Issuer, token: &str, digest: [u8; 32]) -> Result<Arc<VerifiedToken>, TokenTrouble> {
         let unverified = jose::peek(token).map_err(TokenTrouble::from)?; // JW-02, JW-07
-        if unverified.issuer.as_deref() != Some(at.issuer.as_str()) {
+        if unverified.issuer.as_deref() != Some(issuer.as_str()) {
             return Err(TokenTrouble::ForeignIssuer); // AT-01, JW-06
         }
-        let keys = self.keyring.tenant(&at.tenant).ok_or(TokenTrouble::UnknownKey)?;
+        let keys = self.keyring.tenant(&tenant).ok_or(TokenTrouble::UnknownKey)?;
         let expected = Expected { typ: Typ::AccessToken, algorithms: Algorithm::ALL };
         let payload = jose::verify(token, &keys.published, &expected)?; // AT-01, AT-02, JW-01
         let key = payload.kid().and_then(|kid| kid.parse().ok()).ok_or(TokenTrouble::UnknownKey)?;
         let claims: AccessToken = payload.claims()?; // JW-06
-        let caller = caller(&claims, at.tenant, digest);
+        let caller = caller(&claims, tenant, digest);
         Ok(Arc::new(VerifiedToken { claims, caller, key, alive_at: AtomicU64::new(NEVER) }))
     }
 }
 
-fn issued_here(token: &VerifiedToken, at: &At<'_>) -> Result<(), TokenTrouble> {
-    if token.claims.iss == *at.issuer && *token.tenant() == at.tenant { Ok(()) } else { Err(TokenTrouble::ForeignIssuer) }
+fn issued_here(token: &VerifiedToken, tenant: TenantId, issuer: &Issuer) -> Result<(), TokenTrouble> {
+    if token.claims.iss == *issuer && *token.tenant() == tenant { Ok(()) } else { Err(TokenTrouble::ForeignIssuer) }
 }
 
 /// `exp` is ours, so it is kept to the second; `iat` may be of a node whose clock is ahead of this one's.

@@ -14,16 +14,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
 
 use self::steps::{Admitted, Arrival, admit, witnessed};
 use crate::answer::Answer;
-use crate::client_auth::{self, Material};
-use crate::form::Form;
 use crate::grants::{Asking, Granted};
-use crate::refusal::Refused;
+use crate::posted::Posted;
 use crate::server::Server;
 use crate::unanswered::{ATTEMPTS, Unanswered};
 
@@ -40,28 +37,18 @@ pub(crate) async fn token(
 
 async fn answer(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
-    let Ok(body) = body else {
-        return server.refused(&tenant, ENDPOINT, Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")).await;
+    let posted = match Posted::read(server, &tenant, headers, body).await? {
+        Ok(posted) => posted,
+        Err(unreadable) => return server.refused(&tenant, ENDPOINT, unreadable).await,
     };
-    if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
-        let twice = Refused::invalid_request("the Authorization header comes twice; authenticate once");
-        return server.refused(&tenant, ENDPOINT, twice.by_row("OA-11")).await;
-    }
-    let header = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let (content_type, authorization) = (header(CONTENT_TYPE), header(AUTHORIZATION));
-    let (content_type, authorization, form) = (content_type.as_deref(), authorization.as_deref(), Form::read(&body));
-    let client = match client_auth::claim(&Material { authorization, form: &form }) {
-        Ok(claim) => server.registry.client(&tenant, claim.client()).await?,
-        Err(_) => None, // the table says why
-    };
-    let arrival = Arrival { tenant: &tenant, keys: &keys.refresh, content_type, authorization, form, client };
+    let arrival = Arrival { posted, keys: &keys.refresh };
 
     let answer = match admit(&arrival) {
         Ok(admitted) => decide(server, &tenant, &keys, &admitted).await?,
         Err(refused) => server.refused(&tenant, ENDPOINT, witnessed(refused, &arrival, &mut server.moment())).await?,
     };
     // RFC 6749 §5.2: who authenticated by a header is told by a header how to.
-    Ok(if authorization.is_some() { answer.challenging_basic(&tenant) } else { answer })
+    Ok(if arrival.posted.authorization.is_some() { answer.challenging_basic(&tenant) } else { answer })
 }
 
 /// Decides until the decision commits.

@@ -1,16 +1,14 @@
 //! What a token request must pass before its grant decides. The table is the code, so it cannot lie: a glance says what is checked, in
 //! which order, and for which grant.
 
-use std::sync::Arc;
-
 use chancery_core::oauth::Code;
-use chancery_registry::{Client, GrantType, Tenant};
+use chancery_registry::GrantType;
 use chancery_tokens::RefreshTokenKeys;
 
-use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
-use crate::form::Form;
+use crate::client_auth::AuthenticatedClient;
 use crate::grants::{self, Asked, Asking, code_verifier};
 use crate::moment::Moment;
+use crate::posted::Posted;
 use crate::refusal::{ByRow, Refused};
 
 const YES: bool = true;
@@ -32,13 +30,8 @@ const STEPS: &[Step] = &[
 
 /// What arrived, read once, and what was loaded to judge it by. Nothing of it is believed yet.
 pub(super) struct Arrival<'a> {
-    pub tenant: &'a Tenant,
+    pub posted: Posted<'a>,
     pub keys: &'a RefreshTokenKeys,
-    pub content_type: Option<&'a str>,
-    pub authorization: Option<&'a str>,
-    pub form: Form,
-    /// The client that the request names, if there is such a one.
-    pub client: Option<Arc<Client>>,
 }
 
 /// A token request that passed every step: who asks, and what for.
@@ -53,28 +46,24 @@ pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
     for step in STEPS.iter().filter(|step| step.applies_to(grant)) {
         (step.check)(arrival).row(step.row)?;
     }
-    let asked = Asked::read(grant_type(arrival)?, &arrival.form, &arrival.tenant.id, arrival.keys)?;
+    let asked = Asked::read(grant_type(arrival)?, &arrival.posted.form, &arrival.posted.tenant.id, arrival.keys)?;
     Ok(Admitted { by: authenticated(arrival)?, asked })
 }
 
 /// The log hears of it where the client proved who it is, though its request was not worth deciding.
 pub(super) fn witnessed(refused: Refused, arrival: &Arrival<'_>, moment: &mut Moment) -> Refused {
     match authenticated(arrival) {
-        Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.tenant, by: &by }, None, moment),
+        Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.posted.tenant, by: &by }, None, moment),
         Err(_) => refused,
     }
 }
 
 fn form_post_only(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    let media_type = arrival.content_type.and_then(|value| value.split(';').next()).map(str::trim);
-    match media_type {
-        Some(form) if form.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Ok(()),
-        _ => Err(Refused::invalid_request("send the parameters as application/x-www-form-urlencoded in the body of a POST")),
-    }
+    arrival.posted.is_a_form()
 }
 
 fn no_doubled_parameters(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    arrival.form.nothing_doubled()
+    arrival.posted.form.nothing_doubled()
 }
 
 fn known_grant_type(arrival: &Arrival<'_>) -> Result<(), Refused> {
@@ -82,7 +71,7 @@ fn known_grant_type(arrival: &Arrival<'_>) -> Result<(), Refused> {
 }
 
 fn one_client_authentication(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    claim(arrival).map(drop)
+    arrival.posted.claim().map(drop)
 }
 
 fn client_is_who_it_says(arrival: &Arrival<'_>) -> Result<(), Refused> {
@@ -98,19 +87,19 @@ fn client_may_use_the_grant(arrival: &Arrival<'_>) -> Result<(), Refused> {
 }
 
 fn well_formed_verifier(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    code_verifier(&arrival.form).map(drop)
+    code_verifier(&arrival.posted.form).map(drop)
 }
 
 /// A token has one audience (AT-04).
 fn one_resource_at_most(arrival: &Arrival<'_>) -> Result<(), Refused> {
-    match arrival.form.all("resource").nth(1) {
+    match arrival.posted.form.all("resource").nth(1) {
         None => Ok(()),
         Some(_) => Err(Refused::invalid_target("a token is for one resource; ask for each of them by itself")),
     }
 }
 
 fn grant_type(arrival: &Arrival<'_>) -> Result<GrantType, Refused> {
-    let name = arrival.form.required("grant_type")?;
+    let name = arrival.posted.form.required("grant_type")?;
     GrantType::ALL.into_iter().find(|grant| grant.as_str() == name).ok_or_else(|| {
         Refused::new(
             Code::UnsupportedGrantType,
@@ -119,12 +108,8 @@ fn grant_type(arrival: &Arrival<'_>) -> Result<GrantType, Refused> {
     })
 }
 
-fn claim(arrival: &Arrival<'_>) -> Result<Claim, Refused> {
-    client_auth::claim(&Material { authorization: arrival.authorization, form: &arrival.form })
-}
-
 fn authenticated(arrival: &Arrival<'_>) -> Result<AuthenticatedClient, Refused> {
-    claim(arrival)?.proven_by(arrival.client.as_ref())
+    arrival.posted.authenticated()
 }
 
 struct Step {

@@ -53,6 +53,7 @@ chancery_testkit::both_stores! {
             format!("{issuer}/jwks"),
             format!("{issuer}/token"),
             format!("{issuer}/register"),
+            format!("{issuer}/revoke"),
             format!("{base}/t/nobody/token"),
         ] {
             let before = from_elsewhere(&site, Method::OPTIONS, &url).await;

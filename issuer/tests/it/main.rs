@@ -16,6 +16,7 @@ mod redirect_uri;
 mod refresh;
 mod register;
 mod resource;
+mod revocation;
 mod session;
 mod sign_in;
 mod tenants;

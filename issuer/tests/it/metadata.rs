@@ -57,7 +57,7 @@ chancery_testkit::both_stores! {
         for root in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/t/nobody/jwks"] {
             site.program().get(&format!("{}{root}", site.base())).await.has_status(404);
         }
-        for gone in ["token", "register"] {
+        for gone in ["token", "register", "revoke"] {
             site.program().post(&format!("{}/t/nobody/{gone}", site.base()), &[("grant_type", "x")]).await.has_status(404);
         }
         site.browser().get(&format!("{}/t/nobody/authorize?client_id=x", site.base())).await.has_status(404);
@@ -73,11 +73,13 @@ chancery_testkit::both_stores! {
         for required in ["subject_types_supported", "id_token_signing_alg_values_supported"] {
             assert!(metadata[required].is_array(), "{required} is missing: {metadata}");
         }
-        assert!(metadata["token_endpoint_auth_methods_supported"].is_array(), "left out it would mean client_secret_basic: {metadata}");
+        for methods in ["token_endpoint_auth_methods_supported", "revocation_endpoint_auth_methods_supported"] {
+            assert!(metadata[methods].is_array(), "{methods} left out would mean client_secret_basic: {metadata}");
+        }
         assert!(metadata.get("token_endpoint_auth_signing_alg_values_supported").is_none(), "no method signs: {metadata}");
         assert!(!holds_nothing(&metadata), "{metadata}");
         let issuer = site.issuer();
-        for endpoint in ["authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"] {
+        for endpoint in ["authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint", "revocation_endpoint"] {
             assert!(metadata[endpoint].as_str().is_some_and(|url| url.starts_with(&issuer)), "{endpoint}: {metadata}");
         }
     }

@@ -20,7 +20,7 @@ const OUR_OWN: [&str; 2] = ["consent", "resume"];
 const NOT_HERE: [&str; 11] = [
     "introspect",
     "introspection",
-    "revoke",
+    "revocation",
     "par",
     "device_authorization",
     "device",
@@ -43,6 +43,9 @@ async fn holds(site: &Site, member: &str, value: &Value) {
         }
         "token_endpoint" => {
             site.program().post(url(), &[("grant_type", "x")]).await.refused(400, "unsupported_grant_type");
+        }
+        "revocation_endpoint" => {
+            site.program().post(url(), &[("client_id", &site.app(PUBLIC_CLIENT).id), ("token", "x")]).await.has_status(200);
         }
         "jwks_uri" => assert!(site.program().get(url()).await.has_status(200).json()["keys"].is_array()),
         "registration_endpoint" => {
@@ -77,6 +80,7 @@ async fn lists(site: &Site, member: &str, item: &str) {
             }
         }
         "token_endpoint_auth_methods_supported" => authenticates(site, item).await,
+        "revocation_endpoint_auth_methods_supported" => revokes(site, item).await,
         "subject_types_supported" => {
             let [one, other] = [PUBLIC_CLIENT, AGENT_CLIENT].map(|app| site.sign_in(ALICE, app));
             assert_eq!((item, &one.await.claims()["sub"]), ("public", &other.await.claims()["sub"]));
@@ -108,6 +112,23 @@ async fn authenticates(site: &Site, method: &str) {
         }
         _ => panic!("nobody told this test how to try the method {method}"),
     }
+}
+
+/// A client that authenticates so is let in; what it revokes is nothing.
+async fn revokes(site: &Site, method: &str) {
+    let (app, url, program) = (site.app(AGENT_CLIENT), site.endpoint("revoke"), site.program());
+    let answer = match method {
+        "none" => program.post(&url, &[("token", "x"), ("client_id", &site.app(PUBLIC_CLIENT).id)]).await,
+        "client_secret_post" => program.post(&url, &[("token", "x"), ("client_id", &app.id), ("client_secret", SECRET)]).await,
+        "client_secret_basic" => {
+            let credentials = STANDARD.encode(format!("{}:{SECRET}", app.id));
+            let post = request(Method::POST, &url).header(header::AUTHORIZATION, format!("Basic {credentials}"));
+            let post = post.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            program.send(post.body(Bytes::from("token=x")).expect("a request")).await
+        }
+        _ => panic!("nobody told this test how to try the method {method}"),
+    };
+    answer.has_status(200);
 }
 
 /// The paths of all routes, for this tenant.

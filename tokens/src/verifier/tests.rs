@@ -293,7 +293,7 @@ async fn each_kind_of_end_refuses_what_was_issued_up_to_it() {
         (EndedKind::Agent,   current.to_string(),           ["good",        "ended_token", "ended_token"]),
         (EndedKind::Agent,   earlier.to_string(),           ["good",        "ended_token", "ended_token"]),
         (EndedKind::Key,     key.to_string(),               ["ended_token", "ended_token", "ended_token"]),
-        (EndedKind::Token,   claims.jti.to_string(),        ["good",        "ended_token", "ended_token"]),
+        (EndedKind::Token,   claims.jti.to_string(),        ["ended_token", "ended_token", "ended_token"]),
         (EndedKind::Tenant,  gateway.site.tenant.to_string(), ["good",      "ended_token", "ended_token"]),
         (EndedKind::Grant,   claims.grants[0].to_string(),  ["ended_token", "ended_token", "ended_token"]),
         (EndedKind::Grant,   claims.grants[2].to_string(),  ["ended_token", "ended_token", "ended_token"]),

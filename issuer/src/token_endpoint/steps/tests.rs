@@ -3,6 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_core::KeyId;
 
 use super::*;
+use crate::client_auth::{self, Material};
 use crate::fixtures::{BANK, DESK, EXCHANGE, NOW, REPORTER, SECRET, VERIFIER, desk, entropy, form, reporter, tenant};
 
 /// A request that passes every step, as pairs to be changed.
@@ -26,7 +27,8 @@ fn admitted(sent: Sent<'_>) -> Result<Admitted, Refused> {
     let named = client_auth::claim(&Material { authorization: sent.authorization, form: &form });
     let client = named.ok().and_then(|claim| [desk(), reporter(&tenant)].into_iter().find(|client| client.id == *claim.client()));
     let Sent { content_type, authorization, .. } = sent;
-    admit(&Arrival { tenant: &tenant, keys: &keys, content_type, authorization, form, client })
+    let (content_type, authorization) = (content_type.map(str::to_owned), authorization.map(str::to_owned));
+    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, form, client }, keys: &keys })
 }
 
 fn refusal(sent: Sent<'_>) -> (Code, &'static str) {
