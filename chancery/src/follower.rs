@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chancery_core::{ClientId, Clock, TenantId};
 use chancery_registry::Registry;
-use chancery_store::Topic;
 use chancery_store::feed::{Entry, Follower};
+use chancery_store::{Store, Topic};
 use chancery_tokens::{Ended, Keyring};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Hearers {
     pub registry: Registry,
     pub keyring: Keyring,
     pub ended: Ended,
+    /// Where the ends are read that were too many for the feed.
+    pub store: Store,
     pub clock: Arc<dyn Clock>,
     /// The highest number of the feed up to which nothing is left to be done.
     pub applied: watch::Sender<i64>,
@@ -77,6 +79,7 @@ impl Hearers {
             Topic::Registry => self.registry.reload(&entry.tenant).await?,
             Topic::Keys => self.keyring.reload(&entry.tenant, self.clock.now()).await?,
             Topic::Client => self.registry.forget_client(&entry.tenant, &ClientId::claimed(&entry.key)),
+            Topic::ManyEnded => self.ended.read(&self.store, self.clock.now()).await?,
             Topic::Ended => {}
         }
         Ok(())

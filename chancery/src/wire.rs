@@ -101,7 +101,7 @@ impl Node {
         let Self { ground, socket, endpoints: Endpoints { router, gateway }, applied, .. } = self;
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
-        let hearers = Hearers { registry, keyring, ended: ended.clone(), clock: clock.clone(), applied };
+        let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
         let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), ended, clock };
 
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_audit::Draft;
-use chancery_core::{Entropy, Event, Field, Kind, Secret, SessionId, SignedIn, Slug, SubjectId, Timestamp};
+use chancery_core::{Entropy, Event, Field, Kind, Secret, SessionId, SignedIn, Slug, SubjectId, SubjectKey, Timestamp};
 use chancery_crypto::digest::{secret_text, sha256};
 use chancery_registry::IdentityProvider;
 use chancery_store::repo::sessions::{self, Session};
@@ -34,8 +34,8 @@ pub(crate) struct Outcome {
 }
 
 /// The provider's name for the person, together with whose name it is: under another issuer the same `sub` is somebody else (JW-06).
-pub(crate) fn key(provider: &IdentityProvider, identity: &Identity) -> String {
-    format!("{} {}", provider.issuer, identity.subject)
+pub(crate) fn key(provider: &IdentityProvider, identity: &Identity) -> SubjectKey {
+    SubjectKey::of(&provider.issuer, &identity.subject)
 }
 
 pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<(Outcome, Draft), Refused> {

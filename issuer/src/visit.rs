@@ -2,11 +2,11 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
-use chancery_core::{Cookie, Person, Secret, SignedIn};
+use chancery_core::{Cookie, Person, Secret, SignedIn, Slug};
 use chancery_crypto::digest::{from_base64url, secret_text, sha256};
 use chancery_registry::Tenant;
 use chancery_store::repo::sessions;
-use chancery_store::repo::subjects::{self, Standing};
+use chancery_store::repo::subjects::{self, Standing, Subject};
 use chancery_store::{Store, StoreError};
 
 use crate::moment::Moment;
@@ -64,18 +64,18 @@ impl Visitor {
         let session = sessions::by_hash(store, &tenant.id, &hash).await?;
         let Some(session) = session.filter(|session| session.is_alive(moment.now)) else { return Ok(None) };
         let subject = subjects::by_id(store, &tenant.id, &session.subject).await?;
-        // A provider that was taken out of the file, or put another issuer's, vouches for nobody any more.
-        let vouched = |subject: &subjects::Subject| {
-            let provider = tenant.provider(&session.provider);
-            provider.is_some_and(|provider| subject.key.starts_with(&format!("{} ", provider.issuer)))
-        };
-        Ok(subject.filter(|subject| subject.status == Standing::Active && vouched(subject)).map(|subject| {
+        Ok(subject.filter(|subject| may_be_signed_in(subject, &session.provider, tenant)).map(|subject| {
             let person: Person = serde_json::from_str(&subject.claims).unwrap_or_default();
-            let label = person.label().map_or_else(|| subject.key.clone(), str::to_owned);
+            let label = person.label().map_or_else(|| subject.key.to_string(), str::to_owned);
             let sessions::Session { id, subject, provider, authentication, .. } = session;
             Self { session: hash, signed_in: SignedIn { subject, session: id, provider, authentication }, label }
         }))
     }
+}
+
+/// A person whom nobody has suspended, and whom the provider by which they came still vouches for.
+pub(crate) fn may_be_signed_in(subject: &Subject, by: &Slug, tenant: &Tenant) -> bool {
+    subject.status == Standing::Active && tenant.vouches_for(by, &subject.key) // JW-06
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {

@@ -12,7 +12,7 @@ pub use difference::{Difference, ObjectChange, What};
 
 use std::fmt;
 
-use chancery_core::{AgentId, ClientId, Entropy, ResourceId, Rng, Slug, TenantId, Timestamp};
+use chancery_core::{AgentId, ClientId, Entropy, Issuer, ResourceId, Rng, Slug, TenantId, Timestamp};
 use chancery_crypto::digest;
 use chancery_crypto::seal::Sealer;
 use chancery_store::repo::objects::{Object, ObjectKind};
@@ -48,6 +48,11 @@ pub struct Plan {
 pub enum Removed {
     Client(ClientId),
     Agent(AgentId),
+    /// An issuer that no longer vouches for anybody by this provider: the provider is gone, or is another issuer's now.
+    Provider {
+        name: Slug,
+        issuer: Issuer,
+    },
 }
 
 /// Why there is no plan.
@@ -135,7 +140,7 @@ impl Registry {
             let id = known.map_or_else(|| mint(declared, now, &*parts.rng), |object| object.id.clone());
             plan.declare(declared, known, id, &parts.sealer).await?;
         }
-        plan.prune(config, &stored);
+        plan.prune(config, &stored)?;
         plan.changes.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
         Ok(plan)
     }
@@ -166,6 +171,7 @@ impl Plan {
         if differences.is_empty() {
             return Ok(());
         }
+        self.removed.extend(disowned(known, Some(&declared.definition))?);
         self.change(&row, What::Update(differences));
         if known.url == row.url {
             self.rows.push(RowChange::Replace(row));
@@ -178,15 +184,17 @@ impl Plan {
     }
 
     /// Removals come before what takes their place: a URL that moves to another object must be free.
-    fn prune(&mut self, config: &Config, stored: &[Object]) {
+    fn prune(&mut self, config: &Config, stored: &[Object]) -> Result<(), RegistryError> {
         let declared = |object: &&Object| config.declared.iter().any(|declared| is(object, declared));
         let mut removals = Vec::new();
         for object in stored.iter().filter(|object| object.owner.starts_with(FILE)).filter(|object| !declared(object)) {
             self.changes.push(ObjectChange { kind: object.kind.as_str(), name: object.name.clone(), what: What::Delete });
             removals.push(RowChange::Remove { kind: object.kind, name: object.name.clone() });
             self.removed.extend(removed(object));
+            self.removed.extend(disowned(object, None)?);
         }
         self.rows.splice(0..0, removals);
+        Ok(())
     }
 
     fn change(&mut self, row: &NewRow, what: What) {
@@ -200,6 +208,14 @@ fn removed(object: &Object) -> Option<Removed> {
         ObjectKind::Agent => object.id.parse().ok().map(Removed::Agent),
         ObjectKind::Resource | ObjectKind::IdentityProvider | ObjectKind::Policy | ObjectKind::Settings => None,
     }
+}
+
+/// The issuer that vouched by this provider and does so no more.
+fn disowned(object: &Object, now: Option<&Definition>) -> Result<Option<Removed>, RegistryError> {
+    let Definition::IdentityProvider(before) = Definition::of(object)? else { return Ok(None) };
+    let still = matches!(now, Some(Definition::IdentityProvider(now)) if now.issuer == before.issuer);
+    let name = object.name.parse().map_err(|error| RegistryError::unreadable(object, error))?;
+    Ok((!still).then(|| Removed::Provider { name, issuer: Issuer::foreign(before.issuer) }))
 }
 
 fn is(object: &Object, declared: &Declared) -> bool {

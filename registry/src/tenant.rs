@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, TenantId};
+use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, SubjectKey, TenantId};
 use chancery_policy::{AgentRef, PolicySet};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,12 @@ impl Tenant {
 
     pub fn provider(&self, name: &Slug) -> Option<&IdentityProvider> {
         self.providers.iter().find(|provider| provider.name == *name)
+    }
+
+    /// Whether this provider, as the file has it now, still vouches for this person. One that was taken out of the file, or that was put
+    /// another issuer's, vouches for nobody it did before.
+    pub fn vouches_for(&self, provider: &Slug, subject: &SubjectKey) -> bool {
+        self.provider(provider).is_some_and(|provider| subject.is_of(&provider.issuer))
     }
 
     /// The issuer's metadata, the same bytes at all three well-known addresses (D10).

@@ -81,8 +81,10 @@ words! {
         Registry = "registry",
         /// A client outside the snapshot came, changed or went; the key is its id.
         Client = "client",
-        /// Something was ended.
+        /// Something was ended; the key says what and when.
         Ended = "ended",
+        /// So much was ended that the rows must be read.
+        ManyEnded = "many_ended",
         /// The tenant's keyring changed.
         Keys = "keys",
     }

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use chancery_core::{
-    AgentId, ClientId, EventId, FamilyId, GrantId, Issuer, KeyId, ResourceId, ResourceUrl, SessionId, Slug, SubjectId, TenantId, Timestamp,
-    TokenId,
+    AgentId, ClientId, EventId, FamilyId, GrantId, Issuer, KeyId, ResourceId, ResourceUrl, SessionId, Slug, SubjectId, SubjectKey,
+    TenantId, Timestamp, TokenId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -132,7 +132,8 @@ texts!(
     ClientId,
     Slug,
     Issuer,
-    ResourceUrl
+    ResourceUrl,
+    SubjectKey
 );
 
 /// The parameters of a statement, in their order: `values![tenant, id, now]`.

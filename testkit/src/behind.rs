@@ -11,17 +11,20 @@ use chancery_outbound::{Documents, Fetcher};
 use tokio::net::TcpListener;
 
 use crate::IdentityProvider;
-use crate::cast::{IDENTITY_PROVIDER, SECRET, TENANT};
+use crate::cast::{IDENTITY_PROVIDER, OTHER_PROVIDER, SECRET, TENANT};
 use crate::nodes::dialer;
 
 /// The addresses of what lies behind.
 pub struct Behind {
     /// Its issuer.
     pub identity_provider: String,
+    /// That of another company's.
+    pub other_provider: String,
     pub bank: String,
     pub exchange: String,
     /// The provider itself, in the test's hands.
     pub provider: IdentityProvider,
+    pub other: IdentityProvider,
 }
 
 impl Behind {
@@ -30,22 +33,27 @@ impl Behind {
         let (listener, here) = crate::nodes::listen().await;
         let behind = Self {
             identity_provider: format!("{here}/idp"),
+            other_provider: format!("{here}/partner"),
             bank: format!("{here}/bank/mcp"),
             exchange: format!("{here}/exchange/mcp"),
             provider: IdentityProvider::new(),
+            other: IdentityProvider::new(),
         };
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-        let provider = Provider::new(Parts {
-            issuer: behind.identity_provider.clone(),
-            client: Registered {
-                id: "chancery".to_owned(),
-                secret: Secret::new(SECRET.to_owned()),
-                redirect_uris: vec![format!("{base}/t/{TENANT}/callback/{IDENTITY_PROVIDER}")],
-            },
-            acting: None,
-            clock: clock.clone(),
-            rng: rng.clone(),
-        });
+        let provider = |issuer: &str| {
+            Provider::new(Parts {
+                issuer: issuer.to_owned(),
+                client: Registered {
+                    id: "chancery".to_owned(),
+                    secret: Secret::new(SECRET.to_owned()),
+                    redirect_uris: [IDENTITY_PROVIDER, OTHER_PROVIDER].map(|name| format!("{base}/t/{TENANT}/callback/{name}")).into(),
+                },
+                acting: None,
+                clock: clock.clone(),
+                rng: rng.clone(),
+            })
+            .expect("a key can be made")
+        };
         let documents = Documents::new(Fetcher::new(&dialer()));
         let gate = |audience: &str| Gate {
             issuer: Issuer::of(base, &TENANT.parse().expect("a slug")),
@@ -54,7 +62,8 @@ impl Behind {
             clock: clock.clone(),
         };
         let router = Router::new()
-            .nest("/idp", behind.provider.around(provider.expect("a key can be made").router()))
+            .nest("/idp", behind.provider.around(provider(&behind.identity_provider).router()))
+            .nest("/partner", behind.other.around(provider(&behind.other_provider).router()))
             .nest("/bank", Server::bank(gate(&behind.bank), rng.clone()).router())
             .nest("/exchange", Server::exchange(gate(&behind.exchange), rng.clone()).router());
         serve(listener, router);

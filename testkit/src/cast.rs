@@ -39,6 +39,8 @@ pub const EXCHANGE: ServerName = "exchange";
 pub const TENANT: &str = "demo";
 /// The tenant's name for its identity provider.
 pub const IDENTITY_PROVIDER: &str = "idp";
+/// Its name for another one, which is not in the file unless a test puts it there ([`crate::Site::other_provider`]).
+pub const OTHER_PROVIDER: &str = "partner";
 
 /// The secret of [`AGENT_CLIENT`], and of this site at its identity provider.
 pub const SECRET: &str = "a-secret-that-only-these-tests-know-0123456789";

@@ -41,6 +41,8 @@ pub(crate) struct Nodes {
     pub applied: Vec<watch::Receiver<i64>>,
     pub file: Value,
     pub provider: IdentityProvider,
+    /// Another company's, and its issuer.
+    pub other: (IdentityProvider, String),
     pub stop: Stop,
     pub standing_on: StandingOn,
 }
@@ -77,7 +79,19 @@ impl Nodes {
         run(nodes, front, &stop).await;
         let file = cast::file(&base, &behind);
         let standing_on = StandingOn { _folder: folder, _database: database };
-        Some(Self { base, administration, store, sealer, chores, applied, file, provider: behind.provider, stop, standing_on })
+        Some(Self {
+            base,
+            administration,
+            store,
+            sealer,
+            chores,
+            applied,
+            file,
+            provider: behind.provider,
+            other: (behind.other, behind.other_provider),
+            stop,
+            standing_on,
+        })
     }
 }
 

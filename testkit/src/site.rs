@@ -13,11 +13,11 @@ use chancery::stop::Stop;
 use chancery_core::{Clock, Secret, Timestamp};
 use chancery_crypto::seal::Sealer;
 use chancery_store::{Store, Unit, Value as Column, Write, repo};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::browser::Browser;
-use crate::cast::{AppName, ODD_SECRET, ODD_SECRET_REF, Person, REDIRECT_AT, SECRET, SECRET_REF, ServerName, TENANT};
+use crate::cast::{AppName, ODD_SECRET, ODD_SECRET_REF, OTHER_PROVIDER, Person, REDIRECT_AT, SECRET, SECRET_REF, ServerName, TENANT};
 use crate::chores::Chores;
 use crate::log::{Log, Logged};
 use crate::nodes::Nodes;
@@ -41,6 +41,7 @@ struct Inner {
     sealer: Sealer,
     chores: Vec<Chores>,
     provider: IdentityProvider,
+    other: (IdentityProvider, String),
     /// How many of the store's reads were the test's own.
     own_reads: AtomicU64,
     /// How far each node has followed the change feed.
@@ -87,6 +88,7 @@ impl Site {
             sealer: nodes.sealer,
             chores: nodes.chores,
             provider: nodes.provider,
+            other: nodes.other,
             own_reads: AtomicU64::new(0),
             applied: nodes.applied,
             file: Mutex::new(nodes.file),
@@ -141,6 +143,16 @@ impl Site {
     /// The company's identity provider.
     pub fn identity_provider(&self) -> &IdentityProvider {
         &self.0.provider
+    }
+
+    /// Another company's, which the file does not name unless a test has it do so.
+    pub fn other_identity_provider(&self) -> &IdentityProvider {
+        &self.0.other.0
+    }
+
+    /// What the file would say of it.
+    pub fn other_provider(&self) -> Value {
+        json!({ "name": OTHER_PROVIDER, "issuer": self.0.other.1, "client_id": "chancery", "client_secret": SECRET_REF })
     }
 
     /// A browser that nobody has used yet.

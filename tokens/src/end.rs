@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_audit::Draft;
-use chancery_core::{AgentId, ClientId, GrantId, Rng, SubjectId, TenantId, Timestamp, TokenId};
+use chancery_core::{AgentId, ClientId, GrantId, Issuer, Rng, Slug, SubjectId, TenantId, Timestamp, TokenId};
 use chancery_crypto::seal::Sealer;
 use chancery_store::repo::keys::Key;
 use chancery_store::{Change, Topic, Write, repo};
@@ -29,6 +29,19 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now:
     voiding(tenant, EndedKind::Subject, subject, now)
         .writing(repo::sessions::end_of_subject(tenant, subject, now))
         .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
+}
+
+/// Ends all that the people allowed whom this issuer vouched for, by this provider of the tenant's, and their sessions.
+///
+/// They may be many: the Unit has one statement of each kind and one entry in the feed, and the database finds the people. The feed's
+/// entry names nobody; nodes that hear it read the rows. Tokens do not say by which provider a person came, so each gets an end of
+/// their own. Sessions come first, as in [`end_of_subject`], and the ends of people before those of the grants they are found by.
+pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, reason: &str, now: Timestamp) -> Draft {
+    Draft::default()
+        .writing(repo::sessions::end_of_issuer(tenant, provider, issuer, now))
+        .writing(repo::ended::put_subjects(tenant, provider, issuer, now, forgotten_at(now)))
+        .writing(repo::grants::end_of_issuer(tenant, provider, issuer, now, reason))
+        .telling(Change { topic: Topic::ManyEnded, key: String::new() })
 }
 
 /// Ends all that was allowed to a client.

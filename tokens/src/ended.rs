@@ -35,8 +35,14 @@ impl Ended {
     /// Everything whose tokens may still be alive; a node is not ready before. The feed must be followed from before this is called.
     pub async fn load(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
         let ended = Self::default();
-        repo::ended::unexpired(store, now).await?.into_iter().for_each(|end| ended.apply(end));
+        ended.read(store, now).await?;
         Ok(ended)
+    }
+
+    /// The same once more, when the feed tells that more was ended than it says (`Topic::ManyEnded`).
+    pub async fn read(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        repo::ended::unexpired(store, now).await?.into_iter().for_each(|end| self.apply(end));
+        Ok(())
     }
 
     /// Adds what the feed tells of. To hear of it twice is harmless.

@@ -6,7 +6,7 @@ use chancery_audit::{Change, CommitError, Draft, Topic};
 use chancery_core::{ClientId, Entropy, Event, Field, Kind, TenantId, Timestamp};
 use chancery_registry::{Origin, Plan, Removed, Tenant};
 use chancery_store::repo;
-use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_key, end_of_subject, end_of_token};
+use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_issuer, end_of_key, end_of_subject, end_of_token};
 
 use super::message::{Answer, Revocable, Revoke};
 use super::{Administration, Administrator, unavailable};
@@ -26,8 +26,10 @@ impl Administration {
     pub async fn revoke(&self, asked: &Revoke, by: &Administrator) -> Result<Answer, Failure> {
         let (tenant, now) = (self.tenant(&asked.tenant)?, self.clock.now());
         let Ending { draft, note } = self.ending(&tenant, asked, now).await?.ok_or_else(|| nothing(asked))?;
-        let event =
-            self.revoked(tenant.id, asked.kind, &asked.id, now).with(Field::Reason, &asked.reason).with(Field::Administrator, &by.0);
+        let event = self
+            .revoked(tenant.id, field_of(asked.kind), &asked.id, now)
+            .with(Field::Reason, &asked.reason)
+            .with(Field::Administrator, &by.0);
         let _receipt = self.journal.commit(&tenant.id, draft.recording(event)).await.map_err(|error| match error {
             CommitError::GuardFailed(_) => nothing(asked),
             CommitError::Unavailable(error) => unavailable(&error),
@@ -35,18 +37,21 @@ impl Administration {
         Ok(Answer::Revoked { tenant: tenant.name.to_string(), kind: asked.kind, id: asked.id.clone(), note: note.to_owned() })
     }
 
-    /// What an apply ends: a client or agent that is declared no more acts no more.
+    /// What an apply ends: a client or agent that is declared no more acts no more, and whom a provider of before vouched for is unknown.
     pub(super) fn ends(&self, plan: &Plan, by: &Administrator) -> Draft {
         const REASON: &str = "removed from the file";
         let (tenant, now) = (&plan.tenant, self.clock.now());
         plan.removed.iter().fold(Draft::default(), |mut all, removed| {
-            let (kind, id, draft) = match removed {
-                Removed::Client(client) => (Revocable::Client, client.to_string(), end_of_client(tenant, client, REASON, now)),
-                Removed::Agent(agent) => (Revocable::Agent, agent.to_string(), end_of_agent(tenant, agent, REASON, now)),
+            let (field, id, draft) = match removed {
+                Removed::Client(client) => (Field::Client, client.to_string(), end_of_client(tenant, client, REASON, now)),
+                Removed::Agent(agent) => (Field::Agent, agent.to_string(), end_of_agent(tenant, agent, REASON, now)),
+                Removed::Provider { name, issuer } => {
+                    (Field::IdentityProvider, format!("{name} ({issuer})"), end_of_issuer(tenant, name, issuer, REASON, now))
+                }
             };
             all.writes.extend(draft.writes);
             all.changes.extend(draft.changes);
-            all.recording(self.revoked(*tenant, kind, &id, now).with(Field::Reason, REASON).with(Field::Administrator, &by.0))
+            all.recording(self.revoked(*tenant, field, &id, now).with(Field::Reason, REASON).with(Field::Administrator, &by.0))
         })
     }
 
@@ -102,17 +107,21 @@ impl Administration {
         }))
     }
 
-    fn revoked(&self, tenant: TenantId, kind: Revocable, id: &str, now: Timestamp) -> Event {
-        let field = match kind {
-            Revocable::Subject => Field::Subject,
-            Revocable::Agent => Field::Agent,
-            Revocable::Client => Field::Client,
-            Revocable::Grant => Field::Grants,
-            Revocable::Token => Field::Token,
-            Revocable::Session => Field::Session,
-            Revocable::Key => Field::Key,
-        };
+    fn revoked(&self, tenant: TenantId, field: Field, id: &str, now: Timestamp) -> Event {
         Event::new(Kind::Revoked, tenant, now, &mut Entropy::draw(&*self.rng)).with(field, id)
+    }
+}
+
+/// The event's field that names what was revoked.
+const fn field_of(kind: Revocable) -> Field {
+    match kind {
+        Revocable::Subject => Field::Subject,
+        Revocable::Agent => Field::Agent,
+        Revocable::Client => Field::Client,
+        Revocable::Grant => Field::Grants,
+        Revocable::Token => Field::Token,
+        Revocable::Session => Field::Session,
+        Revocable::Key => Field::Key,
     }
 }
 

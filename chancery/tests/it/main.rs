@@ -9,6 +9,7 @@ mod demo;
 mod process;
 mod providers;
 mod refusals;
+mod removed_provider;
 mod revoke;
 mod said;
 mod served;

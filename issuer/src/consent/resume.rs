@@ -9,6 +9,7 @@ use chancery_audit::Receipt;
 use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_store::repo::sign_ins::{self, SignIn};
+use chancery_store::repo::subjects::{self, Subject};
 
 use super::approval::CONSUMED;
 use super::decide::{self, Facts, Resumed};
@@ -21,7 +22,7 @@ use crate::front::{Front, Visit};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::unanswered::Unanswered;
-use crate::visit::{Browser, Visitor};
+use crate::visit::{Browser, Visitor, may_be_signed_in};
 
 const ENDPOINT: &str = "resume";
 
@@ -40,7 +41,12 @@ async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, fo
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
     let key = sha256(form.one("sign_in").unwrap_or_default().as_bytes());
     let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
-    match finished(row, visit, &mut front.server.moment()) {
+    let by = row.as_ref().and_then(who_came);
+    let subject = match &by {
+        Some(by) => subjects::by_id(&front.server.store, &tenant.id, &by.subject).await?,
+        None => None,
+    };
+    match finished(Found { row, by, subject }, visit, &mut front.server.moment()) {
         Ok(finished) => match send_on(front, visit, finished).await {
             Err(Unanswered::Overtaken(CONSUMED)) => front.refuse(visit, used()).await,
             // The session that the sign-in made is all else that an approval finds and does not make.
@@ -75,10 +81,18 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
     }
 }
 
-fn finished(row: Option<SignIn>, visit: Visit<'_>, moment: &mut Moment) -> Result<Finished, PageRefusal> {
+/// What the key that the browser brought leads to.
+struct Found {
+    row: Option<SignIn>,
+    by: Option<SignedIn>,
+    subject: Option<Subject>,
+}
+
+fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finished, PageRefusal> {
+    let Found { row, by, subject } = found;
     let row = row.ok_or_else(|| over("sign_in_unknown", "There is no sign-in of this key."))?;
-    let by = who_came(&row)?;
-    still_trusted(&by, visit)?;
+    let by = by.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))?;
+    still_trusted(&by, subject.as_ref(), visit)?;
     let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
@@ -87,15 +101,14 @@ fn finished(row: Option<SignIn>, visit: Visit<'_>, moment: &mut Moment) -> Resul
     Ok(Finished { row, approved, by, browser })
 }
 
-fn who_came(row: &SignIn) -> Result<SignedIn, PageRefusal> {
-    let result = row.result.as_deref().and_then(|result| serde_json::from_str(result).ok());
-    result.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))
+fn who_came(row: &SignIn) -> Option<SignedIn> {
+    row.result.as_deref().and_then(|result| serde_json::from_str(result).ok())
 }
 
-/// The provider may have been taken out of the file while the person was there.
-fn still_trusted(by: &SignedIn, visit: Visit<'_>) -> Result<(), PageRefusal> {
-    let known = visit.tenant.provider(&by.provider).is_some();
-    known.then_some(()).ok_or_else(|| over("sign_in_provider", "The identity provider that signed you in is no longer used here."))
+/// The provider may have been taken out of the file while the person was there, or the person suspended.
+fn still_trusted(by: &SignedIn, subject: Option<&Subject>, visit: Visit<'_>) -> Result<(), PageRefusal> {
+    let known = subject.is_some_and(|subject| may_be_signed_in(subject, &by.provider, visit.tenant));
+    known.then_some(()).ok_or_else(|| over("sign_in_provider", "Whoever signed you in does not vouch for you here any more."))
 }
 
 /// Whoever sends his own finished sign-in to somebody else would have them go on as himself.

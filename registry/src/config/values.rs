@@ -55,6 +55,9 @@ pub(super) fn resource_url(text: &str) -> Read<ResourceUrl> {
 /// The issuer of an identity provider, kept as it is written: the provider's documents must say the same, byte for byte (MD-07).
 pub(super) fn provider_issuer(text: &str) -> Read<String> {
     let url = public_url(text)?;
+    if text.contains(char::is_whitespace) {
+        return Err(Complaint::new("an issuer has no space in it", "write it as the provider's discovery document says it"));
+    }
     if url.query().is_some() {
         return Err(Complaint::new("an issuer has no query", "write it as the provider's discovery document says it"));
     }

@@ -1,6 +1,6 @@
 //! Grants: what a subject allowed a client to do at resources. A grant has a life of its own; tokens only point at it.
 
-use chancery_core::{AgentId, Authentication, ClientId, GrantId, ResourceId, ResourceUrl, ScopeSet, TenantId, Timestamp};
+use chancery_core::{AgentId, Authentication, ClientId, GrantId, Issuer, ResourceId, ResourceUrl, ScopeSet, Slug, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
@@ -39,6 +39,8 @@ const END: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant
 const END_OF_SUBJECT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const END_OF_CLIENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
 const END_OF_AGENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND agent = $2 AND ended_at IS NULL";
+const END_OF_ISSUER: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND ended_at IS NULL AND subject IN \
+     (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
 impl Grant {
@@ -94,6 +96,11 @@ pub fn end_of_client(tenant: &TenantId, client: &ClientId, now: Timestamp, reaso
 /// Everything that was allowed to clients of this agent.
 pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, now: Timestamp, reason: &str) -> Write {
     Write::any(END_OF_AGENT, values![tenant, agent, now, reason])
+}
+
+/// Everything that was allowed by the people whom this issuer vouched for, by this provider of the tenant's.
+pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, now: Timestamp, reason: &str) -> Write {
+    Write::any(END_OF_ISSUER, values![tenant, provider, format!("{issuer} "), now, reason])
 }
 
 /// Changes nothing; its guard says that the grant is alive when the Unit commits. Every mint's Unit has one like it.

@@ -1,6 +1,6 @@
 //! Sessions of signed-in browsers, keyed by the hash of their cookie.
 
-use chancery_core::{Authentication, SessionId, Slug, SubjectId, TenantId, Timestamp};
+use chancery_core::{Authentication, Issuer, SessionId, Slug, SubjectId, TenantId, Timestamp};
 
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
 
@@ -26,6 +26,8 @@ const INSERT: &str = "INSERT INTO sessions \
 const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
 const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
+const END_OF_ISSUER: &str = "UPDATE sessions SET ended_at = $4 WHERE tenant = $1 AND ended_at IS NULL AND subject IN \
+     (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
 const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL AND expires_at > $3";
 const ALIVE_BY_ID: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3 \
      AND EXISTS (SELECT 1 FROM subjects WHERE subjects.tenant = $1 AND subjects.id = sessions.subject AND subjects.status = 'active')";
@@ -72,6 +74,11 @@ pub fn end_by_id(tenant: &TenantId, id: &SessionId, now: Timestamp) -> Write {
 /// All sessions of a person.
 pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, now: Timestamp) -> Write {
     Write::any(END_OF_SUBJECT, values![tenant, subject, now])
+}
+
+/// All sessions of the people whom this issuer vouched for, by this provider of the tenant's.
+pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, now: Timestamp) -> Write {
+    Write::any(END_OF_ISSUER, values![tenant, provider, format!("{issuer} "), now])
 }
 
 /// Changes nothing; its guard says that the session is alive when the Unit commits.

@@ -1,6 +1,6 @@
 //! Subjects: people, as an index row each that can be erased. Never a password, never a profile of our own.
 
-use chancery_core::{Slug, SubjectId, TenantId, Timestamp};
+use chancery_core::{Slug, SubjectId, SubjectKey, TenantId, Timestamp};
 
 use super::words;
 use crate::{FromRow, Row, Store, StoreError, Write};
@@ -15,8 +15,7 @@ pub struct Subject {
     pub tenant: TenantId,
     pub id: SubjectId,
     pub provider: Slug,
-    /// The provider's stable key for this person.
-    pub key: String,
+    pub key: SubjectKey,
     pub status: Standing,
     /// JSON: the last mapped claims and groups.
     pub claims: String,
@@ -35,7 +34,7 @@ impl FromRow for Subject {
             tenant: row.parsed()?,
             id: row.parsed()?,
             provider: row.parsed()?,
-            key: row.text()?,
+            key: SubjectKey::stored(row.text()?),
             status: row.parsed()?,
             claims: row.text()?,
             seen_at: row.at()?,
@@ -58,6 +57,6 @@ pub async fn by_id(store: &Store, tenant: &TenantId, id: &SubjectId) -> Result<O
     store.first(BY_ID, values![tenant, id]).await
 }
 
-pub async fn by_key(store: &Store, tenant: &TenantId, provider: &Slug, key: &str) -> Result<Option<Subject>, StoreError> {
+pub async fn by_key(store: &Store, tenant: &TenantId, provider: &Slug, key: &SubjectKey) -> Result<Option<Subject>, StoreError> {
     store.first(BY_KEY, values![tenant, provider, key]).await
 }

@@ -1,6 +1,6 @@
 //! Every repository: what it writes, it reads; what may happen once, happens once.
 
-use chancery_core::{Authentication, ClientId, KeyId, SessionId, SubjectId, TenantId};
+use chancery_core::{Authentication, ClientId, KeyId, SessionId, SubjectId, SubjectKey, TenantId};
 use chancery_crypto::digest::sha256;
 use chancery_store::repo::{clients, codes, events, families, grants, keys, objects, sessions, sign_ins, subjects, tenants};
 use chancery_store::{CommitError, Unit};
@@ -94,7 +94,7 @@ async fn a_subject_keeps_its_id(site: Site) {
         tenant: site.tenant,
         id,
         provider: "corp".parse().expect("a name"),
-        key: "alice@corp".to_owned(),
+        key: SubjectKey::stored("https://idp.example alice"),
         status: subjects::Standing::Active,
         claims: r#"{"groups":["treasury"]}"#.to_owned(),
         seen_at: NOW,
@@ -106,11 +106,15 @@ async fn a_subject_keeps_its_id(site: Site) {
     site.write([subjects::seen(&site.tenant, &first.id, "{}", NOW + MINUTE)]).await;
 
     let seen = subjects::Subject { claims: "{}".to_owned(), seen_at: NOW + MINUTE, ..first.clone() };
-    assert_eq!(subjects::by_key(&site.store, &site.tenant, &provider, "alice@corp").await, Ok(Some(seen.clone())));
+    assert_eq!(subjects::by_key(&site.store, &site.tenant, &provider, &first.key).await, Ok(Some(seen.clone())));
     assert_eq!(subjects::by_id(&site.store, &site.tenant, &first.id).await, Ok(Some(seen)));
 
-    let suspended =
-        subjects::Subject { id: fresh(SubjectId::mint), key: "bob@corp".to_owned(), status: subjects::Standing::Suspended, ..first };
+    let suspended = subjects::Subject {
+        id: fresh(SubjectId::mint),
+        key: SubjectKey::stored("https://idp.example bob"),
+        status: subjects::Standing::Suspended,
+        ..first
+    };
     site.write([subjects::insert(&suspended)]).await;
     assert_eq!(site.commit([subjects::seen(&site.tenant, &suspended.id, "{}", NOW)]).await.map(drop), TOO_LATE);
 }
