@@ -38,7 +38,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A client that keeps connections of this trust alive. It follows no redirect.
+/// A client that keeps connections of this trust alive, but none to where a stranger sent us. It follows no redirect.
 pub fn client<B>(dialer: &Dialer, trust: Trust) -> Client<Connector, B>
 where
     B: http_body::Body + Send,
@@ -47,7 +47,7 @@ where
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MOST_IDLE)
+        .pool_max_idle_per_host(if trust == Trust::Operator { MOST_IDLE } else { 0 })
         .build(Connector { dialer: dialer.clone(), trust })
 }
 

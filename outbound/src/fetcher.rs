@@ -1,9 +1,11 @@
-//! Fetches small documents whole: metadata, keys, token answers. Limits come from the purpose; redirects are not followed.
+//! Fetches small documents whole: metadata, keys, token answers. Limits come from the purpose; redirects are not followed. We ask for no
+//! compression and take none, so that what is read is as large as what was sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
@@ -12,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::connector::{Connector, client, dial_error};
 use crate::purpose::Limits;
+use crate::shares::Shares;
 use crate::{DialError, Dialer, Purpose, Trust};
 
 /// A fetched document, whatever its status; never a redirect.
@@ -41,6 +44,11 @@ pub enum FetchTrouble {
     TooSlow(Duration),
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    #[error("the answer is packed by {0}, which was not asked for")]
+    Packed(String),
+    /// So many are under way for the same purpose.
+    #[error("{0} fetches of this kind are under way already")]
+    Crowded(usize),
     #[error("it answers with a redirect ({}), and none is followed; write the final address", .0.as_u16())]
     Redirected(StatusCode),
     /// Only from [`crate::Documents`], which keeps nothing but successes.
@@ -54,12 +62,15 @@ pub enum FetchTrouble {
 #[derive(Clone)]
 pub struct Fetcher {
     operator: Client<Connector, Full<Bytes>>,
+    listed: Client<Connector, Full<Bytes>>,
     peer: Client<Connector, Full<Bytes>>,
+    shares: Arc<Shares>,
 }
 
 impl Fetcher {
     pub fn new(dialer: &Dialer) -> Self {
-        Self { operator: client(dialer, Trust::Operator), peer: client(dialer, Trust::Peer) }
+        let [operator, listed, peer] = [Trust::Operator, Trust::Listed, Trust::Peer].map(|trust| client(dialer, trust));
+        Self { operator, listed, peer, shares: Arc::default() }
     }
 
     /// # Errors
@@ -85,23 +96,37 @@ impl Fetcher {
     async fn fetch(&self, purpose: Purpose, url: &str, request: impl FnOnce(Uri) -> Request<Full<Bytes>>) -> Result<Fetched, FetchError> {
         let limits = purpose.limits();
         let outcome = match to_uri(url) {
-            Some(to) => timeout(limits.time, self.exchange(limits, request(to))).await.unwrap_or(Err(FetchTrouble::TooSlow(limits.time))),
+            Some(to) => {
+                let fetched = timeout(limits.time, self.in_turn(purpose, &limits, request(to))).await;
+                fetched.unwrap_or(Err(FetchTrouble::TooSlow(limits.time)))
+            }
             None => Err(DialError::NotAnAddress.into()),
         };
         outcome.map_err(|trouble| FetchError { address: without_query(url), trouble })
     }
 
-    async fn exchange(&self, limits: Limits, request: Request<Full<Bytes>>) -> Result<Fetched, FetchTrouble> {
+    async fn in_turn(&self, purpose: Purpose, limits: &Limits, request: Request<Full<Bytes>>) -> Result<Fetched, FetchTrouble> {
+        let host = request.uri().authority().map_or("", |authority| authority.as_str());
+        let _share = self.shares.take(purpose, limits, host).await?;
+        self.exchange(limits, request).await
+    }
+
+    async fn exchange(&self, limits: &Limits, request: Request<Full<Bytes>>) -> Result<Fetched, FetchTrouble> {
         let client = match limits.trust {
             Trust::Operator => &self.operator,
+            Trust::Listed => &self.listed,
             Trust::Peer => &self.peer,
         };
-        let answer = client.request(request).await.map_err(|error| match dial_error(&error) {
+        let header = timeout(limits.first_byte, client.request(request)).await;
+        let answer = header.map_err(|_| FetchTrouble::TooSlow(limits.first_byte))?.map_err(|error| match dial_error(&error) {
             Some(dial) => dial.into(),
             None => FetchTrouble::Broken(error.to_string()),
         })?;
         if answer.status().is_redirection() {
-            return Err(FetchTrouble::Redirected(answer.status()));
+            return Err(FetchTrouble::Redirected(answer.status())); // SB-09
+        }
+        if let Some(packed) = text(answer.headers(), &CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            return Err(FetchTrouble::Packed(packed));
         }
         let (status, content_type, max_age) = (answer.status(), text(answer.headers(), &CONTENT_TYPE), max_age(answer.headers()));
         Ok(Fetched { status, content_type, max_age, body: read(answer, limits.most_bytes).await? })

@@ -1,4 +1,4 @@
-//! What a document is fetched for, and how much of everything that is worth.
+//! What a document is fetched for, and how much of everything that is worth. All limits of fetching stand here.
 
 use std::time::Duration;
 
@@ -15,29 +15,40 @@ pub enum Purpose {
     ProviderToken,
     /// A client's own metadata document, at an address that the client chose.
     ClientDocument,
+    /// The same, at a host of which the tenant's operator wrote that it may be private.
+    ListedClientDocument,
 }
 
-/// The limits of one purpose. Redirects are followed for none.
+/// The limits of one purpose. Redirects are followed for none, and nothing is unpacked for any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub trust: Trust,
     pub most_bytes: usize,
+    /// Until the answer's header is there, connection included.
+    pub first_byte: Duration,
+    /// For everything.
     pub time: Duration,
+    /// How many at once at one host; the next waits its turn.
+    pub at_host: usize,
+    /// How many at once in all, so many sockets; the next is refused.
+    pub in_all: usize,
 }
 
 impl Purpose {
     #[rustfmt::skip]
     pub(crate) const fn limits(self) -> Limits {
         match self {
-            //                                who wrote the address  bytes    seconds
-            Self::ProviderMetadata => limits(Trust::Operator,       100_000,  5), // MD-07
-            Self::ProviderJwks     => limits(Trust::Operator,       100_000,  5), // MD-07
-            Self::ProviderToken    => limits(Trust::Operator,       100_000, 15),
-            Self::ClientDocument   => limits(Trust::Peer,             5_000,  5), // CI-03
+            //                                      who wrote the address  bytes   seconds to: header, end   at once: at a host, in all
+            Self::ProviderMetadata     => limits(Trust::Operator,       100_000, [5,   5],                 [4,  64]), // MD-07
+            Self::ProviderJwks         => limits(Trust::Operator,       100_000, [5,   5],                 [4,  64]), // MD-07
+            Self::ProviderToken        => limits(Trust::Operator,       100_000, [15, 15],                 [64, 256]),
+            Self::ClientDocument       => limits(Trust::Peer,             5_000, [3,   5],                 [2,  32]), // CI-03
+            Self::ListedClientDocument => limits(Trust::Listed,           5_000, [3,   5],                 [2,  32]), // CI-03
         }
     }
 }
 
-const fn limits(trust: Trust, most_bytes: usize, seconds: u64) -> Limits {
-    Limits { trust, most_bytes, time: Duration::from_secs(seconds) }
+const fn limits(trust: Trust, most_bytes: usize, seconds: [u64; 2], at_once: [usize; 2]) -> Limits {
+    let ([header, end], [at_host, in_all]) = (seconds, at_once);
+    Limits { trust, most_bytes, first_byte: Duration::from_secs(header), time: Duration::from_secs(end), at_host, in_all }
 }

@@ -10,7 +10,9 @@ use ipnet::{Ipv4Net, Ipv6Net};
 pub enum Trust {
     /// An operator wrote it, or it stands in a document of a provider that an operator wrote.
     Operator,
-    /// A client or another stranger named it: https only, public addresses only (CI-04).
+    /// A client named it, and an operator wrote of its host that it may be private: https only.
+    Listed,
+    /// A client or another stranger named it: https only, public addresses only, no service's own port (CI-04).
     Peer,
 }
 
@@ -25,7 +27,7 @@ pub enum Reach {
 /// Whether a connection to this address is allowed. It is asked about resolved addresses, so the spelling of a host hides nothing.
 pub fn admits(address: IpAddr, trust: Trust, reach: Reach) -> bool {
     let near_enough = reach == Reach::Anywhere || address.to_canonical().is_loopback();
-    let public_enough = trust == Trust::Operator || is_public(address);
+    let public_enough = trust != Trust::Peer || is_public(address);
     near_enough && public_enough
 }
 

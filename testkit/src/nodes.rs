@@ -123,7 +123,7 @@ async fn run(mut nodes: Vec<Node>, front: TcpListener, stop: &Stop) {
 
 /// No test reaches past loopback.
 pub(crate) fn dialer() -> Dialer {
-    Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() }).expect("no files, nothing to go wrong")
+    Dialer::new(&Settings::of(Reach::LoopbackOnly)).expect("no files, nothing to go wrong")
 }
 
 /// A port of loopback that nobody else has, and its base URL.

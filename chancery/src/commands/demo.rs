@@ -61,7 +61,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let address = listener.local_addr().map_err(|error| Failure::new(Exit::Address, "the port is lost").because(error))?;
     let place = Place::new(format!("http://{address}"), args.data.clone().unwrap_or_else(|| default_folder(address)));
 
-    let dialer = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() });
+    let dialer = Dialer::new(&Settings::of(Reach::LoopbackOnly));
     let dialer = dialer.map_err(|error| Failure::new(Exit::Failed, "no connection can be made").because(error))?;
     let node = furnished(&place, args.acting, &dialer).await?;
     let administration = node.ground().administration();

@@ -43,7 +43,9 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
-    let dialer = Dialer::new(&Settings { reach: Reach::Anywhere, extra_ca_files: read.config.server.trust.clone() });
+    let server = &read.config.server;
+    let way_out = Settings { reach: Reach::Anywhere, extra_ca_files: server.trust.clone(), proxy: server.proxy.clone() };
+    let dialer = Dialer::new(&way_out);
     Ok(NodeConfig {
         footing: Footing::of_server(&read.config.server),
         socket: Some(args.config.socket(read).to_owned()),

@@ -22,7 +22,7 @@ async fn travel(routes: impl FnOnce(&str) -> Router) -> (Vec<Step>, Result<Arriv
     let routes = routes(&base);
     tokio::spawn(async move { axum::serve(listener, routes).await });
 
-    let dialer = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() }).unwrap();
+    let dialer = Dialer::new(&Settings::of(Reach::LoopbackOnly)).unwrap();
     let (server, upstreams) = (format!("{base}/mcp/bank"), Upstreams::new(&dialer));
     let parts = Parts { server, person: Person::Alice, upstreams, rng: Arc::new(SystemRng) };
     let mut told = Told(Vec::new());
@@ -53,7 +53,7 @@ async fn a_challenge_that_leads_nowhere_ends_the_journey_at_the_second_step() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told() {
-    let dialer = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() }).unwrap();
+    let dialer = Dialer::new(&Settings::of(Reach::LoopbackOnly)).unwrap();
     let server = "http://127.0.0.1:1/mcp/bank".to_owned();
     let parts = Parts { server, person: Person::Alice, upstreams: Upstreams::new(&dialer), rng: Arc::new(SystemRng) };
     let error = run(&parts, &mut Told(Vec::new())).await.err().unwrap().to_string();

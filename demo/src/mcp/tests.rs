@@ -35,7 +35,7 @@ impl Site {
             .route("/jwks", get(async move || Json(jwks)));
         tokio::spawn(async move { axum::serve(listener, routes).await });
 
-        let dialer = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: Vec::new() }).unwrap();
+        let dialer = Dialer::new(&Settings::of(Reach::LoopbackOnly)).unwrap();
         let documents = Documents::new(Fetcher::new(&dialer));
         let gate =
             Gate { issuer: Issuer::foreign(issuer.clone()), audience: "http://b/mcp".into(), documents, clock: Arc::new(SystemClock) };

@@ -51,11 +51,38 @@ async fn a_document_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed() {
+async fn what_was_packed_is_not_unpacked() {
+    let bomb = Server::answering(ok("content-encoding: gzip\r\n", "x")).await;
+    assert_eq!(get(&bomb).await.err(), Some(FetchTrouble::Packed("gzip".to_owned())));
+    let plain = Server::answering(ok("content-encoding: Identity\r\n", "{}")).await;
+    assert!(get(&plain).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_header_that_does_not_end_is_not_kept() {
+    let server = Server::answering(format!("HTTP/1.1 200 OK\r\n{}", "x-more: of the same\r\n".repeat(100_000))).await;
+    assert!(matches!(get(&server).await.err(), Some(FetchTrouble::Broken(_))));
+}
+
+#[tokio::test]
+async fn sb_09_no_redirect_is_followed() {
     let elsewhere = Server::answering(ok("", "{}")).await;
     let server = Server::answering(redirect(&elsewhere.base)).await;
     assert_eq!(get(&server).await.err(), Some(FetchTrouble::Redirected(StatusCode::TEMPORARY_REDIRECT)));
     assert_eq!(elsewhere.asked(), 0);
+}
+
+#[tokio::test]
+async fn sb_09_a_server_proves_its_name() {
+    let (server, fetch) = (Server::https(ok("", "{}")).await, fetcher());
+    let at = |host: &str| format!("https://{host}:{}/", server.port);
+    assert!(fetch.get(Purpose::ProviderJwks, &at("localhost")).await.is_ok());
+    let other = fetch.get(Purpose::ProviderJwks, &at("127.0.0.2")).await.err().unwrap();
+    assert!(matches!(other.trouble, FetchTrouble::Dial(DialError::Tls { .. } | DialError::Unreachable { .. })), "{other}");
+
+    let unknown = Fetcher::new(&Dialer::new(&Settings::of(Reach::LoopbackOnly)).unwrap());
+    let refused = unknown.get(Purpose::ProviderJwks, &at("localhost")).await.err().unwrap();
+    assert!(matches!(refused.trouble, FetchTrouble::Dial(DialError::Tls { .. })), "{refused}");
 }
 
 #[tokio::test]
@@ -78,8 +105,8 @@ async fn what_is_no_address_is_told() {
 
 #[test]
 fn a_file_without_certificates_is_told_by_name() {
-    let missing = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: vec!["/nonexistent/ca.pem".into()] });
+    let missing = Dialer::new(&Settings { extra_ca_files: vec!["/nonexistent/ca.pem".into()], ..Settings::of(Reach::LoopbackOnly) });
     assert!(missing.err().unwrap().to_string().contains("/nonexistent/ca.pem"));
-    let empty = Dialer::new(&Settings { reach: Reach::LoopbackOnly, extra_ca_files: vec!["/dev/null".into()] });
+    let empty = Dialer::new(&Settings { extra_ca_files: vec!["/dev/null".into()], ..Settings::of(Reach::LoopbackOnly) });
     assert!(empty.err().unwrap().to_string().contains("no certificate"));
 }

@@ -62,6 +62,25 @@ async fn a_peers_address_is_https() {
 }
 
 #[tokio::test]
+async fn ci_04_a_peers_address_is_no_service_behind_a_low_port() {
+    for port in [1, 22, 25, 80, 1023] {
+        let refused = dial(&format!("https://8.8.8.8:{port}/"), Trust::Peer, Reach::LoopbackOnly).await;
+        assert_eq!(refused, Some(DialError::OddPort(port)));
+    }
+    for port in [443, 1024, 8443] {
+        let refused = dial(&format!("https://8.8.8.8:{port}/"), Trust::Peer, Reach::LoopbackOnly).await;
+        assert!(matches!(refused, Some(DialError::NotAllowed { .. })), "{port}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_peers_listed_address_is_https_and_may_be_inside() {
+    let server = Server::https(ok("", "{}")).await;
+    assert_eq!(dial(&server.base, Trust::Listed, Reach::Anywhere).await, None);
+    assert_eq!(dial("http://127.0.0.1/", Trust::Listed, Reach::Anywhere).await, Some(DialError::Insecure));
+}
+
+#[tokio::test]
 async fn an_operators_address_may_be_on_this_computer() {
     let server = Server::answering(ok("", "{}")).await;
     assert_eq!(dial(&server.base, Trust::Operator, Reach::Anywhere).await, None);

@@ -3,14 +3,17 @@
 mod documents;
 mod fetching;
 mod guard;
+mod proxy;
+mod rebinding;
 mod server;
+mod shares;
 
 use std::time::Duration;
 
 use crate::{Dialer, Fetcher, Reach, Settings};
 
 fn dialer(reach: Reach) -> Dialer {
-    Dialer::new(&Settings { reach, extra_ca_files: Vec::new() }).unwrap()
+    Dialer::new(&Settings { extra_ca_files: vec![server::AUTHORITY.into()], ..Settings::of(reach) }).unwrap()
 }
 
 fn fetcher() -> Fetcher {

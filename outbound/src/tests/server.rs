@@ -1,37 +1,62 @@
-//! A server that answers every request with the same bytes, and counts.
+//! A server that answers every request with the same bytes, over http or https, and counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Who vouches for the certificate below.
+pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/src/https/root.pem");
+/// Signed for 127.0.0.1, ::1, localhost, app.example and what lies below it.
+const CERTIFICATE: &[u8] = include_bytes!("../../../testkit/src/https/server.pem");
+const KEY: &[u8] = include_bytes!("../../../testkit/src/https/server.key");
 
 pub struct Server {
     pub base: String,
+    pub port: u16,
     asked: Arc<AtomicUsize>,
 }
 
 impl Server {
     pub async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self::start(answer.into(), false).await
+        Self::start(answer.into(), false, None).await
+    }
+
+    /// The same over TLS.
+    pub async fn https(answer: impl Into<Vec<u8>>) -> Self {
+        Self::start(answer.into(), false, Some(tls())).await
     }
 
     /// Answers, and then holds the connection open without another byte.
     pub async fn stalling_after(answer: impl Into<Vec<u8>>) -> Self {
-        Self::start(answer.into(), true).await
+        Self::start(answer.into(), true, None).await
     }
 
-    async fn start(answer: Vec<u8>, stall: bool) -> Self {
+    async fn start(answer: Vec<u8>, stall: bool, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let base = format!("{}://127.0.0.1:{port}", if tls.is_some() { "https" } else { "http" });
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = asked.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer.clone(), stall, counter.clone()));
+                let (answer, tls, counter) = (answer.clone(), tls.clone(), counter.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, answer, stall, counter).await,
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            serve(stream, answer, stall, counter).await;
+                        }
+                    }
+                });
             }
         });
-        Self { base, asked }
+        Self { base, port, asked }
     }
 
     pub fn asked(&self) -> usize {
@@ -39,7 +64,18 @@ impl Server {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Vec<u8>, stall: bool, asked: Arc<AtomicUsize>) {
+fn tls() -> TlsAcceptor {
+    let certificates = CertificateDer::pem_slice_iter(CERTIFICATE).collect::<Result<_, _>>().unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(chancery_crypto::tls::provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates, PrivateKeyDer::from_pem_slice(KEY).unwrap())
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>, stall: bool, asked: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read_buf(&mut request).await {
@@ -49,6 +85,7 @@ async fn serve(mut stream: TcpStream, answer: Vec<u8>, stall: bool, asked: Arc<A
     }
     asked.fetch_add(1, Ordering::SeqCst);
     let _ = stream.write_all(&answer).await;
+    let _ = stream.flush().await;
     if stall {
         std::future::pending::<()>().await;
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chancery_outbound::{Proxy, ProxyError};
 use chancery_store::{StoreError, StoreUrl};
 
 use super::problem::Complaint;
@@ -20,6 +21,8 @@ pub struct ServerConfig {
     pub socket: PathBuf,
     /// PEM files with the company's own certificate authorities, believed besides the machine's.
     pub trust: Vec<PathBuf>,
+    /// The forward proxy by which https addresses are reached.
+    pub proxy: Option<Proxy>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
 }
@@ -32,6 +35,7 @@ impl Default for ServerConfig {
             key_file: "chancery-data/chancery.key".into(),
             socket: "chancery-data/chancery.sock".into(),
             trust: Vec::new(),
+            proxy: None,
             apply_at_start: true,
         }
     }
@@ -45,6 +49,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let key_file = section.optional("keys", "keys: { file: ./chancery-data/chancery.key }", |cursor| cursor.section(key_file));
     let socket = section.optional("socket", "socket: ./chancery-data/chancery.sock", |cursor| cursor.text().map(PathBuf::from));
     let trust = section.optional("trust", "trust: [ ./company-ca.pem ]", files);
+    let proxy = proxy(section, secrets);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
 
@@ -54,8 +59,23 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         key_file: key_file?.unwrap_or(default.key_file),
         socket: socket?.unwrap_or(default.socket),
         trust: trust?.unwrap_or(default.trust),
+        proxy: proxy?,
         apply_at_start: apply_at_start?.unwrap_or(single),
     })
+}
+
+/// `proxy`, its credentials, and who is gone to without it.
+fn proxy(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<Option<Proxy>> {
+    let complaint = |error: ProxyError| Complaint::new(error.what, error.remedy);
+    let proxy = section
+        .optional("proxy", "proxy: http://proxy.corp.example:3128", |cursor| cursor.parsed(|text| Proxy::at(text).map_err(complaint)));
+    let credentials = section.optional("proxy_credentials", "proxy_credentials: env:CHANCERY_PROXY", |cursor| secret(cursor, secrets, 0));
+    let exceptions = section.optional("no_proxy", "no_proxy: [ corp.example, 10.0.0.0/8 ]", Cursor::list);
+    let (Some(mut proxy), credentials, exceptions) = (proxy?, credentials?, exceptions?) else { return Some(None) };
+    for exception in exceptions.unwrap_or_default() {
+        proxy = exception.parsed(|text| proxy.clone().except(text).map_err(complaint))?;
+    }
+    Some(Some(proxy.with_credentials(credentials)))
 }
 
 fn address(text: &str) -> Result<SocketAddr, Complaint> {

@@ -46,6 +46,7 @@ fn secrets(reference: &SecretRef) -> Result<Secret<String>, String> {
         "env:CORP_SECRET" => Ok(Secret::new("s3cret".to_owned())),
         "env:DESK_SECRET" => Ok(Secret::new("0123456789abcdef0123456789abcdef".to_owned())),
         "env:SHORT" => Ok(Secret::new("0123456789abcdef0123456789abcde".to_owned())),
+        "env:PROXY" => Ok(Secret::new("us:hunter2".to_owned())),
         "env:EMPTY" => Ok(Secret::new(String::new())),
         "env:DATABASE_URL" => Ok(Secret::new("postgres://u:hunter2@db.example/chancery".to_owned())),
         _ => Err("is not set".to_owned()),
@@ -284,4 +285,22 @@ fn several_files_make_one() {
             &format!("c.cedar:4: {cedar}"),
         ]
     );
+}
+
+#[test]
+fn the_way_out_may_lead_through_a_proxy() {
+    let with = |lines: &str| GOOD.replacen("server:\n", &format!("server:\n{lines}"), 1);
+    let proxy = "  proxy: http://proxy:3128\n  proxy_credentials: env:PROXY\n  no_proxy: [ corp.example, 10.0.0.0/8 ]\n";
+    let config = read(&[("chancery.yaml", &with(proxy))]).expect("a good file");
+    let printed = format!("{:?}", config.server.proxy.expect("a proxy"));
+    assert!(printed.contains("corp.example") && !printed.contains("hunter2"), "{printed}");
+
+    for (lines, words) in [
+        ("  proxy: http://us:hunter2@proxy:3128\n", "proxy_credentials: env:NAME"),
+        ("  proxy: socks5://proxy\n", "http://proxy.corp.example:3128"),
+        ("  proxy: http://proxy\n  no_proxy: [ \"a b\" ]\n", "neither a host nor a network"),
+    ] {
+        let complaints = complaints(&with(lines));
+        assert!(complaints.iter().any(|complaint| complaint.contains(words) && !complaint.contains("hunter2")), "{complaints:?}");
+    }
 }
