@@ -3,23 +3,32 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chancery_core::{Clock, Rng, Timestamp};
+use chancery_core::{Clock, Rng, SystemClock, Timestamp};
 use chancery_crypto::digest;
 
 /// Moves when it is turned, and by a millisecond whenever somebody looks, so that what happens one after the other is recorded so.
 #[derive(Debug)]
-pub struct HandClock(AtomicI64);
+pub struct HandClock {
+    millis: AtomicI64,
+    /// Added to this clock, where it goes by itself.
+    running: Option<SystemClock>,
+}
 
 impl HandClock {
     /// A Monday morning.
     pub const START: Timestamp = Timestamp::from_seconds(1_764_579_600);
 
     pub fn new() -> Self {
-        Self(AtomicI64::new(Self::START.millis()))
+        Self { millis: AtomicI64::new(Self::START.millis()), running: None }
+    }
+
+    /// It goes with the machine's, ahead of it by what it is turned: for tests that stand on servers whose clock nobody turns.
+    pub const fn running() -> Self {
+        Self { millis: AtomicI64::new(0), running: Some(SystemClock) }
     }
 
     pub fn turn(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).expect("a test turns the clock by less than an age"), Ordering::SeqCst);
+        self.millis.fetch_add(i64::try_from(by.as_millis()).expect("a test turns the clock by less than an age"), Ordering::SeqCst);
     }
 }
 
@@ -31,7 +40,8 @@ impl Default for HandClock {
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.fetch_add(1, Ordering::SeqCst))
+        let looked = self.millis.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_millis(self.running.map_or(0, |clock| clock.now().millis()) + looked)
     }
 }
 

@@ -33,11 +33,14 @@ mod form;
 mod jar;
 mod log;
 mod nodes;
+mod readiness;
 mod site;
 mod tokens;
 
 pub mod balancer;
 pub mod cast;
+pub mod glewlwyd;
+pub mod keycloak;
 pub mod mcp;
 pub mod node;
 pub mod people;

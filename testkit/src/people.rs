@@ -1,10 +1,13 @@
 //! People at their browsers: they read what is on the page and press its buttons. They know our consent page, the development identity
-//! provider's, and that of npm `oidc-provider` (its development interactions).
+//! provider's, Keycloak's, that of npm `oidc-provider` (its development interactions), and what the script of Glewlwyd's page does.
 
 use url::Url;
 
 use crate::cast::Person;
-use crate::{Answer, Browser, Form};
+use crate::{Answer, Browser, Form, glewlwyd};
+
+/// Everybody's, wherever one is asked for.
+pub const PASSWORD: &str = "anything";
 
 /// More pages than any journey has.
 const MOST_PAGES: usize = 8;
@@ -17,6 +20,10 @@ pub async fn go_on(browser: &Browser, mut answer: Answer, person: Person, consen
     let to_app = |url: &Url| url.origin() == app.origin() && url.path() == app.path();
     for _ in 0..MOST_PAGES {
         answer = browser.follow(answer, to_app).await;
+        if glewlwyd::is_login(&answer.url) {
+            answer = glewlwyd::log_in(browser, &answer.url, person).await;
+            continue;
+        }
         let Some(form) = next_form(&answer, person, consents) else { return answer };
         let page = answer.url.clone();
         answer = browser.submit(form, &page).await;
@@ -36,8 +43,11 @@ fn next_form(page: &Answer, person: Person, consents: bool) -> Option<Form> {
         if has_button(&form, "person") {
             return Some(form.press("person", person));
         }
+        if form.field("username").is_some() && form.field("password").is_some() {
+            return Some(form.fill("username", person).fill("password", PASSWORD));
+        }
         match form.field("prompt") {
-            Some("login") => Some(form.fill("login", person).fill("password", "anything")),
+            Some("login") => Some(form.fill("login", person).fill("password", PASSWORD)),
             Some("consent") => Some(form),
             _ => None,
         }

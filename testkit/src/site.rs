@@ -77,8 +77,17 @@ impl Site {
         Self::of(Kind::Postgres, nodes).await
     }
 
+    /// One node on SQLite whose clock goes with the machine's: for identity providers that are processes of their own.
+    pub async fn in_real_time() -> Self {
+        Self::by(HandClock::running(), Kind::Sqlite, 1).await.expect("SQLite is always there")
+    }
+
     async fn of(kind: Kind, nodes: usize) -> Option<Self> {
-        let clock = Arc::new(HandClock::new());
+        Self::by(HandClock::new(), kind, nodes).await
+    }
+
+    async fn by(clock: HandClock, kind: Kind, nodes: usize) -> Option<Self> {
+        let clock = Arc::new(clock);
         let nodes = Nodes::start(kind, nodes, clock.clone()).await?;
         let inner = Inner {
             base: nodes.base,

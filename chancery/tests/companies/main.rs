@@ -1,0 +1,9 @@
+//! Companies' identity providers that others wrote, run as they are: Keycloak, npm `oidc-provider` and Glewlwyd. In a test binary of their own,
+//! so that a slow starter holds nobody else up.
+
+#[path = "../it/process.rs"]
+#[expect(dead_code, reason = "the other test binary runs more")]
+mod process;
+#[path = "../it/said.rs"]
+mod said;
+mod sign_in;
