@@ -78,6 +78,7 @@ impl Hearers {
         match entry.topic {
             Topic::Registry => self.registry.reload(&entry.tenant).await?,
             Topic::Keys => self.keyring.reload(&entry.tenant, self.clock.now()).await?,
+            Topic::Client if entry.key.is_empty() => self.registry.forget_clients(),
             Topic::Client => self.registry.forget_client(&entry.tenant, &ClientId::claimed(&entry.key)),
             Topic::ManyEnded => self.ended.read(&self.store, self.clock.now()).await?,
             Topic::Ended => {}

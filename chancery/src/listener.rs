@@ -1,16 +1,18 @@
 //! The listener: an accept loop of our own, since a bound on connections, on the time a header may take and on a drain is what keeps a
 //! server standing (facts: `axum::serve` has none of them).
 //!
-//! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, request bodies [in time](paced); 3. on drain: no new connections, open ones finish their answer;
+//! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, request bodies [in time](paced), each
+//!    request with [who asks](source); 3. on drain: no new connections, open ones finish their answer;
 //! 4. at the deadline, or at the second signal, what is still open (streams) is cut.
 
 mod paced;
 mod peers;
+mod source;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 use paced::Paced;
 use peers::{Peers, Place};
+pub use source::Proxies;
 
 /// Connections beyond these wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 8_192;
@@ -93,12 +96,13 @@ impl Drained {
 }
 
 /// Serves until told to stop, and returns when no connection is left.
-pub async fn serve(listener: TcpListener, router: Router, stop: Stop) -> Drained {
+pub async fn serve(listener: TcpListener, router: Router, proxies: Proxies, stop: Stop) -> Drained {
     let room = Room { places: Arc::new(Semaphore::new(MOST_CONNECTIONS)), peers: Peers::new(MOST_OF_A_PEER) };
     let graceful = GracefulShutdown::new();
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
-    while let Some((stream, held)) = next(&listener, &room, &stop.drain).await {
-        let connection = Connection { router: router.clone(), drain: stop.drain.clone(), cut: cut.clone(), _held: held };
+    while let Some((stream, peer, held)) = next(&listener, &room, &stop.drain).await {
+        let asking = Asking { peer, proxies: proxies.clone() };
+        let connection = Connection { router: router.clone(), asking, drain: stop.drain.clone(), cut: cut.clone(), _held: held };
         connections.spawn(connection.run(stream, graceful.watcher()));
     }
     drop(listener);
@@ -131,13 +135,13 @@ struct Held {
 }
 
 /// The next connection and its place, or nothing once a drain began.
-async fn next(listener: &TcpListener, room: &Room, drain: &CancellationToken) -> Option<(TcpStream, Held)> {
+async fn next(listener: &TcpListener, room: &Room, drain: &CancellationToken) -> Option<(TcpStream, IpAddr, Held)> {
     let accept = async {
         let place = Arc::clone(&room.places).acquire_owned().await.expect("nobody closes this semaphore");
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => match room.peers.admit(from.ip()) {
-                    Some(of_peer) => return (stream, Held { _place: place, _of_peer: of_peer }),
+                    Some(of_peer) => return (stream, from.ip(), Held { _place: place, _of_peer: of_peer }),
                     None => tracing::debug!(%from, "a connection was closed: its peer has too many"),
                 },
                 Err(error) => {
@@ -154,8 +158,15 @@ async fn next(listener: &TcpListener, room: &Room, drain: &CancellationToken) ->
     }
 }
 
+/// At whose end of the connection requests come in.
+struct Asking {
+    peer: IpAddr,
+    proxies: Proxies,
+}
+
 struct Connection {
     router: Router,
+    asking: Asking,
     drain: CancellationToken,
     cut: CancellationToken,
     _held: Held,
@@ -168,7 +179,12 @@ impl Connection {
             return;
         }
         let builder = server();
-        let service = self.router.map_request(|request: Request<Incoming>| request.map(|body| Paced::new(body, BODY_TIME)));
+        let Asking { peer, proxies } = self.asking;
+        let service = self.router.map_request(move |mut request: Request<Incoming>| {
+            let source = proxies.source(peer, request.headers());
+            request.extensions_mut().insert(source);
+            request.map(|body| Paced::new(body, BODY_TIME))
+        });
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::select! {
             served = watcher.watch(connection.into_owned()) => {

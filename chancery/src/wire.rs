@@ -19,7 +19,7 @@ use crate::admin::socket::Socket;
 use crate::exit::{Exit, Failure};
 use crate::follower::Hearers;
 use crate::ground::{Footing, Ground};
-use crate::listener;
+use crate::listener::{self, Proxies};
 use crate::schedule::Housekeeping;
 use crate::stop::Stop;
 
@@ -30,6 +30,8 @@ pub struct NodeConfig {
     pub socket: Option<PathBuf>,
     /// By which it makes every connection of its own.
     pub dialer: Dialer,
+    /// Whose word on where a request came from is taken.
+    pub proxies: Proxies,
 }
 
 /// A node: ground, endpoints, and the tasks beside them.
@@ -38,6 +40,7 @@ pub struct Node {
     socket: Option<Socket>,
     endpoints: Endpoints,
     documents: Documents,
+    proxies: Proxies,
     applied: watch::Sender<i64>,
 }
 
@@ -69,7 +72,7 @@ impl Node {
         let documents = Documents::new(fetcher.clone());
         let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer) };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
-        Ok(Self { ground, socket, endpoints, documents, applied: watch::Sender::new(0) })
+        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, applied: watch::Sender::new(0) })
     }
 
     pub const fn ground(&self) -> &Ground {
@@ -98,7 +101,7 @@ impl Node {
 
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
-        let Self { ground, socket, endpoints: Endpoints { router, gateway }, applied, .. } = self;
+        let Self { ground, socket, endpoints: Endpoints { router, gateway }, proxies, applied, .. } = self;
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
@@ -109,7 +112,7 @@ impl Node {
         beside.spawn(house.keep(served.clone()));
         let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
         let serving = async {
-            let drained = listener::serve(listener, router, stop.clone()).await;
+            let drained = listener::serve(listener, router, proxies, stop.clone()).await;
             gateway.settled().await;
             served.cancel();
             drained

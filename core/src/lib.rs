@@ -16,6 +16,7 @@ pub mod scope;
 pub mod secret;
 pub mod sign_in;
 pub mod slug;
+pub mod source;
 pub mod subject_key;
 pub mod time;
 
@@ -35,5 +36,6 @@ pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
 pub use sign_in::{Authentication, Person, SignIn, SignInRequest, SignInTrouble, SignedIn};
 pub use slug::Slug;
+pub use source::Source;
 pub use subject_key::SubjectKey;
 pub use time::{Clock, LONGEST_TOKEN_LIFE, SystemClock, Timestamp};

@@ -9,7 +9,7 @@ use chancery_core::{
 use chancery_crypto::digest::sha256;
 use chancery_crypto::jose::Algorithm;
 use chancery_policy::PolicySet;
-use chancery_registry::{Agent, Client, ClientAuthentication, GrantType, Origin, Registration, Resource, Tenant};
+use chancery_registry::{About, Agent, Client, ClientAuthentication, Dynamic, GrantType, Origin, Resource, ScopeLimit, Standing, Tenant};
 use chancery_store::repo::grants::{AllowedResource, Grant};
 
 use crate::client_auth::{AuthenticatedClient, Material, claim};
@@ -48,7 +48,7 @@ pub(crate) fn tenant() -> Tenant {
         name: "reporter".parse().expect("a slug"),
         owner: "finance".to_owned(),
     })];
-    tenant.registration = Registration::Open;
+    tenant.registration = Dynamic::Open.into();
     tenant
 }
 
@@ -93,7 +93,11 @@ pub(crate) fn reporter(tenant: &Tenant) -> Arc<Client> {
         authentication: ClientAuthentication::Secret { digest: sha256(SECRET.as_bytes()) },
         grant_types: GrantType::ALL.into(),
         agent: Some(tenant.agents[0].id),
+        scopes: ScopeLimit::Unlimited,
+        standing: Standing::Active,
+        about: About::default(),
         created_at: NOW,
+        keep_until: None,
     })
 }
 

@@ -1,13 +1,14 @@
-//! OAuth clients as the issuer sees them, wherever they came from, and the redirect URIs they may have.
+//! OAuth clients as the issuer sees them, wherever they came from.
+
+mod stored;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
-use chancery_core::{AgentId, ClientId, Loopback, TenantId, Timestamp, is_loopback};
-use chancery_outbound::trust::{Reach, Trust, admits};
-use chancery_store::repo::clients;
-use chancery_store::{StoreError, Write};
+use chancery_core::{AgentId, ClientId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub use chancery_store::repo::clients::Standing;
+pub use stored::Registered;
 
 /// Who a token can be issued to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +23,15 @@ pub struct Client {
     pub grant_types: BTreeSet<GrantType>,
     /// The registered agent that this client proves to be when it authenticates.
     pub agent: Option<AgentId>,
+    /// What its tokens may carry, whoever allows it.
+    pub scopes: ScopeLimit,
+    /// Whether it may be used at all.
+    pub standing: Standing,
+    /// What else it says of itself. Nobody checked it.
+    pub about: About,
     pub created_at: Timestamp,
+    /// When it is forgotten unless it is used; never, for those of the file.
+    pub keep_until: Option<Timestamp>,
 }
 
 /// Where a client came from.
@@ -30,8 +39,10 @@ pub struct Client {
 pub enum Origin {
     /// An operator named it in `chancery.yaml`.
     File,
-    /// It registered itself (RFC 7591); nobody vouches for it.
+    /// It registered itself (RFC 7591); nobody vouches for it but by the tenant's own rules.
     Dynamic,
+    /// It is named by the address of a document about it; whoever holds that address vouches for it.
+    Document,
 }
 
 /// How a client proves who it is at the token endpoint.
@@ -49,15 +60,67 @@ pub enum ClientAuthentication {
 pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
+    /// A client as itself, or as the agent it proves to be.
+    ClientCredentials,
+}
+
+/// The scopes that a client's tokens may carry at most.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ScopeLimit {
+    /// Whatever the resource has and a person allows.
+    #[default]
+    Unlimited,
+    /// None but these: a quarantine, or what the rule says that let it register.
+    Only(ScopeSet),
+}
+
+/// What a client that registers itself says beside what matters: for whoever has to judge it (RFC 7591 §2).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct About {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
+    /// How it wanted to send its secret, if it has one. Either way is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_method: Option<String>,
+    /// By which of the tenant's rules it came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admitted_by: Option<String>,
 }
 
 impl GrantType {
     pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+    /// What a person's app needs, and all that a stranger may have (DR-06).
+    pub const OF_THE_CODE_FLOW: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+}
+
+impl ScopeLimit {
+    /// What of these may be had.
+    pub fn within(&self, scopes: &ScopeSet) -> ScopeSet {
+        match self {
+            Self::Unlimited => scopes.clone(),
+            Self::Only(limit) => scopes.intersection(limit),
+        }
+    }
+
+    pub fn admits(&self, scope: &Scope) -> bool {
+        match self {
+            Self::Unlimited => true,
+            Self::Only(limit) => limit.contains(scope),
         }
     }
 }
@@ -67,7 +130,7 @@ impl Client {
         matches!(self.authentication, ClientAuthentication::None)
     }
 
-    /// One that registers itself: public, for the code flow (DR-06).
+    /// One that registers itself in the plainest way: public, for the code flow, in no quarantine.
     pub fn dynamic(id: ClientId, name: String, redirect_uris: Vec<String>, created_at: Timestamp) -> Self {
         Self {
             id,
@@ -75,24 +138,14 @@ impl Client {
             origin: Origin::Dynamic,
             redirect_uris,
             authentication: ClientAuthentication::None,
-            grant_types: GrantType::ALL.into(),
+            grant_types: GrantType::OF_THE_CODE_FLOW.into(),
             agent: None,
+            scopes: ScopeLimit::Unlimited,
+            standing: Standing::Active,
+            about: About::default(),
             created_at,
+            keep_until: Some(created_at + UNUSED_CLIENTS_STAY),
         }
-    }
-
-    /// The row of a client that registers itself.
-    pub fn registration(&self, tenant: &TenantId) -> Write {
-        let body = RegisteredBody { name: self.name.clone(), redirect_uris: self.redirect_uris.clone() };
-        let body = serde_json::to_string(&body).expect("a name and addresses are plain data");
-        clients::insert(&clients::Client { tenant: *tenant, id: self.id.clone(), body, created_at: self.created_at, used_at: None })
-    }
-
-    /// A client from its row.
-    pub(crate) fn registered(row: clients::Client) -> Result<Self, StoreError> {
-        let body = serde_json::from_str(&row.body);
-        let RegisteredBody { name, redirect_uris } = body.map_err(|_| StoreError::Row { column: 3, expected: "a registered client" })?;
-        Ok(Self::dynamic(row.id, name, redirect_uris, row.created_at))
     }
 
     /// Whether an id is of the form that we give to those who register. Nothing else is worth a read.
@@ -102,150 +155,5 @@ impl Client {
     }
 }
 
-/// What a registered client's row says of it. A member that this version does not know is an error: it could be a restriction.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegisteredBody {
-    name: String,
-    redirect_uris: Vec<String>,
-}
-
-/// Why a redirect URI cannot be registered: what is wrong, and what would be right.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct RedirectUriError {
-    pub what: &'static str,
-    pub remedy: &'static str,
-}
-
-/// Addresses of widespread apps whose scheme is no domain name : these, and nothing like them, since anybody can take a scheme.
-const KNOWN_APPS: &[&str] = &["cursor://anysphere.cursor-mcp/oauth/callback"];
-
-/// Whether `text` may be registered as a redirect URI (OAuth 2.1 §2.3.1, RFC 8252 §7; DR-02).
-pub fn redirect_uri(text: &str) -> Result<(), RedirectUriError> {
-    let refused = |what, remedy| Err(RedirectUriError { what, remedy });
-    let Ok(url) = url::Url::parse(text) else {
-        return refused("is not an absolute URI", "write it whole, such as https://app.example/callback");
-    };
-    if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
-        return refused("holds characters that no URI has", "write them percent-encoded");
-    }
-    if text.contains('#') {
-        return refused("has a fragment, which browsers don't send on", "leave out the # and what follows it");
-    }
-    if text.contains('*') {
-        return refused("has a wildcard; redirect URIs are compared as they are written", "register each address by itself");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refused("has a user name or password in it", "leave them out");
-    }
-    if KNOWN_APPS.contains(&text) {
-        return Ok(());
-    }
-    let has_host = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
-    match url.scheme() {
-        "http" | "https" if !has_host => refused("has no host where one belongs", "write it like https://app.example/callback"),
-        "https" => Ok(()),
-        "http" if Loopback::of(text).is_some() => Ok(()), // OA-03
-        "http" => refused(
-            "is sent over plain http, where anybody on the way can take the code",
-            "use https; http is for 127.0.0.1, [::1] and localhost only",
-        ),
-        // RFC 8252 §7.1: a scheme of the app's own is a domain name in reverse, which also keeps out `javascript` and `data`.
-        scheme if scheme.contains('.') => Ok(()),
-        _ => refused("has a scheme that no app owns", "use https, http on loopback, or a scheme like com.example.app"),
-    }
-}
-
-/// Whether a client that registers itself may have it: the same, but for hosts inside somebody's network, which only an operator names.
-pub fn strangers_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
-    redirect_uri(text)?;
-    let inside = url::Url::parse(text).is_ok_and(|url| !url.host_str().is_some_and(is_loopback) && literal(&url).is_some_and(is_private));
-    let (what, remedy) = ("is an address inside somebody's network", "use a host that everybody can reach, or ask who runs this server");
-    if inside { Err(RedirectUriError { what, remedy }) } else { Ok(()) } // DR-02
-}
-
-/// The host where it is an address, however it is spelt.
-fn literal(url: &url::Url) -> Option<IpAddr> {
-    match url.host()? {
-        url::Host::Ipv4(address) => Some(address.into()),
-        url::Host::Ipv6(address) => Some(address.into()),
-        url::Host::Domain(_) => None,
-    }
-}
-
-fn is_private(address: IpAddr) -> bool {
-    !admits(address, Trust::Peer, Reach::Anywhere)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dr_02_a_stranger_names_no_address_inside_a_network() {
-        for inside in [
-            "10.0.0.1",
-            "169.254.169.254",
-            "192.168.1.1",
-            "172.16.0.1",
-            "172.31.255.255",
-            "100.64.0.1",
-            "0.0.0.0",
-            "127.0.0.2",
-            "0x0a.1",
-            "167772161",
-            "[fc00::1]",
-            "[fd12::1]",
-            "[fe80::1]",
-            "[::]",
-            "[::ffff:10.0.0.1]",
-        ] {
-            let uri = format!("https://{inside}/cb");
-            assert!(strangers_redirect_uri(&uri).is_err_and(|error| error.what.contains("inside")), "{uri}");
-            assert_eq!(redirect_uri(&uri), Ok(()), "{uri}: an operator may name it");
-        }
-        for outside in ["https://1.1.1.1/cb", "https://app.example/cb", "https://127.0.0.1/cb", "http://[::1]/cb", "com.example.app:/cb"] {
-            assert_eq!(strangers_redirect_uri(outside), Ok(()), "{outside}");
-        }
-    }
-
-    #[test]
-    fn dr_02_a_redirect_uri_is_encrypted_or_local_or_an_apps_own() {
-        for good in [
-            "https://app.example/callback?x=1",
-            "http://127.0.0.1/cb",
-            "http://[::1]:7777/cb",
-            "http://localhost:3000/cb",
-            "com.example.app:/callback",
-            "cursor://anysphere.cursor-mcp/oauth/callback",
-        ] {
-            assert_eq!(redirect_uri(good), Ok(()), "{good}");
-        }
-        for (bad, words) in [
-            ("http://app.example/cb", "plain http"),
-            ("http://127.0.0.1.evil.example/cb", "plain http"),
-            ("http://127.9.9.9/cb", "plain http"),
-            ("http://127.1/cb", "plain http"),
-            ("http://LOCALHOST/cb", "plain http"),
-            ("javascript:alert(1)", "no app owns"),
-            ("data:text/html,x", "no app owns"),
-            ("file:///etc/passwd", "no app owns"),
-            ("cursor://anysphere.cursor-mcp/other", "no app owns"),
-            ("https://app.example/cb#x", "fragment"),
-            ("https://app.example/cb#", "fragment"),
-            ("https://*.example/cb", "wildcard"),
-            ("https://u:p@app.example/cb", "user name"),
-            ("https:app.example/cb", "no host"),
-            ("https:///app.example/cb", "no host"),
-            ("https://app.example\\@evil.example/cb", "characters"),
-            ("https://app.example/cb\r\nx: y", "characters"),
-            (" https://app.example/cb", "characters"),
-            ("https://app.example/ü", "characters"),
-            ("/callback", "not an absolute URI"),
-            ("", "not an absolute URI"),
-        ] {
-            assert!(redirect_uri(bad).is_err_and(|error| error.what.contains(words)), "{bad}");
-        }
-    }
-}
+/// A client that registered itself and got no token in this time was an attempt, or somebody who fills the table.
+pub const UNUSED_CLIENTS_STAY: std::time::Duration = std::time::Duration::from_hours(1);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{GrantType, Registration, Resource, Tenant};
+use crate::{GrantType, Resource, Tenant};
 
 /// The issuer's metadata (RFC 8414 §2), which is valid as an OpenID Connect Discovery document too, for clients that ask for that one.
 pub fn authorization_server(tenant: &Tenant) -> Value {
@@ -26,7 +26,7 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
         // Left out, this one would mean true (OpenID Connect Discovery §3).
         "request_uri_parameter_supported": false,
     });
-    if tenant.registration == Registration::Open {
+    if tenant.registration.is_offered() {
         document["registration_endpoint"] = json!(format!("{issuer}/register"));
     }
     document

@@ -12,7 +12,7 @@ use chancery_store::{Store, StoreError};
 use quick_cache::sync::Cache;
 
 use crate::snapshot::{Snapshot, assemble};
-use crate::{Client, RegistryError, Resource, Tenant};
+use crate::{Client, Registered, RegistryError, Resource, Tenant};
 
 /// How many registered clients are kept at hand.
 const CACHED_CLIENTS: usize = 2_048;
@@ -93,7 +93,7 @@ impl Registry {
         }
         let forgotten = self.inner.forgotten.load(Ordering::Acquire);
         let Some(row) = clients::by_id(&self.inner.parts.store, &tenant.id, id).await? else { return Ok(None) };
-        let client = Arc::new(Client::registered(row)?);
+        let client = Arc::new(Registered::try_from(row)?.client);
         self.inner.clients.insert(key.clone(), Arc::clone(&client));
         if self.inner.forgotten.load(Ordering::Acquire) != forgotten {
             self.inner.clients.remove(&key);
@@ -105,6 +105,23 @@ impl Registry {
     pub fn forget_client(&self, tenant: &TenantId, id: &ClientId) {
         self.inner.forgotten.fetch_add(1, Ordering::AcqRel);
         self.inner.clients.remove(&(*tenant, id.clone()));
+    }
+
+    /// Some of the clients changed, and nobody said which.
+    pub fn forget_clients(&self) {
+        self.inner.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.inner.clients.clear();
+    }
+
+    /// A client that registered itself, with what its registration is managed by, as the store has it now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn registered(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Registered>, StoreError> {
+        if !Client::may_have(id) {
+            return Ok(None);
+        }
+        clients::by_id(&self.inner.parts.store, tenant, id).await?.map(Registered::try_from).transpose()
     }
 
     /// Reads the tenant anew; from then on everybody sees it as it is.

@@ -13,7 +13,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use chancery_store::repo::tenants;
 
 use crate::Resource;
-use crate::client::{Client, ClientAuthentication, GrantType, Origin};
+use crate::client::{About, Client, ClientAuthentication, GrantType, Origin, ScopeLimit, Standing};
 use crate::definition::{ClientDefinition, Definition, ProviderDefinition, ResourceDefinition, SettingsDefinition};
 use crate::resource::authority_of;
 use crate::tenant::{Agent, Documents, IdentityProvider, Tenant};
@@ -195,7 +195,11 @@ fn static_client(
         authentication,
         grant_types: GrantType::ALL.into(),
         agent,
+        scopes: ScopeLimit::Unlimited,
+        standing: Standing::Active,
+        about: About::default(),
         created_at,
+        keep_until: None,
     })
 }
 

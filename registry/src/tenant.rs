@@ -9,7 +9,7 @@ use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slu
 use chancery_policy::{AgentRef, PolicySet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Client, Resource, metadata};
+use crate::{Client, Origin, Registration, Resource, ScopeLimit, metadata};
 
 /// An isolated issuer and all that an operator said about it. It never changes: a new version is a new value.
 pub struct Tenant {
@@ -70,14 +70,6 @@ impl<'a> From<&'a Agent> for AgentRef<'a> {
     }
 }
 
-/// Who may register a client (RFC 7591). Nobody, unless the file says so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Registration {
-    Open,
-    Closed,
-}
-
 /// How long things live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +121,7 @@ impl Tenant {
             agents: Vec::new(),
             clients: HashMap::new(),
             policy: Arc::new(PolicySet::default_set()),
-            registration: Registration::Closed,
+            registration: Registration::default(),
             lifetimes: Lifetimes::default(),
             documents: Documents::default(),
         }
@@ -156,6 +148,15 @@ impl Tenant {
     /// another issuer's, vouches for nobody it did before.
     pub fn vouches_for(&self, provider: &Slug, subject: &SubjectKey) -> bool {
         self.provider(provider).is_some_and(|provider| subject.is_of(&provider.issuer))
+    }
+
+    /// What of these scopes a client's tokens may carry, whoever allows it: one that nobody vouches for stays in quarantine, where the
+    /// tenant has one.
+    pub fn scopes_for(&self, client: &Client, scopes: &ScopeSet) -> ScopeSet {
+        match (&client.scopes, client.origin, &self.registration.quarantine) {
+            (ScopeLimit::Unlimited, Origin::Dynamic | Origin::Document, Some(quarantine)) => scopes.intersection(quarantine),
+            (limit, ..) => limit.within(scopes),
+        }
     }
 
     /// The issuer's metadata, the same bytes at all three well-known addresses (D10).

@@ -26,12 +26,15 @@ CREATE TABLE clients (
     tenant     {text} NOT NULL,
     id         {text} NOT NULL,
     body       {text} NOT NULL,
+    standing   {text} NOT NULL,
     created_at {int}  NOT NULL,
     used_at    {int},
+    keep_until {int}  NOT NULL,
     PRIMARY KEY (tenant, id)
 ){clustered};
-
 CREATE INDEX clients_never_used ON clients (tenant, created_at) WHERE used_at IS NULL;
+CREATE INDEX clients_waiting ON clients (tenant, created_at) WHERE standing <> 'active';
+CREATE INDEX clients_by_end ON clients (tenant, keep_until);
 
 CREATE TABLE subjects (
     tenant   {text} NOT NULL,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_core::{TenantId, Timestamp};
 
 use crate::repo::tenants;
-use crate::{CommitError, Store, Unit, Write};
+use crate::{Change, CommitError, Store, Topic, Unit, Write};
 
 /// How many rows one commit deletes at most.
 const BITE: u32 = 500;
@@ -19,13 +19,10 @@ const GRANTS_STAY: Duration = Duration::from_hours(7 * 24);
 /// The feed is read within seconds; a node that was cut off for longer than this is told that it lost its place.
 const FEED_STAYS: Duration = Duration::from_hours(24);
 
-/// A client that registered itself and got no token in this time was an attempt, or somebody who fills the table.
-const UNUSED_CLIENTS_STAY: Duration = Duration::from_hours(1);
-
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;
 
-const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, ended, consumed, unused_clients, feed];
+const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, ended, consumed, feed];
 
 /// Deletes all that has expired. Call it every few minutes; several nodes may do so at once.
 ///
@@ -35,16 +32,17 @@ pub async fn reap(store: &Store, now: Timestamp) -> Result<u64, CommitError> {
     let mut deleted = 0;
     for tenant in tenants::all(store).await? {
         for table in TABLES {
-            deleted += until_none_is_left(store, &tenant.id, || table(&tenant.id, now)).await?;
+            deleted += until_none_is_left(store, || Unit::new(tenant.id, vec![table(&tenant.id, now)])).await?;
         }
+        deleted += forgotten_clients(store, &tenant.id, now).await?;
     }
     Ok(deleted)
 }
 
-async fn until_none_is_left(store: &Store, tenant: &TenantId, bite: impl Fn() -> Write) -> Result<u64, CommitError> {
+async fn until_none_is_left(store: &Store, bite: impl Fn() -> Unit) -> Result<u64, CommitError> {
     let mut deleted = 0;
     loop {
-        let receipt = store.commit(Unit::new(*tenant, vec![bite()])).await?;
+        let receipt = store.commit(bite()).await?;
         let rows: u64 = receipt.changed().iter().sum();
         deleted += rows;
         if rows < u64::from(BITE) {
@@ -95,10 +93,21 @@ fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     Write::any(EXPIRED, values![tenant, now, BITE])
 }
 
-fn unused_clients(tenant: &TenantId, now: Timestamp) -> Write {
-    const EXPIRED: &str = "DELETE FROM clients WHERE tenant = $1 AND id IN \
-         (SELECT id FROM clients WHERE tenant = $1 AND used_at IS NULL AND created_at < $2 ORDER BY created_at LIMIT $3)";
-    Write::any(EXPIRED, values![tenant, now - UNUSED_CLIENTS_STAY, BITE])
+/// Clients that nobody used in their time and nobody allows anything any more. Nodes keep clients at hand, so they are told: not which,
+/// since there may be thousands.
+async fn forgotten_clients(store: &Store, tenant: &TenantId, now: Timestamp) -> Result<u64, CommitError> {
+    const DUE: &str = "SELECT id FROM clients WHERE tenant = $1 AND keep_until < $2 AND NOT EXISTS (SELECT 1 FROM grants \
+         WHERE grants.tenant = clients.tenant AND grants.client = clients.id AND grants.ended_at IS NULL AND grants.expires_at > $2) LIMIT 1";
+    const FORGET: &str = "DELETE FROM clients WHERE tenant = $1 AND id IN \
+         (SELECT id FROM clients WHERE tenant = $1 AND keep_until < $2 AND NOT EXISTS (SELECT 1 FROM grants \
+         WHERE grants.tenant = clients.tenant AND grants.client = clients.id AND grants.ended_at IS NULL AND grants.expires_at > $2) \
+         ORDER BY keep_until LIMIT $3)";
+    if store.query(DUE, values![tenant, now]).await?.is_empty() {
+        return Ok(0);
+    }
+    let any = Change { topic: Topic::Client, key: String::new() };
+    let bite = || Unit { changes: vec![any.clone()], ..Unit::new(*tenant, vec![Write::any(FORGET, values![tenant, now, BITE])]) };
+    until_none_is_left(store, bite).await
 }
 
 /// The newest that has expired stays: a follower that still finds the newest it saw knows that nothing behind it was deleted.

@@ -1,11 +1,12 @@
 //! Building a site: database, key file, what lies behind the gateway, nodes, and the balancer where there are several.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use chancery::admin::Administration;
 use chancery::ground::Footing;
+use chancery::listener::Proxies;
 use chancery::stop::Stop;
 use chancery::wire::{Node, NodeConfig};
 use chancery_console::Console;
@@ -14,6 +15,7 @@ use chancery_crypto::random::SystemRng;
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Dialer, Reach, Settings};
 use chancery_store::{Store, StoreUrl};
+use ipnet::IpNet;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -100,6 +102,7 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
         footing: Footing { store: url.clone(), key_file: folder.join("chancery.key"), clock, rng: Arc::new(SystemRng) },
         socket: None,
         dialer: dialer(),
+        proxies: Proxies::new(&[IpNet::from(IpAddr::from([127, 0, 0, 1]))]),
     };
     Node::open(config, Console).await.unwrap_or_else(|failure| panic!("{failure}"))
 }

@@ -100,6 +100,7 @@ impl Administration {
         let ended = end_of_client(&tenant.id, id, reason, now);
         Ok(known.map(|client| match client.origin {
             Origin::File => Ending { draft: ended, note: "take it out of the file to keep it from coming back" },
+            Origin::Document => Ending { draft: ended, note: "block its host under `registration` to keep it from coming back" },
             Origin::Dynamic => {
                 let gone = ended.writing(repo::clients::remove(&tenant.id, id));
                 Ending { draft: gone.telling(Change { topic: Topic::Client, key: id.to_string() }), note: "its registration is deleted" }

@@ -11,7 +11,7 @@ use crate::admin::Administrator;
 use crate::exit::{Exit, Failure};
 use crate::files::Read;
 use crate::ground::Footing;
-use crate::listener;
+use crate::listener::{self, Proxies};
 use crate::providers::Look;
 use crate::stop::Stop;
 use crate::wire::{Node, NodeConfig};
@@ -53,6 +53,7 @@ fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
             let remedy = "name PEM files with the certificates of your authorities in `server.trust`";
             Failure::new(Exit::File, "no connection can be made").because(error).remedy(remedy)
         })?,
+        proxies: Proxies::new(&read.config.server.proxies),
     })
 }
 

@@ -1,8 +1,10 @@
 //! How many connections each peer has, so that no single one takes the places of all.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use chancery_core::Source;
 
 /// Counts the connections of each peer.
 #[derive(Clone)]
@@ -24,7 +26,7 @@ impl Peers {
 
     /// A place for one more connection from there, unless the peer has as many as it may.
     pub fn admit(&self, from: IpAddr) -> Option<Place> {
-        let peer = network(from);
+        let peer = Source::new(from).network();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_peer = open.entry(peer).or_default();
         (*of_peer < self.most).then(|| {
@@ -46,16 +48,10 @@ impl Drop for Place {
     }
 }
 
-/// Whom an address stands for: with IPv6 everybody has a /64 to choose addresses from.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     #[test]

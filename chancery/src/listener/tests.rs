@@ -18,7 +18,7 @@ async fn serving(stop: &Stop) -> (TcpStream, tokio::task::JoinHandle<Drained>) {
         Body::from_stream(futures_util::StreamExt::chain(first, stream::pending()))
     };
     let router = Router::new().route("/", get(async || "here")).route("/endless", get(endless)).route("/", post(async |body: String| body));
-    let served = tokio::spawn(serve(listener, router, stop.clone()));
+    let served = tokio::spawn(serve(listener, router, Proxies::default(), stop.clone()));
     (connect(address).await, served)
 }
 

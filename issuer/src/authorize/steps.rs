@@ -19,6 +19,7 @@ use crate::return_to::ReturnTo;
 const STEPS: &[Step] = &[
     //      check                                               row
     on_page(|it| client::known(it).map(drop),                   "OA-01"),
+    on_page(client::approved,                                   "DR-06"),
     on_page(|it| redirect_uri::registered(it).map(drop),        "OA-02"),
     on_page(|it| state::short_enough(it).map(drop),             "OA-04"),
     to_client(parameters::nothing_doubled,                      "OA-06"),

@@ -11,9 +11,10 @@ mod none;
 
 use std::sync::Arc;
 
+use chancery_core::oauth::Code;
 use chancery_core::{AgentId, ClientId, Secret};
 use chancery_crypto::digest::{same, sha256};
-use chancery_registry::{Client, ClientAuthentication};
+use chancery_registry::{Client, ClientAuthentication, Standing};
 
 use crate::form::Form;
 use crate::refusal::Refused;
@@ -91,6 +92,9 @@ impl Claim {
         let client = known.filter(|known| known.id == self.client).ok_or_else(|| {
             Refused::invalid_client("there is no client of this client_id here; register again, or ask who runs this server to add it")
         })?;
+        if client.standing != Standing::Active {
+            return Err(Refused::new(Code::UnauthorizedClient, "this client waits for an administrator's approval, or was refused it"));
+        }
         let proven = match (&client.authentication, &self.secret) {
             (ClientAuthentication::None, None) => false,
             (ClientAuthentication::Secret { digest }, Some(secret)) if same(&sha256(secret.expose().as_bytes()), digest) => true,

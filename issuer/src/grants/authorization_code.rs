@@ -7,15 +7,14 @@
 use chancery_audit::Draft;
 use chancery_core::{Event, FamilyId, Field, Kind, TenantId, Timestamp};
 use chancery_crypto::digest::sha256;
-use chancery_registry::Origin;
 use chancery_store::repo::codes::{self, Code};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
-use chancery_store::{Store, StoreError, Write};
+use chancery_store::{Store, StoreError};
 use chancery_tokens::end_of_grant;
 
 use super::wanted::Wanted;
-use super::{Asking, Granted, one_of};
+use super::{Asking, Granted, one_of, used};
 use crate::form::Form;
 use crate::identity_scope::{identity_of, wants_id_token};
 use crate::mint::IdToken;
@@ -52,11 +51,11 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone()));
     let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment).with(Field::Family, family.id);
     let redeemed = codes::redeem(&code.tenant, &code.hash, Some(&family.id), moment.now); // OA-08
-    let writes = [redeemed, families::insert(&family)].into_iter().chain(first_use(asking, moment.now)).collect();
     Ok(Granted::tokens(access, permit.scope().union(&identity_of(&allowed.scope)))
         .with_refresh_token(family.id, family.generation)
         .with_id_token(id)
-        .with(Draft { writes, events: vec![event], ..Draft::default() }))
+        .with(Draft { writes: vec![redeemed, families::insert(&family)], events: vec![event], ..Draft::default() })
+        .with(used(asking, moment.now)))
 }
 
 fn known(facts: &Facts) -> Result<(&Code, &Grant), Refused> {
@@ -139,12 +138,6 @@ fn family_of(grant: &Grant, asking: Asking<'_>, moment: &mut Moment) -> Family {
         used_at: now,
         expires_at: grant.expires_at.min(now + asking.tenant.lifetimes.refresh_absolute),
     }
-}
-
-/// Clients that registered and were never used are removed some day; this one was used.
-fn first_use(asking: Asking<'_>, now: Timestamp) -> Option<Write> {
-    let client = asking.by.client();
-    (client.origin == Origin::Dynamic).then(|| chancery_store::repo::clients::used(&asking.tenant.id, &client.id, now))
 }
 
 pub(crate) fn code_verifier(form: &Form) -> Result<Option<Verifier>, Refused> {

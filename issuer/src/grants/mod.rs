@@ -7,8 +7,13 @@ mod granted;
 mod refresh_token;
 mod wanted;
 
-use chancery_core::{Event, Field, Kind, TenantId};
+use std::time::Duration;
+
+use chancery_audit::{Change, Draft, Topic};
+use chancery_core::oauth::Code;
+use chancery_core::{Event, Field, Kind, TenantId, Timestamp};
 use chancery_registry::{GrantType, Tenant};
+use chancery_store::repo::clients;
 use chancery_store::repo::grants::{AllowedResource, Grant};
 use chancery_store::{Store, StoreError};
 use chancery_tokens::RefreshTokenKeys;
@@ -40,6 +45,7 @@ impl Asked {
         match grant {
             GrantType::AuthorizationCode => authorization_code::Request::read(form).map(Self::Code),
             GrantType::RefreshToken => refresh_token::Request::read(form, tenant, keys).map(Self::Refresh),
+            GrantType::ClientCredentials => Err(Refused::new(Code::UnsupportedGrantType, "this grant type is not offered here")),
         }
     }
 
@@ -88,6 +94,20 @@ fn one_of<'a>(allowed: &'a [AllowedResource], asked: Option<&str>) -> Result<&'a
         (None, _) => {
             Err(Refused::invalid_target("several resources were authorized; say by resource which one the token is for")).row("RI-03")
         }
+    }
+}
+
+/// Clients that registered themselves are forgotten some day, unless they are used. That is written down once a day: the client as this
+/// node knows it says when it was last.
+fn used(asking: Asking<'_>, now: Timestamp) -> Draft {
+    const DAY: Duration = Duration::from_hours(24);
+    let (tenant, client) = (asking.tenant, asking.by.client());
+    let keep_until = now + tenant.registration.quotas.forget_after;
+    match client.keep_until {
+        Some(known) if known + DAY < keep_until => Draft::default()
+            .writing(clients::used(&tenant.id, &client.id, now, keep_until))
+            .telling(Change { topic: Topic::Client, key: client.id.to_string() }),
+        _ => Draft::default(),
     }
 }
 

@@ -30,7 +30,7 @@ impl<'a> Wanted<'a> {
         let resource = asking.tenant.resource(&allowed.resource_id).ok_or_else(|| {
             Refused::invalid_target("this resource is no longer registered here; ask who runs this server, then authorize again")
         })?;
-        let scope = without_identity(scope).intersection(&resource.all_scopes());
+        let scope = asking.tenant.scopes_for(asking.by.client(), &without_identity(scope).intersection(&resource.all_scopes())); // DR-06
         Ok(Self { asking, grant, resource, scope, path: [grant.id] })
     }
 

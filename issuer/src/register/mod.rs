@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use chancery_audit::{Change, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind};
-use chancery_registry::{Client, GrantType, Registration, Tenant};
+use chancery_registry::{Client, GrantType, Tenant};
 use chancery_store::repo::clients;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(crate) async fn register(State(server): State<Arc<Server>>, Path(tenant): Pa
 async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
     let (tenant, _) = server.tenant(tenant, ENDPOINT)?;
     // MD-05: where it is not offered, nothing lies here.
-    if tenant.registration == Registration::Closed {
+    if !tenant.registration.is_offered() {
         server.counters.count(Some(tenant.id), Counter { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
         return Err(Unanswered::NotHere);
     }

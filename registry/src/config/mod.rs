@@ -12,6 +12,7 @@ mod objects;
 mod policies;
 mod problem;
 mod reader;
+mod registration;
 mod resource;
 mod secret;
 mod server;
@@ -102,7 +103,7 @@ fn declared<'a>(
     let items = section.items("resources", "resources: [ { name: bank } ]");
     declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
     declared.extend(policies::policies(section, files, &known, problems));
-    declared.extend(objects::settings(section));
+    declared.extend(objects::settings(section, &known.agents));
     once_each(&declared, problems);
     declared
 }

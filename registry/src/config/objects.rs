@@ -9,10 +9,11 @@ use chancery_crypto::digest;
 use super::declared::{Declared, DeclaredSecret};
 use super::problem::{Complaint, Place};
 use super::reader::{Cursor, Section};
+use super::registration::registration;
 use super::secret::{Secrets, secret};
 use super::values;
+use crate::Lifetimes;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, ProviderDefinition, SettingsDefinition};
-use crate::{Lifetimes, Registration};
 
 /// 128 bits even where each character carries only four (JW-08).
 const CLIENT_SECRET_LENGTH: usize = 32;
@@ -94,25 +95,15 @@ fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Optio
     Some(agent)
 }
 
-pub(super) fn settings(section: &mut Section<'_>) -> Option<Declared> {
+pub(super) fn settings(section: &mut Section<'_>, agents: &BTreeSet<Slug>) -> Option<Declared> {
     let registration = section
-        .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| Some(registration(section))));
+        .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, agents)));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
 
-    let registration = registration?.unwrap_or(Some(Registration::Closed))?;
+    let registration = registration?.unwrap_or_default();
     let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default() };
     let name = "settings".parse().expect("a name");
     Some(Declared::new(name, Definition::Settings(definition), section.place.clone()))
-}
-
-fn registration(section: &mut Section<'_>) -> Option<Registration> {
-    section.required("dynamic", "dynamic: closed", |cursor| {
-        cursor.parsed(|text| match text {
-            "open" => Ok(Registration::Open),
-            "closed" => Ok(Registration::Closed),
-            _ => Err(Complaint::new(format!("`{text}` is not a way to govern registration"), "write `open` or `closed`")),
-        })
-    })
 }
 
 #[rustfmt::skip]

@@ -81,6 +81,11 @@ impl<'a> Section<'a> {
         self.entries.iter().filter(|(_, found, _)| found.name == key).map(|entry| self.cursor(entry, example)).collect()
     }
 
+    /// Complains of a key, or of its absence.
+    pub(super) fn complain(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.add(&self.place_of(key), Complaint::new(what, remedy));
+    }
+
     fn find(&mut self, key: &'static str, example: &'static str) -> Option<Cursor<'a>> {
         let mut found = self.all(key, example).into_iter();
         let first = found.next()?;
@@ -148,6 +153,16 @@ impl<'a> Cursor<'a> {
             Value::Bool(flag) => Some(*flag),
             other => self.expected("true or false", other.kind()),
         }
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn number(&self, most: u32) -> Option<u32> {
+        let Value::Number(number) = &self.node.value else { return self.expected("a number", self.node.value.kind()) };
+        let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| (1..=most).contains(number));
+        if number.is_none() {
+            self.complain("this number cannot be used here", format!("write a whole one from 1 to {most}"));
+        }
+        number
     }
 
     pub(super) fn list(&self) -> Option<Vec<Self>> {

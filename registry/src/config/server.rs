@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chancery_outbound::{Proxy, ProxyError};
 use chancery_store::{StoreError, StoreUrl};
+use ipnet::IpNet;
 
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
@@ -23,6 +24,8 @@ pub struct ServerConfig {
     pub trust: Vec<PathBuf>,
     /// The forward proxy by which https addresses are reached.
     pub proxy: Option<Proxy>,
+    /// Proxies in front whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
 }
@@ -36,6 +39,7 @@ impl Default for ServerConfig {
             socket: "chancery-data/chancery.sock".into(),
             trust: Vec::new(),
             proxy: None,
+            proxies: Vec::new(),
             apply_at_start: true,
         }
     }
@@ -50,6 +54,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let socket = section.optional("socket", "socket: ./chancery-data/chancery.sock", |cursor| cursor.text().map(PathBuf::from));
     let trust = section.optional("trust", "trust: [ ./company-ca.pem ]", files);
     let proxy = proxy(section, secrets);
+    let proxies = section.optional("proxies", "proxies: [ 10.0.0.0/8 ]", networks);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
 
@@ -60,6 +65,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         socket: socket?.unwrap_or(default.socket),
         trust: trust?.unwrap_or(default.trust),
         proxy: proxy?,
+        proxies: proxies?.unwrap_or(default.proxies),
         apply_at_start: apply_at_start?.unwrap_or(single),
     })
 }
@@ -119,6 +125,17 @@ fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {
 fn files(cursor: &Cursor<'_>) -> Option<Vec<PathBuf>> {
     let files: Vec<_> = cursor.list()?.iter().map(|item| item.text().map(PathBuf::from)).collect();
     files.into_iter().collect()
+}
+
+/// Addresses and networks.
+fn networks(cursor: &Cursor<'_>) -> Option<Vec<IpNet>> {
+    let read = |text: &str| {
+        let alone = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+        let complaint = || Complaint::new(format!("`{text}` is not an address or network"), "write it like 10.0.0.7 or 10.0.0.0/8");
+        text.parse().ok().or_else(alone).ok_or_else(complaint)
+    };
+    let networks: Vec<_> = cursor.list()?.iter().map(|item| item.parsed(read)).collect();
+    networks.into_iter().collect()
 }
 
 fn apply_at_start(cursor: &Cursor<'_>, single: bool) -> Option<bool> {

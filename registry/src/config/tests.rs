@@ -155,7 +155,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("context.target ==", "context.traget ==", &[
         r#"chancery.yaml:35: policies: attribute `traget` in context for Chancery::Action::"call_tool" not found — context has client, agent, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"#]),
     ("{ dynamic: closed }", "{ dynamic: maybe }", &[
-        "chancery.yaml:36: registration.dynamic: `maybe` is not a way to govern registration — write `open` or `closed`"]),
+        "chancery.yaml:36: registration.dynamic: `maybe` is not a way to govern registration — write one of: open, closed, token, approval"]),
     ("{ dynamic: closed }", "closed", &[
         "chancery.yaml:36: registration: a mapping is expected here, not text — write it like `registration: { dynamic: closed }`"]),
     ("access_token: 10m", "access_token: 10", &[
@@ -212,7 +212,7 @@ fn the_good_file_is_read() {
     assert_eq!(bank["url"], "https://gw.example.com/mcp/bank");
     assert_eq!(bank["upstream"]["audience"], "http://10.0.0.7:9001/mcp");
     let settings = config.declared[6].definition.to_json();
-    assert_eq!((&settings["registration"], &settings["lifetimes"]["access_token"]), (&"closed".into(), &"10m".into()));
+    assert_eq!((&settings["registration"]["dynamic"], &settings["lifetimes"]["access_token"]), (&"closed".into(), &"10m".into()));
     assert_eq!(settings["lifetimes"]["refresh_idle"], "30d");
 }
 

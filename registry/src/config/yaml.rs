@@ -20,7 +20,8 @@ pub(super) struct Node {
 pub(super) enum Value {
     Nothing,
     Bool(bool),
-    Number,
+    /// A whole one that is not negative; none, of any other.
+    Number(Option<u64>),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -52,7 +53,7 @@ impl Value {
         match self {
             Self::Nothing => "nothing",
             Self::Bool(_) => "true or false",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
@@ -116,24 +117,24 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Bool(flag))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Number)
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(u64::try_from(number).ok()))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Number)
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(Some(number)))
     }
 
-    fn visit_i128<E: Error>(self, _: i128) -> Result<Value, E> {
-        Ok(Value::Number)
+    fn visit_i128<E: Error>(self, number: i128) -> Result<Value, E> {
+        Ok(Value::Number(u64::try_from(number).ok()))
     }
 
-    fn visit_u128<E: Error>(self, _: u128) -> Result<Value, E> {
-        Ok(Value::Number)
+    fn visit_u128<E: Error>(self, number: u128) -> Result<Value, E> {
+        Ok(Value::Number(u64::try_from(number).ok()))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Number(None))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {

@@ -23,7 +23,7 @@ async fn a_first_apply_makes_the_tenant_and_a_second_changes_nothing() {
 
     let tenant = world.registry.tenant("acme").expect("the tenant");
     assert_eq!((tenant.id, tenant.issuer.as_str(), tenant.version), (plan.tenant, "https://gw.example.com/t/acme", 1));
-    assert_eq!(tenant.registration, Registration::Closed, "who leaves it out has not opened it");
+    assert_eq!(tenant.registration, Registration::default(), "who leaves it out has not opened it");
     assert_eq!(tenant.lifetimes.access_token.as_secs(), 600);
     assert_eq!(tenant.providers[0].client_secret.expose(), "hunter2");
     let (found, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");

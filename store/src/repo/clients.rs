@@ -2,7 +2,18 @@
 
 use chancery_core::{ClientId, TenantId, Timestamp};
 
+use super::words;
 use crate::{FromRow, Row, Store, StoreError, Write};
+
+words! {
+    /// Whether a client may be used.
+    Standing {
+        Active = "active",
+        /// It waits until an administrator approves.
+        Pending = "pending",
+        Denied = "denied",
+    }
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Client {
@@ -10,31 +21,57 @@ pub struct Client {
     pub id: ClientId,
     /// JSON.
     pub body: String,
+    pub standing: Standing,
     pub created_at: Timestamp,
     /// When it was first seen to be used; never, for those that only registered.
     pub used_at: Option<Timestamp>,
+    /// When it goes, unless it is used, or somebody still allows it something.
+    pub keep_until: Timestamp,
 }
 
-const BY_ID: &str = "SELECT tenant, id, body, created_at, used_at FROM clients WHERE tenant = $1 AND id = $2";
-const INSERT: &str = "INSERT INTO clients (tenant, id, body, created_at, used_at) VALUES ($1, $2, $3, $4, $5)";
-const USED: &str = "UPDATE clients SET used_at = $3 WHERE tenant = $1 AND id = $2 AND used_at IS NULL";
+const BY_ID: &str = "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients WHERE tenant = $1 AND id = $2";
+const WAITING: &str = "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients \
+     WHERE tenant = $1 AND standing <> 'active' ORDER BY created_at LIMIT $2";
+const INSERT: &str =
+    "INSERT INTO clients (tenant, id, body, standing, created_at, used_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const REPLACE: &str = "UPDATE clients SET body = $4 WHERE tenant = $1 AND id = $2 AND body = $3";
+const JUDGE: &str = "UPDATE clients SET standing = $4, keep_until = $5 WHERE tenant = $1 AND id = $2 AND standing = $3";
+const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
 const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
 
 impl FromRow for Client {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self { tenant: row.parsed()?, id: row.client()?, body: row.text()?, created_at: row.at()?, used_at: row.opt(Row::at)? })
+        Ok(Self {
+            tenant: row.parsed()?,
+            id: row.client()?,
+            body: row.text()?,
+            standing: row.parsed()?,
+            created_at: row.at()?,
+            used_at: row.opt(Row::at)?,
+            keep_until: row.at()?,
+        })
     }
 }
 
 pub fn insert(client: &Client) -> Write {
-    let Client { tenant, id, body, created_at, used_at } = client;
-    Write::one(INSERT, values![tenant, id, body, created_at, used_at])
+    let Client { tenant, id, body, standing, created_at, used_at, keep_until } = client;
+    Write::one(INSERT, values![tenant, id, body, *standing, created_at, used_at, keep_until])
 }
 
-/// Marks the first use; later ones, and clients of the file, change nothing.
-pub fn used(tenant: &TenantId, id: &ClientId, now: Timestamp) -> Write {
-    Write::any(USED, values![tenant, id, now])
+/// The guard fails when the body is another than the one `before`.
+pub fn replace(tenant: &TenantId, id: &ClientId, (before, after): (&str, &str)) -> Write {
+    Write::one(REPLACE, values![tenant, id, before, after])
+}
+
+/// From one standing to another; the guard fails when it has neither that one any more.
+pub fn judge(tenant: &TenantId, id: &ClientId, (from, to): (Standing, Standing), keep_until: Timestamp) -> Write {
+    Write::one(JUDGE, values![tenant, id, from, to, keep_until])
+}
+
+/// Marks a use, and keeps it so much longer. Of clients of the file it changes nothing.
+pub fn used(tenant: &TenantId, id: &ClientId, now: Timestamp, keep_until: Timestamp) -> Write {
+    Write::any(USED, values![tenant, id, now, keep_until])
 }
 
 /// The guard fails when it is gone already.
@@ -46,6 +83,11 @@ pub fn remove(tenant: &TenantId, id: &ClientId) -> Write {
 pub async fn never_used(store: &Store, tenant: &TenantId, most: u32) -> Result<u64, StoreError> {
     let mut rows = store.query(NEVER_USED, values![tenant, most]).await?;
     rows.first_mut().map_or(Ok(0), Row::count)
+}
+
+/// Those that may not be used, oldest first.
+pub async fn waiting(store: &Store, tenant: &TenantId, most: u32) -> Result<Vec<Client>, StoreError> {
+    store.all(WAITING, values![tenant, most]).await
 }
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &ClientId) -> Result<Option<Client>, StoreError> {

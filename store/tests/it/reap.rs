@@ -15,7 +15,8 @@ every_driver!(
     what_has_expired_goes_and_the_rest_stays,
     more_than_one_bite_goes_too,
     old_feed_entries_go_and_the_newest_of_them_stays,
-    a_client_that_was_never_used_goes
+    a_client_that_was_never_used_goes,
+    a_client_that_somebody_allows_something_stays
 );
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -76,13 +77,20 @@ async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
 
 async fn a_client_that_was_never_used_goes(site: Site) {
     known(&site).await;
-    let client =
-        || clients::Client { tenant: site.tenant, id: fresh(ClientId::mint), body: "{}".to_owned(), created_at: NOW, used_at: None };
+    let client = || clients::Client {
+        tenant: site.tenant,
+        id: fresh(ClientId::mint),
+        body: "{}".to_owned(),
+        standing: clients::Standing::Active,
+        created_at: NOW,
+        used_at: None,
+        keep_until: NOW + MINUTE * 60,
+    };
     let (used, unused) = (client(), client());
     site.write([clients::insert(&used), clients::insert(&unused), clients::insert(&client())]).await;
     let never_used = |most| clients::never_used(&site.store, &site.tenant, most);
     assert_eq!((never_used(2).await, never_used(9).await), (Ok(2), Ok(3)));
-    site.write([clients::used(&site.tenant, &used.id, NOW)]).await;
+    site.write([clients::used(&site.tenant, &used.id, NOW, NOW + DAY)]).await;
     assert_eq!(never_used(9).await, Ok(2));
 
     assert_eq!(reap(&site.store, NOW + MINUTE * 60).await, Ok(0));
@@ -90,6 +98,33 @@ async fn a_client_that_was_never_used_goes(site: Site) {
     assert_eq!(never_used(9).await, Ok(0));
     assert_eq!(clients::by_id(&site.store, &site.tenant, &unused.id).await, Ok(None));
     assert!(clients::by_id(&site.store, &site.tenant, &used.id).await.expect("a read").is_some());
+
+    assert_eq!(reap(&site.store, NOW + DAY + MINUTE).await, Ok(1));
+    assert_eq!(clients::by_id(&site.store, &site.tenant, &used.id).await, Ok(None));
+}
+
+async fn a_client_that_somebody_allows_something_stays(site: Site) {
+    known(&site).await;
+    let grant = site.grant();
+    let client = clients::Client {
+        tenant: site.tenant,
+        id: grant.client.clone(),
+        body: "{}".to_owned(),
+        standing: clients::Standing::Active,
+        created_at: NOW,
+        used_at: Some(NOW),
+        keep_until: NOW,
+    };
+    site.write([clients::insert(&client), grants::insert(&grants::Grant { expires_at: NOW + DAY, ..grant.clone() })]).await;
+    let mut follower = chancery_store::feed::Follower::start(&site.store).await.expect("a follower");
+
+    assert_eq!(reap(&site.store, NOW + MINUTE).await, Ok(0));
+    site.write([grants::end(&site.tenant, &grant.id, NOW + MINUTE, "done")]).await;
+
+    assert_eq!(reap(&site.store, NOW + MINUTE * 2).await, Ok(1));
+    assert_eq!(clients::by_id(&site.store, &site.tenant, &client.id).await, Ok(None));
+    let told = follower.next().await.expect("the follower is not lost");
+    assert!(told.iter().any(|entry| entry.topic == chancery_store::Topic::Client && entry.tenant == site.tenant), "{told:?}");
 }
 
 async fn more_than_one_bite_goes_too(site: Site) {

@@ -75,13 +75,21 @@ async fn an_object_is_replaced_removed_and_found_by_its_url(site: Site) {
 }
 
 async fn a_client_is_read_by_its_id_in_its_tenant(site: Site) {
-    let client = clients::Client { tenant: site.tenant, id: fresh(ClientId::mint), body: "{}".to_owned(), created_at: NOW, used_at: None };
+    let client = clients::Client {
+        tenant: site.tenant,
+        id: fresh(ClientId::mint),
+        body: "{}".to_owned(),
+        standing: clients::Standing::Pending,
+        created_at: NOW,
+        used_at: None,
+        keep_until: NOW + MINUTE,
+    };
     site.write([clients::insert(&client)]).await;
 
-    site.write([clients::used(&site.tenant, &client.id, NOW + MINUTE)]).await;
-    site.write([clients::used(&site.tenant, &client.id, NOW + MINUTE * 2)]).await;
+    site.write([clients::used(&site.tenant, &client.id, NOW + MINUTE, NOW + MINUTE * 5)]).await;
+    site.write([clients::used(&site.tenant, &client.id, NOW + MINUTE * 2, NOW + MINUTE * 6)]).await;
 
-    let used = clients::Client { used_at: Some(NOW + MINUTE), ..client.clone() };
+    let used = clients::Client { used_at: Some(NOW + MINUTE), keep_until: NOW + MINUTE * 6, ..client.clone() };
     assert_eq!(clients::by_id(&site.store, &site.tenant, &client.id).await, Ok(Some(used)));
     assert_eq!(clients::by_id(&site.store, &fresh(TenantId::mint), &client.id).await, Ok(None));
     site.write([clients::remove(&site.tenant, &client.id)]).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_core::pages::quoted;
-use chancery_registry::Client;
+use chancery_registry::{Client, Standing};
 
 use crate::authorize::arrival::Arrival;
 use crate::page_refusal::PageRefusal;
@@ -19,4 +19,25 @@ pub(in crate::authorize) fn known<'a>(arrival: &Arrival<'a>) -> Result<&'a Arc<C
              again, or ask who runs this server to register it.",
         )
     })
+}
+
+/// One that waits for an administrator's word, or got it: the person reads who must say it, and the app hears nothing.
+pub(in crate::authorize) fn approved(arrival: &Arrival<'_>) -> Result<(), PageRefusal> {
+    let client = known(arrival)?;
+    let refused = |reason, title, text: String, remedy| Err(PageRefusal::new(reason, title, text, remedy));
+    match client.standing {
+        Standing::Active => Ok(()),
+        Standing::Pending => refused(
+            "client_pending",
+            "This app waits for an administrator's approval.",
+            format!("The app, which calls itself {}, registered itself here as {}.", quoted(&client.name), client.id),
+            "Ask who runs this server to approve it; tell them the id above. Then start again from the app.",
+        ),
+        Standing::Denied => refused(
+            "client_denied",
+            "An administrator has refused this app.",
+            format!("The app calls itself {}, with the id {}.", quoted(&client.name), client.id),
+            "Close this page. If you need the app, ask who runs this server why it was refused.",
+        ),
+    }
 }

@@ -22,7 +22,7 @@ pub(in crate::authorize) fn shared_out(arrival: &Arrival<'_>) -> Result<Vec<Allo
         return Err(Refused::invalid_scope(format!("no resource that was asked for knows: {unknown}; it knows: {known}")));
     }
     let allowed = |resource: &Resource| {
-        let scope = of_resource(resource, &asked)?.union(&identity);
+        let scope = of_client(of_resource(resource, &asked)?, arrival)?.union(&identity);
         Ok(AllowedResource { resource: resource.url.clone(), resource_id: resource.id, scope })
     };
     resources.iter().map(|resource| allowed(resource)).collect()
@@ -39,6 +39,18 @@ fn of_resource(resource: &Resource, asked: &ScopeSet) -> Result<ScopeSet, Refuse
             "none of the scopes is for {}; leave that resource out, or ask for a scope of it",
             resource.url
         )));
+    }
+    Ok(scope)
+}
+
+/// What of it this client may have, whoever allows it (DR-06).
+fn of_client(asked: ScopeSet, arrival: &Arrival<'_>) -> Result<ScopeSet, Refused> {
+    let Some(client) = arrival.client else { return Ok(asked) };
+    let scope = arrival.tenant.scopes_for(client, &asked);
+    if scope.is_empty() && !asked.is_empty() {
+        let description =
+            format!("an app that registered itself may not have {asked} here; ask who runs this server to register it by hand");
+        return Err(Refused::invalid_scope(description).by_row("DR-06"));
     }
     Ok(scope)
 }
