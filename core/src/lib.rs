@@ -34,7 +34,9 @@ pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, Sc
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
-pub use sign_in::{Authentication, Person, SignIn, SignInRequest, SignInTrouble, SignedIn};
+pub use sign_in::{
+    Authentication, PROVIDER_REFUSED, Person, RecheckTrouble, SignIn, SignInRequest, SignInTrouble, SignedIn, UnknownTrouble,
+};
 pub use slug::Slug;
 pub use source::Source;
 pub use subject_key::SubjectKey;

@@ -72,6 +72,56 @@ pub enum SignInTrouble {
     Store(String),
 }
 
+/// Why a provider did not vouch for a person again. The words are what a voucher's row keeps of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+pub enum RecheckTrouble {
+    /// The provider refuses the refresh token it gave: what the person allowed, and their sessions, have been ended.
+    #[error("the identity provider no longer vouches for this person")]
+    Refused,
+    /// The provider wants to see the person before it says more. Their sessions have been ended, so the next sign-in asks it.
+    #[error("the identity provider wants the person to sign in again")]
+    SignInAgain,
+    /// We asked once and lost the answer, and the token we have is no longer taken. It says nothing of the person.
+    #[error("an answer of the identity provider was lost, and it takes the older token no more")]
+    Lost,
+    /// It does not answer, or answers what nobody can use.
+    #[error("the identity provider could not be asked")]
+    Unusable,
+    /// Our own records could not be read or written.
+    #[error("the check could not be recorded")]
+    Store,
+}
+
+impl RecheckTrouble {
+    const ALL: [Self; 5] = [Self::Refused, Self::SignInAgain, Self::Lost, Self::Unusable, Self::Store];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::SignInAgain => "sign_in_again",
+            Self::Lost => "lost",
+            Self::Unusable => "unusable",
+            Self::Store => "store",
+        }
+    }
+}
+
+impl std::str::FromStr for RecheckTrouble {
+    type Err = UnknownTrouble;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|trouble| trouble.as_str() == word).ok_or(UnknownTrouble)
+    }
+}
+
+/// A word that names no trouble of this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no trouble that this version knows")]
+pub struct UnknownTrouble;
+
+/// What a grant's row says ended it, where the provider refused to vouch for its person any longer.
+pub const PROVIDER_REFUSED: &str = "provider_refused_refresh";
+
 /// Begins a sign-in: writes its row and gives the identity provider's URL to send the browser to. When the person is back, the
 /// browser is sent to the issuer's resume address with `?sign_in=` and a single-use key to the row's result.
 pub trait SignIn: Send + Sync + 'static {

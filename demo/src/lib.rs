@@ -70,6 +70,8 @@ pub fn router(parts: Parts) -> Result<Router, DemoError> {
             id: configuration::CLIENT_ID.to_owned(),
             secret: client_secret(),
             redirect_uris: vec![configuration::callback(&parts.base)],
+            post_logout_redirect_uris: vec![format!("{}/signed-out", Issuer::of(&parts.base, &tenant()))],
+            logout: None,
         },
         acting: parts.acting,
         clock: parts.clock.clone(),

@@ -57,7 +57,10 @@ pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
         subject,
         provider: provider.name.clone(),
         authentication: identity.authentication.clone(),
+        their_id: None,
+        id_token: None,
         created_at: now,
+        used_at: now,
         expires_at: now + facts.session,
         ended_at: None,
     };

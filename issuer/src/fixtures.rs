@@ -131,6 +131,7 @@ pub(crate) fn grant(tenant: &Tenant, client: &str) -> Grant {
         agent: (client == REPORTER).then_some(tenant.agents[0].id),
         resources: vec![allowed(tenant, 0, "bank:read bank:move openid")],
         authentication: Some(alice().authentication),
+        session: Some(alice().session),
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(90 * 24 * 3600),
         ended_at: None,

@@ -57,7 +57,10 @@ CREATE TABLE sessions (
     auth_time  {int},
     acr        {text},
     amr        {text} NOT NULL,
+    their_id   {text},
+    id_token   {blob},
     created_at {int}  NOT NULL,
+    used_at    {int}  NOT NULL,
     expires_at {int}  NOT NULL,
     ended_at   {int},
     PRIMARY KEY (tenant, hash)
@@ -65,6 +68,21 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_end ON sessions (tenant, expires_at);
 CREATE INDEX sessions_by_id ON sessions (tenant, id);
 CREATE INDEX sessions_by_subject ON sessions (tenant, subject);
+CREATE INDEX sessions_by_theirs ON sessions (tenant, their_id) WHERE their_id IS NOT NULL;
+
+CREATE TABLE vouchers (
+    tenant     {text} NOT NULL,
+    subject    {text} NOT NULL,
+    provider   {text} NOT NULL,
+    sealed     {blob} NOT NULL,
+    version    {int}  NOT NULL,
+    checked_at {int}  NOT NULL,
+    tried_at   {int}  NOT NULL,
+    trouble    {text},
+    taken      {blob},
+    taken_till {int},
+    PRIMARY KEY (tenant, subject)
+){clustered};
 
 CREATE TABLE sign_ins (
     tenant     {text} NOT NULL,
@@ -93,6 +111,7 @@ CREATE TABLE grants (
     agent          {text},
     resources      {text} NOT NULL,
     authentication {text},
+    session        {text},
     created_at     {int}  NOT NULL,
     expires_at     {int}  NOT NULL,
     ended_at       {int},
@@ -103,6 +122,7 @@ CREATE INDEX grants_by_end ON grants (tenant, expires_at);
 CREATE INDEX grants_by_subject ON grants (tenant, subject);
 CREATE INDEX grants_by_client ON grants (tenant, client);
 CREATE INDEX grants_by_agent ON grants (tenant, agent);
+CREATE INDEX grants_by_session ON grants (tenant, session) WHERE session IS NOT NULL;
 
 CREATE TABLE codes (
     tenant       {text} NOT NULL,

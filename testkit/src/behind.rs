@@ -6,7 +6,7 @@ use axum::Router;
 use chancery_core::{Clock, Issuer, Rng, Secret};
 use chancery_crypto::random::SystemRng;
 use chancery_demo::mcp::{Gate, Server};
-use chancery_demo::provider::{Parts, Provider, Registered};
+use chancery_demo::provider::{LogoutCall, Parts, Provider, Registered};
 use chancery_outbound::{Documents, Fetcher};
 use tokio::net::TcpListener;
 
@@ -40,19 +40,24 @@ impl Behind {
             other: IdentityProvider::new(),
         };
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-        let provider = |issuer: &str| {
-            Provider::new(Parts {
+        let provider = |issuer: &str, name: &str, hand: &IdentityProvider| {
+            let logout_uri = format!("{base}/t/{TENANT}/backchannel-logout/{name}");
+            let provider = Provider::new(Parts {
                 issuer: issuer.to_owned(),
                 client: Registered {
                     id: "chancery".to_owned(),
                     secret: Secret::new(SECRET.to_owned()),
                     redirect_uris: [IDENTITY_PROVIDER, OTHER_PROVIDER].map(|name| format!("{base}/t/{TENANT}/callback/{name}")).into(),
+                    post_logout_redirect_uris: vec![format!("{base}/t/{TENANT}/signed-out")],
+                    logout: Some(LogoutCall { uri: logout_uri, fetcher: Fetcher::new(&dialer()) }),
                 },
                 acting: None,
                 clock: clock.clone(),
                 rng: rng.clone(),
             })
-            .expect("a key can be made")
+            .expect("a key can be made");
+            hand.holds(Arc::clone(&provider));
+            hand.around(provider.router())
         };
         let documents = Documents::new(Fetcher::new(&dialer()));
         let gate = |audience: &str| Gate {
@@ -62,8 +67,8 @@ impl Behind {
             clock: clock.clone(),
         };
         let router = Router::new()
-            .nest("/idp", behind.provider.around(provider(&behind.identity_provider).router()))
-            .nest("/partner", behind.other.around(provider(&behind.other_provider).router()))
+            .nest("/idp", provider(&behind.identity_provider, IDENTITY_PROVIDER, &behind.provider))
+            .nest("/partner", provider(&behind.other_provider, OTHER_PROVIDER, &behind.other))
             .nest("/bank", Server::bank(gate(&behind.bank), rng.clone()).router())
             .nest("/exchange", Server::exchange(gate(&behind.exchange), rng.clone()).router());
         serve(listener, router);

@@ -2,7 +2,7 @@
 //! answers. The provider itself stays right, so whatever a site makes of an alteration is the alteration's doing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +14,9 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
+use chancery_demo::provider::Provider;
+
+use crate::cast::Person;
 use crate::{Forge, claims};
 
 pub const METADATA: &str = "/.well-known/openid-configuration";
@@ -28,6 +31,7 @@ const KEY: &str = "the-hand-between";
 pub struct IdentityProvider(Arc<Inner>);
 
 struct Inner {
+    provider: OnceLock<Arc<Provider>>,
     forge: Forge,
     asked: Mutex<Vec<String>>,
     alterations: Mutex<BTreeMap<&'static str, Alteration>>,
@@ -45,10 +49,53 @@ pub struct Reply {
 impl IdentityProvider {
     pub(crate) fn new() -> Self {
         let asked = Mutex::default();
-        let provider = Self(Arc::new(Inner { forge: Forge::stranger(KEY), asked, alterations: Mutex::default() }));
+        let (provider, forge) = (OnceLock::new(), Forge::stranger(KEY));
+        let provider = Self(Arc::new(Inner { provider, forge, asked, alterations: Mutex::default() }));
         let jwk = provider.0.forge.jwk();
         provider.alter_json(KEYS, move |document| document["keys"].as_array_mut().expect("a key set").push(jwk.clone()));
         provider
+    }
+
+    pub(crate) fn holds(&self, provider: Arc<Provider>) {
+        let _ = self.0.provider.set(provider);
+    }
+
+    /// Nobody signs in or refreshes as this person any more. Nobody is told.
+    pub fn disable(&self, person: Person) {
+        self.provider().disable(known(person));
+    }
+
+    pub fn enable(&self, person: Person) {
+        self.provider().enable(known(person));
+    }
+
+    /// This person is in these groups, and in no others.
+    pub fn put_in_groups(&self, person: Person, groups: &[&str]) {
+        self.provider().put_in_groups(known(person), groups);
+    }
+
+    /// Whether refresh tokens stay good after their use, and no new ones are given; else they rotate.
+    pub fn be_lenient(&self, lenient: bool) {
+        self.provider().be_lenient(lenient);
+    }
+
+    /// Ends all sessions of this person, and tells the site by its back-channel logout.
+    pub async fn sign_out(&self, person: Person) {
+        self.provider().clone().sign_out(known(person)).await;
+    }
+
+    /// A key of the provider's, to sign with whatever a test wants.
+    pub fn forge(&self) -> &Forge {
+        &self.0.forge
+    }
+
+    /// From now on each answer at this path is as it is without a hand between.
+    pub fn leave_alone(&self, path: &'static str) {
+        lock(&self.0.alterations).remove(path);
+    }
+
+    fn provider(&self) -> &Arc<Provider> {
+        self.0.provider.get().expect("a provider is behind each site")
     }
 
     /// Puts the hand between the provider's routes and everybody else.
@@ -92,6 +139,10 @@ impl IdentityProvider {
             forge.signed(&id_token_header(forge).to_string(), &claims.to_string())
         });
     }
+}
+
+fn known(person: Person) -> chancery_demo::Person {
+    person.parse().expect("somebody whom the provider knows")
 }
 
 /// The header of a good ID token.

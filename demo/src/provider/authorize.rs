@@ -27,6 +27,9 @@ pub async fn authorize(State(provider): State<Arc<Provider>>, RawQuery(query): R
     let now = provider.now();
     let session = cookie(&headers).and_then(|cookie| provider.state().session(cookie, now));
     match request.who(session, provider.parts.acting, now) {
+        Who::Known(session) if provider.standing().is_disabled(session.person) => {
+            provider.refuse(request.error("access_denied", "this account is disabled"))
+        }
         Who::Known(session) => provider.answer(&request, session, None),
         Who::Acting(person) => provider.signed_in(&request, person),
         Who::Unknown => page::who(&provider.path, &query, request.login_hint.as_deref()),
@@ -144,7 +147,10 @@ impl Request {
 
 impl Provider {
     fn signed_in(&self, request: &Request, person: Person) -> Response {
-        let (session, cookie) = (Session { person, auth_time: self.now() }, self.secret());
+        if self.standing().is_disabled(person) {
+            return self.refuse(request.error("access_denied", "this account is disabled"));
+        }
+        let (session, cookie) = (Session { person, auth_time: self.now(), id: self.session_id() }, self.secret());
         self.state().keep_session(cookie.expose(), session);
         self.answer(request, session, Some(&cookie))
     }
@@ -187,7 +193,7 @@ impl Provider {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';'));
     all.filter_map(|pair| pair.trim().split_once('=')).find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
 }

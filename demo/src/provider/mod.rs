@@ -1,11 +1,15 @@
-//! A development identity provider: OpenID Connect Core with discovery, the code flow of one confidential client, PKCE, nonce, and ES256
-//! ID tokens. It asks for a name and no password, and everything it knows ends with the process.
+//! A development identity provider: OpenID Connect Core with discovery, the code flow of one confidential client, PKCE, nonce, ES256
+//! ID tokens and rotating refresh tokens; RP-initiated and back-channel logout. It asks for a name and no password, and everything it
+//! knows ends with the process.
 
 mod authorize;
 mod form;
 mod metadata;
 mod page;
+mod refresh;
 mod sessions;
+mod sign_out;
+mod standing;
 mod token;
 
 #[cfg(test)]
@@ -18,9 +22,11 @@ use axum::routing::{get, post};
 use chancery_core::{Clock, Rng, Secret, Timestamp};
 use chancery_crypto::digest::base64url;
 use chancery_crypto::jose::{Algorithm, KeyError, SigningKey};
+use chancery_outbound::Fetcher;
 
 use crate::Person;
 use sessions::State;
+use standing::Standing;
 
 /// The one client, as it was registered.
 pub struct Registered {
@@ -28,6 +34,16 @@ pub struct Registered {
     pub secret: Secret<String>,
     /// Compared as they are, byte for byte.
     pub redirect_uris: Vec<String>,
+    /// Where a browser may come back to after it signed out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Who is told when a session ends, and by what.
+    pub logout: Option<LogoutCall>,
+}
+
+/// Where a client hears of sessions that ended (OpenID Connect Back-Channel Logout §2.2).
+pub struct LogoutCall {
+    pub uri: String,
+    pub fetcher: Fetcher,
 }
 
 /// What a provider is made of.
@@ -48,6 +64,7 @@ pub struct Provider {
     path: String,
     key: SigningKey,
     state: Mutex<State>,
+    standing: Mutex<Standing>,
 }
 
 impl Provider {
@@ -58,7 +75,7 @@ impl Provider {
         parts.rng.fill(&mut kid);
         let key = SigningKey::generate(Algorithm::Es256, base64url(&kid))?;
         let path = url::Url::parse(&parts.issuer).map(|url| url.path().to_owned()).unwrap_or_default();
-        Ok(Arc::new(Self { parts, path, key, state: Mutex::default() }))
+        Ok(Arc::new(Self { parts, path, key, state: Mutex::default(), standing: Mutex::default() }))
     }
 
     /// Its routes, relative to the issuer.
@@ -69,6 +86,7 @@ impl Provider {
             .route("/authorize", get(authorize::authorize))
             .route("/sign-in", post(authorize::sign_in))
             .route("/token", post(token::token))
+            .route("/sign-out", get(sign_out::end_session))
             .with_state(self)
     }
 

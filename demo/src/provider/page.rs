@@ -1,4 +1,4 @@
-//! The two pages of the provider, in the console's dress.
+//! The pages of the provider, in the console's dress.
 
 use axum::response::{IntoResponse, Response};
 use chancery_console::{HEADERS, STYLE};
@@ -19,6 +19,11 @@ pub fn who(path: &str, query: &str, hint: Option<&str>) -> Response {
 {buttons}</form>"#
     );
     page(StatusCode::OK, "Sign in · demo", &main)
+}
+
+/// After signing out, where there is no address to go back to.
+pub fn signed_out() -> Response {
+    page(StatusCode::OK, "Signed out · demo", "<h1>You are signed out.</h1>")
 }
 
 /// Says why nobody can be sent back.

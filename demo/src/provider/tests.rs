@@ -14,10 +14,17 @@ use super::*;
 
 const ISSUER: &str = "http://127.0.0.1:8080/demo/idp";
 const CALLBACK: &str = "http://127.0.0.1:8080/t/demo/callback/idp";
+const SIGNED_OUT: &str = "http://127.0.0.1:8080/t/demo/signed-out";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 fn provider(acting: Option<Person>) -> Router {
-    let client = Registered { id: "chancery".into(), secret: Secret::new("s+/=% s".into()), redirect_uris: vec![CALLBACK.into()] };
+    let client = Registered {
+        id: "chancery".into(),
+        secret: Secret::new("s+/=% s".into()),
+        redirect_uris: vec![CALLBACK.into()],
+        post_logout_redirect_uris: vec![SIGNED_OUT.into()],
+        logout: None,
+    };
     let parts = Parts { issuer: ISSUER.into(), client, acting, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) };
     Provider::new(parts).unwrap().router()
 }

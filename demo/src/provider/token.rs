@@ -1,5 +1,5 @@
 //! The token endpoint (OpenID Connect Core §3.1.3): 1. one client authentication, Basic or in the body; 2. the code, once; 3. its
-//! redirect address and verifier; 4. an ID token. The access token opens nothing: there is nothing here to open.
+//! redirect address and verifier; 4. an ID token, and a refresh token where `offline_access` was asked for. The access token opens nothing: there is nothing here to open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chancery_crypto::digest::{pkce_s256, same};
+use chancery_core::Secret;
+use chancery_crypto::digest::{base64url, pkce_s256, same};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -18,7 +19,7 @@ use serde_json::json;
 
 use super::Provider;
 use super::form::Form;
-use super::sessions::Code;
+use super::sessions::Session;
 
 const LIFETIME: Duration = Duration::from_secs(300);
 /// Honest: a name was chosen, nothing was proved.
@@ -32,7 +33,7 @@ pub async fn token(State(provider): State<Arc<Provider>>, headers: HeaderMap, bo
 }
 
 /// An OAuth error code, and why.
-struct Refused(&'static str, &'static str);
+pub(super) struct Refused(pub &'static str, pub &'static str);
 
 impl Provider {
     fn exchange(&self, headers: &HeaderMap, body: &[u8]) -> Result<Tokens, Refused> {
@@ -42,9 +43,14 @@ impl Provider {
         }
         let form = Form::parse(body).map_err(|_| Refused("invalid_request", "a parameter stands there twice"))?;
         self.authenticate(headers, &form)?;
-        if form.get("grant_type") != Some("authorization_code") {
-            return Err(Refused("unsupported_grant_type", "only authorization_code is served"));
+        match form.get("grant_type") {
+            Some("authorization_code") => self.redeem(&form),
+            Some("refresh_token") => self.refresh(&form),
+            _ => Err(Refused("unsupported_grant_type", "authorization_code and refresh_token are served")),
         }
+    }
+
+    fn redeem(&self, form: &Form) -> Result<Tokens, Refused> {
         let code = form.get("code").ok_or(Refused("invalid_request", "code is missing"))?;
         let code = self.state().redeem(code, self.now()).ok_or(Refused("invalid_grant", "the code is unknown, used or too old"))?;
         if form.get("redirect_uri") != Some(&code.redirect_uri) {
@@ -54,7 +60,9 @@ impl Provider {
         if !proved {
             return Err(Refused("invalid_grant", "the code_verifier does not fit the code_challenge"));
         }
-        self.tokens(&code)
+        let refresh_token =
+            code.scopes.iter().any(|scope| scope == "offline_access").then(|| self.refresh_token(code.session, &code.scopes));
+        self.tokens(&Answered { session: code.session, scopes: &code.scopes, nonce: code.nonce.as_deref(), refresh_token })
     }
 
     fn authenticate(&self, headers: &HeaderMap, form: &Form) -> Result<(), Refused> {
@@ -69,27 +77,31 @@ impl Provider {
         if known { Ok(()) } else { Err(NOT_THE_CLIENT) }
     }
 
-    fn tokens(&self, code: &Code) -> Result<Tokens, Refused> {
-        let (now, person) = (self.now(), code.session.person);
-        let asked = |scope: &str| code.scopes.iter().any(|found| found == scope);
+    pub(super) fn tokens(&self, answered: &Answered<'_>) -> Result<Tokens, Refused> {
+        let Answered { session, scopes, nonce, refresh_token } = answered;
+        let (now, person) = (self.now(), session.person);
+        let asked = |scope: &str| scopes.iter().any(|found| found == scope);
         let claims = IdToken {
             iss: &self.parts.issuer,
             sub: person.id(),
             aud: &self.parts.client.id,
             iat: now.seconds(),
             exp: (now + LIFETIME).seconds(),
-            auth_time: code.session.auth_time.seconds(),
-            nonce: code.nonce.as_deref(),
+            auth_time: session.auth_time.seconds(),
+            nonce: *nonce,
+            sid: base64url(&session.id),
             acr: ACR,
             amr: &["user"],
             name: asked("profile").then(|| person.full_name()),
             preferred_username: asked("profile").then(|| person.id()),
             email: asked("email").then(|| person.email()),
             email_verified: asked("email").then_some(true),
+            groups: self.standing().groups(person),
         };
         let id_token = self.key.sign("JWT", &claims).map_err(|_| Refused("server_error", "the ID token could not be signed"))?;
         let access_token = self.secret().expose().clone();
-        Ok(Tokens { access_token, token_type: "Bearer", expires_in: LIFETIME.as_secs(), id_token })
+        let refresh_token = refresh_token.as_ref().map(|token| token.expose().clone());
+        Ok(Tokens { access_token, token_type: "Bearer", expires_in: LIFETIME.as_secs(), id_token, refresh_token })
     }
 }
 
@@ -109,11 +121,21 @@ impl IntoResponse for Refused {
 }
 
 #[derive(Serialize)]
-struct Tokens {
+pub(super) struct Tokens {
     access_token: String,
     token_type: &'static str,
     expires_in: u64,
     id_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+/// What tokens are made of.
+pub(super) struct Answered<'a> {
+    pub session: Session,
+    pub scopes: &'a [String],
+    pub nonce: Option<&'a str>,
+    pub refresh_token: Option<Secret<String>>,
 }
 
 /// OpenID Connect Core §2.
@@ -127,6 +149,7 @@ struct IdToken<'a> {
     auth_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
+    sid: String,
     acr: &'static str,
     amr: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +160,8 @@ struct IdToken<'a> {
     email: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
 }
 
 /// Id and secret, each form-encoded before they were joined (RFC 6749 §2.3.1).

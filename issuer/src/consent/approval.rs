@@ -50,6 +50,7 @@ impl Approval<'_> {
             agent: request.agent,
             resources: request.resources.clone(),
             authentication: Some(by.authentication.clone()), // AT-06
+            session: Some(by.session),
             created_at: moment.now,
             expires_at: moment.now + tenant.lifetimes.refresh_absolute,
             ended_at: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chancery_audit::Draft;
 use chancery_core::{Event, Field, Kind, ScopeSet, TenantId, Timestamp};
-use chancery_store::repo::families::{self, Family};
+use chancery_store::repo::families::{self, Family, Refreshable};
 use chancery_store::repo::grants::Grant;
 use chancery_store::{Store, StoreError, Write};
 use chancery_tokens::{Presented, RefreshTokenKeys, end_of_grant};
@@ -32,7 +32,7 @@ pub(crate) struct Request {
 
 /// What one read of the store knows about it.
 pub(super) struct Facts {
-    pub found: Option<(Family, Grant)>,
+    pub found: Option<Refreshable>,
 }
 
 /// Where the presented token stands in its family.
@@ -63,7 +63,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
 
 fn known(facts: &Facts) -> Result<(&Family, &Grant), Refused> {
     match &facts.found {
-        Some((family, grant)) => Ok((family, grant)),
+        Some(Refreshable { family, grant, .. }) => Ok((family, grant)),
         None => Err(Refused::invalid_grant("this refresh token is long gone; authorize again")),
     }
 }
@@ -168,7 +168,7 @@ impl Facts {
 
     /// The grant of a family that still lives.
     pub fn living(&self, now: Timestamp) -> Option<&Grant> {
-        let (family, grant) = self.found.as_ref()?;
+        let Refreshable { family, grant, .. } = self.found.as_ref()?;
         (now < family.expires_at && grant.is_alive(now)).then_some(grant)
     }
 }

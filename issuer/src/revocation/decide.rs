@@ -100,7 +100,9 @@ impl Outcome {
 impl Facts {
     pub async fn load(store: &Store, tenant: &TenantId, token: &Token) -> Result<Self, StoreError> {
         let found = match token {
-            Token::Refresh(presented) => families::with_grant(store, tenant, &presented.family).await?,
+            Token::Refresh(presented) => {
+                families::with_grant(store, tenant, &presented.family).await?.map(|found| (found.family, found.grant))
+            }
             Token::Access(_) | Token::Nothing => None,
         };
         Ok(Self { found })

@@ -24,8 +24,8 @@ pub struct Code {
 }
 
 const WITH_GRANT: &str = "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
-     c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.created_at, \
-     g.expires_at, g.ended_at, g.end_reason \
+     c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, \
+     g.created_at, g.expires_at, g.ended_at, g.end_reason \
      FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id WHERE c.tenant = $1 AND c.hash = $2";
 const INSERT: &str = "INSERT INTO codes \
      (tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family) \

@@ -3,6 +3,7 @@
 use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 
 use super::grants::{AllowedResource, Grant};
+use super::vouchers::Checked;
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,9 +24,10 @@ pub struct Family {
 }
 
 const WITH_GRANT: &str = "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
-     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.created_at, g.expires_at, \
-     g.ended_at, g.end_reason \
-     FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id WHERE f.tenant = $1 AND f.id = $2";
+     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.created_at, \
+     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble \
+     FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
+     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject WHERE f.tenant = $1 AND f.id = $2";
 const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4 \
@@ -52,12 +54,18 @@ impl FromRow for Family {
     }
 }
 
-/// A family and the grant behind it, in one read.
-struct Refreshable(Family, Grant);
+/// A family and what stands behind it, in one read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refreshable {
+    pub family: Family,
+    pub grant: Grant,
+    /// What the identity provider last said of the grant's person, where it gave something to ask it by.
+    pub checked: Option<Checked>,
+}
 
 impl FromRow for Refreshable {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self(Family::from_row(row)?, Grant::from_row(row)?))
+        Ok(Self { family: Family::from_row(row)?, grant: Grant::from_row(row)?, checked: Checked::beside(row)? })
     }
 }
 
@@ -77,8 +85,7 @@ pub fn retry(tenant: &TenantId, id: &FamilyId, generation: u64, now: Timestamp) 
     Write::one(RETRY, values![tenant, id, generation, now])
 }
 
-/// A family and its grant, in one read: all that a refresh reads.
-pub async fn with_grant(store: &Store, tenant: &TenantId, id: &FamilyId) -> Result<Option<(Family, Grant)>, StoreError> {
-    let found = store.first(WITH_GRANT, values![tenant, id]).await?;
-    Ok(found.map(|Refreshable(family, grant)| (family, grant)))
+/// All that a refresh reads.
+pub async fn with_grant(store: &Store, tenant: &TenantId, id: &FamilyId) -> Result<Option<Refreshable>, StoreError> {
+    store.first(WITH_GRANT, values![tenant, id]).await
 }

@@ -1,9 +1,11 @@
 //! Grants: what a subject allowed a client to do at resources. A grant has a life of its own; tokens only point at it.
 
-use chancery_core::{AgentId, Authentication, ClientId, GrantId, Issuer, ResourceId, ResourceUrl, ScopeSet, Slug, TenantId, Timestamp};
+use chancery_core::{
+    AgentId, Authentication, ClientId, GrantId, Issuer, ResourceId, ResourceUrl, ScopeSet, SessionId, Slug, TenantId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{FromRow, Row, Store, StoreError, Value, Write};
+use crate::{FromRow, Guard, Row, Store, StoreError, Value, Write};
 
 /// What was allowed at one resource.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,23 +26,27 @@ pub struct Grant {
     pub agent: Option<AgentId>,
     pub resources: Vec<AllowedResource>,
     pub authentication: Option<Authentication>,
+    /// Of the browser in which it was allowed.
+    pub session: Option<SessionId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub end_reason: Option<String>,
 }
 
-const BY_ID: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason \
+const BY_ID: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason \
      FROM grants WHERE tenant = $1 AND id = $2";
 const INSERT: &str = "INSERT INTO grants \
-     (tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+     (tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const END: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const END_OF_CLIENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
 const END_OF_AGENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND agent = $2 AND ended_at IS NULL";
 const END_OF_ISSUER: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND ended_at IS NULL AND subject IN \
      (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
+const END_OF_SESSION: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
+const OF_SESSION: &str = "SELECT id FROM grants WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
 impl Grant {
@@ -60,6 +66,7 @@ impl FromRow for Grant {
             agent: row.opt(Row::parsed)?,
             resources: row.json()?,
             authentication: row.opt(Row::json)?,
+            session: row.opt(Row::parsed)?,
             created_at: row.at()?,
             expires_at: row.at()?,
             ended_at: row.opt(Row::at)?,
@@ -69,12 +76,26 @@ impl FromRow for Grant {
 }
 
 pub fn insert(grant: &Grant) -> Write {
-    let Grant { tenant, id, parent, subject, client, agent, created_at, expires_at, ended_at, end_reason, .. } = grant;
+    let Grant { tenant, id, parent, subject, client, agent, session, created_at, expires_at, ended_at, end_reason, .. } = grant;
     let resources = Value::json(&grant.resources);
     let authentication = grant.authentication.as_ref().map_or(Value::Null, Value::json);
     Write::one(
         INSERT,
-        values![tenant, id, parent, subject, client, agent, resources, authentication, created_at, expires_at, ended_at, end_reason],
+        values![
+            tenant,
+            id,
+            parent,
+            subject,
+            client,
+            agent,
+            resources,
+            authentication,
+            session,
+            created_at,
+            expires_at,
+            ended_at,
+            end_reason
+        ],
     )
 }
 
@@ -101,6 +122,25 @@ pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, now: Timestamp, reason: 
 /// Everything that was allowed by the people whom this issuer vouched for, by this provider of the tenant's.
 pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, now: Timestamp, reason: &str) -> Write {
     Write::any(END_OF_ISSUER, values![tenant, provider, format!("{issuer} "), now, reason])
+}
+
+/// Everything that was allowed in this session; the guard fails when that is more or less than `many` by now.
+pub fn end_of_session(tenant: &TenantId, session: &SessionId, now: Timestamp, reason: &str, many: usize) -> Write {
+    Write { guard: Guard::Exactly(many as u64), ..Write::any(END_OF_SESSION, values![tenant, session, now, reason]) }
+}
+
+/// What was allowed in this session and has not been ended.
+pub async fn of_session(store: &Store, tenant: &TenantId, session: &SessionId) -> Result<Vec<GrantId>, StoreError> {
+    let found: Vec<Id> = store.all(OF_SESSION, values![tenant, session]).await?;
+    Ok(found.into_iter().map(|Id(id)| id).collect())
+}
+
+struct Id(GrantId);
+
+impl FromRow for Id {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        row.parsed().map(Self)
+    }
 }
 
 /// Changes nothing; its guard says that the grant is alive when the Unit commits. Every mint's Unit has one like it.

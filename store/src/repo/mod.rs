@@ -13,6 +13,7 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod subjects;
 pub mod tenants;
+pub mod vouchers;
 
 /// A closed set of words in a text column.
 macro_rules! words {

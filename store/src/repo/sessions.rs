@@ -13,16 +13,24 @@ pub struct Session {
     pub subject: SubjectId,
     pub provider: Slug,
     pub authentication: Authentication,
+    /// What the provider calls its own session (`sid`).
+    pub their_id: Option<String>,
+    /// The ID token, sealed: the provider wants to see it when the person signs out.
+    pub id_token: Option<Vec<u8>>,
     pub created_at: Timestamp,
+    pub used_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
 }
 
-const BY_HASH: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at \
-     FROM sessions WHERE tenant = $1 AND hash = $2";
+const BY_HASH: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, \
+     ended_at FROM sessions WHERE tenant = $1 AND hash = $2";
+const BY_THEIRS: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, \
+     ended_at FROM sessions WHERE tenant = $1 AND their_id = $2 AND provider = $3 AND ended_at IS NULL AND expires_at > $4";
+const USED: &str = "UPDATE sessions SET used_at = $3 WHERE tenant = $1 AND hash = $2 AND used_at < $3";
 const INSERT: &str = "INSERT INTO sessions \
-     (tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     (tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, ended_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
 const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
@@ -47,7 +55,10 @@ impl FromRow for Session {
             subject: row.parsed()?,
             provider: row.parsed()?,
             authentication: Authentication { auth_time: row.opt(Row::at)?, acr: row.opt(Row::text)?, amr: row.json()? },
+            their_id: row.opt(Row::text)?,
+            id_token: row.opt(Row::blob)?,
             created_at: row.at()?,
+            used_at: row.at()?,
             expires_at: row.at()?,
             ended_at: row.opt(Row::at)?,
         })
@@ -55,10 +66,19 @@ impl FromRow for Session {
 }
 
 pub fn insert(session: &Session) -> Write {
-    let Session { tenant, hash, id, subject, provider, authentication, created_at, expires_at, ended_at } = session;
+    let Session { tenant, hash, id, subject, provider, authentication, their_id, id_token, .. } = session;
+    let Session { created_at, used_at, expires_at, ended_at, .. } = session;
     let Authentication { auth_time, acr, amr } = authentication;
     let amr = Value::json(amr);
-    Write::one(INSERT, values![tenant, hash, id, subject, provider, auth_time, acr, amr, created_at, expires_at, ended_at])
+    Write::one(
+        INSERT,
+        values![tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, ended_at],
+    )
+}
+
+/// Somebody was there: idleness is counted from now.
+pub fn used(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
+    Write::any(USED, values![tenant, hash, now])
 }
 
 /// Ending twice is ending once.
@@ -93,4 +113,9 @@ pub fn alive_by_id(tenant: &TenantId, id: &SessionId, now: Timestamp) -> Write {
 
 pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
     store.first(BY_HASH, values![tenant, hash]).await
+}
+
+/// The living sessions that a provider began as this session of its own.
+pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    store.all(BY_THEIRS, values![tenant, id, provider, now]).await
 }

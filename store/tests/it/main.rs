@@ -11,6 +11,7 @@ mod rows;
 mod site;
 mod tls;
 mod units;
+mod vouchers;
 
 /// The throwaway server of the testkit, taken as a file: the testkit itself depends on every room above this one.
 #[path = "../../../testkit/src/postgres.rs"]

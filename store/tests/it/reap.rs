@@ -43,7 +43,10 @@ async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
         subject: fresh(SubjectId::mint),
         provider: "corp".parse().expect("a name"),
         authentication: chancery_core::Authentication { auth_time: Some(NOW), acr: None, amr: vec![] },
+        their_id: None,
+        id_token: None,
         created_at: NOW,
+        used_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,
     };

@@ -139,7 +139,10 @@ async fn a_session_ends_once(site: Site) {
             acr: Some("urn:mfa".to_owned()),
             amr: vec!["pwd".to_owned(), "otp".to_owned()],
         },
+        their_id: Some("theirs".to_owned()),
+        id_token: Some(vec![7; 90]),
         created_at: NOW,
+        used_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,
     };
@@ -201,6 +204,7 @@ async fn a_code_is_read_with_its_grant(site: Site) {
         parent: Some(site.grant().id),
         agent: Some("agt_00000000000000000000000000000001".parse().expect("an id")),
         authentication: Some(Authentication { auth_time: Some(NOW), acr: None, amr: vec![] }),
+        session: Some(fresh(SessionId::mint)),
         ..site.grant()
     };
     let code = codes::Code { nonce: Some("n-0S6".to_owned()), ..site.code(&grant, "secret") };
@@ -222,12 +226,13 @@ async fn a_family_is_read_with_its_grant(site: Site) {
     let before = site.store.reads();
     let found = families::with_grant(&site.store, &site.tenant, &family.id).await;
 
-    assert_eq!(found, Ok(Some((family.clone(), grant.clone()))));
+    let alone = |family: families::Family| families::Refreshable { family, grant: grant.clone(), checked: None };
+    assert_eq!(found, Ok(Some(alone(family.clone()))));
     assert_eq!(site.store.reads() - before, 1);
 
     site.write([families::advance(&site.tenant, &family.id, 1, NOW + MINUTE)]).await;
     let moved = families::Family { generation: 2, rotated_at: NOW + MINUTE, used_at: NOW + MINUTE, ..family.clone() };
-    assert_eq!(families::with_grant(&site.store, &site.tenant, &family.id).await, Ok(Some((moved, grant))));
+    assert_eq!(families::with_grant(&site.store, &site.tenant, &family.id).await, Ok(Some(alone(moved))));
     for too_late in [families::advance(&site.tenant, &family.id, 2, family.expires_at), families::retry(&site.tenant, &family.id, 1, NOW)] {
         assert_eq!(site.commit([too_late]).await.map(drop), TOO_LATE);
     }

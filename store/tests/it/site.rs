@@ -88,6 +88,7 @@ impl Site {
             agent: None,
             resources: vec![allowed()],
             authentication: None,
+            session: None,
             created_at: NOW,
             expires_at: NOW + MINUTE * 60,
             ended_at: None,

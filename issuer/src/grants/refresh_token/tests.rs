@@ -34,7 +34,11 @@ fn decided(asked: &Request, change: impl FnOnce(&mut Family, &mut Grant)) -> Res
     let mut grant = grant(&tenant, DESK);
     let mut family = family(&grant);
     change(&mut family, &mut grant);
-    decide(asked, Asking { tenant: &tenant, by: &by_desk() }, &Facts { found: Some((family, grant)) }, &mut at(NOW))
+    decide(asked, Asking { tenant: &tenant, by: &by_desk() }, &facts(family, grant), &mut at(NOW))
+}
+
+fn facts(family: Family, grant: Grant) -> Facts {
+    Facts { found: Some(Refreshable { family, grant, checked: None }) }
 }
 
 fn unchanged(_: &mut Family, _: &mut Grant) {}
@@ -157,7 +161,7 @@ proptest! {
         let grant = grant(&tenant, DESK);
         let mut row = family(&grant);
         let decide_on = |family: &Family| {
-            let facts = Facts { found: Some((family.clone(), grant.clone())) };
+            let facts = facts(family.clone(), grant.clone());
             decide(&asked(5), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW))
         };
         let before = row.clone();
