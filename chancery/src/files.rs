@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chancery_core::Secret;
 use chancery_registry::Config;
-use chancery_registry::config::{SecretRef, ServerConfig};
+use chancery_registry::config::{SecretRef, ServerConfig, Whose};
 use chancery_store::StoreUrl;
 
 use crate::admin::message::{Files, SentSecret};
@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 /// What a folder's files are called.
 const KINDS: [&str; 3] = ["yaml", "yml", "cedar"];
 
-/// A configuration that was read, and what another process needs to read it the same way.
+/// A configuration that was read, and what another process needs to read what it says of the tenant the same way.
 pub struct Read {
     pub config: Config,
     pub files: Files,
@@ -29,9 +29,11 @@ pub struct Read {
 pub fn read(path: &Path) -> Result<Read, Failure> {
     let (files, folder) = (texts(path)?, folder_of(path));
     let found = RefCell::new(BTreeMap::new());
-    let look_up = |reference: &SecretRef| {
+    let look_up = |reference: &SecretRef, whose: Whose| {
         let secret = reference.read(folder)?;
-        found.borrow_mut().insert(reference.to_string(), SentSecret(secret.clone()));
+        if whose == Whose::Tenant {
+            found.borrow_mut().insert(reference.to_string(), SentSecret(secret.clone()));
+        }
         Ok(secret)
     };
     let mut config = Config::read(&files, &look_up).map_err(|problems| broken(&problems))?;
@@ -44,7 +46,7 @@ pub fn read(path: &Path) -> Result<Read, Failure> {
 /// # Errors
 /// As [`read`].
 pub fn read_without_secrets(path: &Path) -> Result<Config, Failure> {
-    let look_up = |_: &SecretRef| Ok(Secret::new(STAND_IN.to_owned()));
+    let look_up = |_: &SecretRef, _: Whose| Ok(Secret::new(STAND_IN.to_owned()));
     let mut config = Config::read(&texts(path)?, &look_up).map_err(|problems| broken(&problems))?;
     place(&mut config.server, folder_of(path));
     Ok(config)
@@ -67,12 +69,16 @@ fn folder_of(path: &Path) -> &Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) }
 }
 
-/// Reads what another process read: secrets are those it found.
+/// Reads what another process read: secrets are those it found. What its node's own block refers to stayed there, and that block is of no
+/// use here.
 ///
 /// # Errors
 /// [`Exit::File`], as there.
 pub fn read_sent(sent: &Files) -> Result<Config, Failure> {
-    let look_up = |reference: &SecretRef| {
+    let look_up = |reference: &SecretRef, whose: Whose| {
+        if whose == Whose::Node {
+            return Ok(Secret::new(STAND_IN.to_owned()));
+        }
         let secret = sent.secrets.get(&reference.to_string());
         secret.map(|sent| sent.0.clone()).ok_or_else(|| "was not sent along".to_owned())
     };
@@ -113,4 +119,28 @@ fn text(path: &Path) -> Result<String, Failure> {
 
 fn unreadable(path: &Path) -> Failure {
     Failure::new(Exit::File, format!("the configuration {} cannot be read", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_testkit::Folder;
+
+    use super::*;
+
+    #[test]
+    fn only_the_tenants_own_secrets_leave_the_command() {
+        let folder = Folder::new();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("idp"), "s3cret").unwrap();
+        std::fs::write(at("db"), "hunter2").unwrap();
+        let file = "server: { store: 'postgres://me@db.example/chancery', store_password: file:db }\n\
+             tenant: acme\nbase_url: https://gw.example.com\n\
+             identity_providers: [ { name: corp, issuer: https://login.example.com, client_id: x, client_secret: file:idp } ]\n";
+        std::fs::write(at("chancery.yaml"), file).unwrap();
+
+        let read = read(&at("chancery.yaml")).unwrap_or_else(|failure| panic!("{failure}"));
+
+        assert_eq!(read.files.secrets.keys().collect::<Vec<_>>(), ["file:idp"]);
+        assert!(read_sent(&read.files).is_ok());
+    }
 }

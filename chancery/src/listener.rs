@@ -97,7 +97,10 @@ impl Drained {
 
 /// Serves until told to stop, and returns when no connection is left.
 pub async fn serve(listener: TcpListener, router: Router, proxies: Proxies, stop: Stop) -> Drained {
-    let room = Room { places: Arc::new(Semaphore::new(MOST_CONNECTIONS)), peers: Peers::new(MOST_OF_A_PEER) };
+    serve_within(Room::new(MOST_CONNECTIONS, MOST_OF_A_PEER), listener, router, (proxies, stop)).await
+}
+
+async fn serve_within(room: Room, listener: TcpListener, router: Router, (proxies, stop): (Proxies, Stop)) -> Drained {
     let graceful = GracefulShutdown::new();
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     while let Some((stream, peer, held)) = next(&listener, &room, &stop.drain).await {
@@ -126,6 +129,12 @@ async fn finished(graceful: GracefulShutdown, connections: &TaskTracker) {
 struct Room {
     places: Arc<Semaphore>,
     peers: Peers,
+}
+
+impl Room {
+    fn new(connections: usize, of_a_peer: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(connections)), peers: Peers::new(of_a_peer) }
+    }
 }
 
 /// What a connection holds of them until it is over.

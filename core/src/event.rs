@@ -40,6 +40,7 @@ kinds! {
     AuthorizationCodeReplayed = "authorization_code_replayed";
     /// A refresh token came back after its successor was used: its grant has been ended (OA-13).
     RefreshTokenReused = "refresh_token_reused";
+    /// A grant was ended by what we saw, and by no administrator; the reason says what that was.
     GrantEnded = "grant_ended";
     ClientRegistered = "client_registered";
     /// A token was made for an upstream in exchange for the caller's.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chancery_core::{Caller, ClientId, Entropy, ResourceId, TenantId, Timestamp};
-use chancery_crypto::seal::{InFlightKey, InFlightKeys, Purpose};
+use chancery_crypto::seal::{Bound, InFlightKey, InFlightKeys, Purpose};
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub fn presented(headers: &HeaderMap, place: Place<'_>, caller: &Caller, now: Ti
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let sealed = value.to_str().ok().filter(|_| values.next().is_none()).ok_or_else(Refusal::unknown_session)?;
-    let opened = place.keys.open(Purpose::McpSession, place.tenant, &place.resource.to_string(), sealed);
+    let opened = place.keys.open(place.bound(&place.resource.to_string()), sealed);
     let inside: Inside = opened.and_then(|opened| serde_json::from_slice(opened.expose()).ok()).ok_or_else(Refusal::unknown_session)?;
     let own = inside.subject == caller.subject && inside.client == caller.client; // MC-07
     if !own || inside.end <= now {
@@ -59,7 +59,7 @@ pub fn presented(headers: &HeaderMap, place: Place<'_>, caller: &Caller, now: Ti
     Ok(Some(Session { sealed: sealed.to_owned(), upstream: inside.upstream }))
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// What the client may know the upstream's session as. Upstreams repeat the id in every answer, and so do we, unchanged.
     pub fn outward(self, upstream: &str, presented: Option<&Session>, seal: impl FnOnce(Self) -> String) -> String {
         match presented {
@@ -72,7 +72,11 @@ impl Place<'_> {
         let (subject, client) = (caller.subject.clone(), caller.client.clone());
         let inside = Inside { upstream: upstream.to_owned(), subject, client, end: now + LIFE };
         let plain = serde_json::to_vec(&inside).expect("strings and numbers serialise");
-        self.newest.seal(Purpose::McpSession, self.tenant, &self.resource.to_string(), entropy.take(), &plain)
+        self.newest.seal(self.bound(&self.resource.to_string()), entropy.take(), &plain)
+    }
+
+    fn bound(self, resource: &'a str) -> Bound<'a> {
+        Bound { purpose: Purpose::McpSession, tenant: self.tenant, resource }
     }
 }
 

@@ -80,6 +80,12 @@ impl Answer {
         }
     }
 
+    /// To the same endpoint by GET, with what was posted. Nothing is decided yet, so there is nothing to record.
+    pub(crate) fn again_by_get(to: &str) -> Self {
+        let location = HeaderValue::from_str(to).expect("an issuer and a query string can stand in a header");
+        Self(StatusCode::SEE_OTHER.into_response()).with(LOCATION, location).not_stored() // SB-06
+    }
+
     /// A page that tells a person of a refusal.
     pub fn refusal_page(html: String, headers: PageHeaders, _record: Recorded) -> Self {
         Self::page(StatusCode::BAD_REQUEST, html, headers)

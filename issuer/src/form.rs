@@ -18,6 +18,11 @@ impl Form {
         Self { pairs: given.map(|(name, value)| (name.into_owned(), value.into_owned())).collect() }
     }
 
+    /// The same as a query string.
+    pub fn encoded(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.pairs).finish()
+    }
+
     /// The parameter's value; the first, where a doubled one has not been refused yet.
     pub fn one(&self, name: &str) -> Option<&str> {
         self.all(name).next()

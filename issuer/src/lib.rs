@@ -13,6 +13,7 @@ pub mod answer;
 pub mod mint;
 
 mod authorize;
+mod body;
 mod client_auth;
 mod consent;
 mod cors;
@@ -53,9 +54,6 @@ pub use own_credentials::OwnCredentials;
 
 use crate::front::Front;
 use crate::server::Server;
-
-/// No request of a client's is longer.
-const LONGEST_BODY: usize = 64 * 1024;
 
 /// What an authorization server works with.
 pub struct Parts<P> {
@@ -103,7 +101,7 @@ impl<P: Pages> AuthorizationServer<P> {
             .route("/t/{tenant}/consent",                                post(consent::posted::<P>))
             .route("/t/{tenant}/resume",                                 get(consent::resume::<P>))
             .with_state(Arc::clone(&self.front));
-        for_clients.merge(for_people).layer(DefaultBodyLimit::max(LONGEST_BODY))
+        for_clients.merge(for_people).layer(DefaultBodyLimit::max(body::LONGEST))
     }
 }
 

@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 use chancery_registry::{Client, Tenant};
 
+use crate::body::whole;
 use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
 use crate::form::Form;
 use crate::refusal::Refused;
@@ -19,6 +20,8 @@ pub(crate) struct Posted<'a> {
     pub tenant: &'a Tenant,
     pub content_type: Option<String>,
     pub authorization: Option<String>,
+    /// Who the sender says it is; or why that cannot be told.
+    pub claim: Result<Claim, Refused>,
     pub form: Form,
     /// The client that the request names, if there is such a one.
     pub client: Option<Arc<Client>>,
@@ -32,8 +35,9 @@ impl<'a> Posted<'a> {
         headers: &HeaderMap,
         body: Result<Bytes, BytesRejection>,
     ) -> Result<Result<Self, Refused>, Unanswered> {
-        let Ok(body) = body else {
-            return Ok(Err(Refused::invalid_request("the body is longer than 64 KB").by_row("OA-07")));
+        let body = match whole(body) {
+            Ok(body) => body,
+            Err(unread) => return Ok(Err(Refused::invalid_request(unread.words()).by_row("OA-07"))),
         };
         if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
             let twice = Refused::invalid_request("the Authorization header comes twice; authenticate once");
@@ -41,11 +45,12 @@ impl<'a> Posted<'a> {
         }
         let header = |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let (content_type, authorization, form) = (header(CONTENT_TYPE), header(AUTHORIZATION), Form::read(&body));
-        let client = match client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form }) {
+        let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
+        let client = match &claim {
             Ok(claim) => server.registry.client(tenant, claim.client()).await?,
             Err(_) => None, // the endpoint's table says why
         };
-        Ok(Ok(Self { tenant, content_type, authorization, form, client }))
+        Ok(Ok(Self { tenant, content_type, authorization, claim, form, client }))
     }
 
     pub fn is_a_form(&self) -> Result<(), Refused> {
@@ -56,8 +61,8 @@ impl<'a> Posted<'a> {
         }
     }
 
-    pub fn claim(&self) -> Result<Claim, Refused> {
-        client_auth::claim(&Material { authorization: self.authorization.as_deref(), form: &self.form })
+    pub fn claim(&self) -> Result<&Claim, Refused> {
+        self.claim.as_ref().map_err(Refused::repeated)
     }
 
     pub fn authenticated(&self) -> Result<AuthenticatedClient, Refused> {

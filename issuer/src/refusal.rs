@@ -66,6 +66,11 @@ impl Refused {
         self.with(Draft::default().recording(event))
     }
 
+    /// The same words once more, without what it writes.
+    pub fn repeated(&self) -> Self {
+        Self { error: self.error.clone(), row: self.row, draft: Box::default() }
+    }
+
     pub fn error(&self) -> &Error {
         &self.error
     }

@@ -6,8 +6,8 @@ use chancery_audit::Counter;
 
 use crate::VerifiedToken;
 
-/// What is wrong with a presented access token; the text goes to the client. The last two are refusals of a token that is ours and
-/// unexpired, so they carry it and are events; the others are of nobody in particular and are counted.
+/// What is wrong with a presented access token; the text goes to the client. One for another resource is alive, so its refusal carries it
+/// and is an event; the others are of nobody in particular and are counted, also one that was ended: whoever still has it could fill the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenTrouble {
     #[error("this is not a JWT access token: send the access token as it was issued")]
@@ -29,7 +29,7 @@ pub enum TokenTrouble {
     #[error("this token is for another resource: get one for this resource")]
     WrongResource(Arc<VerifiedToken>),
     #[error("what this token stands for was ended: authorize again")]
-    Ended(Arc<VerifiedToken>),
+    Ended,
 }
 
 impl TokenTrouble {
@@ -45,7 +45,7 @@ impl TokenTrouble {
             Self::Expired => ("expired_token", "AT-01"),
             Self::NotYet => ("token_not_yet_valid", "AT-01"),
             Self::WrongResource(_) => ("wrong_resource", "PR-03"),
-            Self::Ended(_) => ("ended_token", "OA-08"),
+            Self::Ended => ("ended_token", "OA-08"),
         };
         Counter { endpoint, reason, row }
     }
@@ -53,7 +53,7 @@ impl TokenTrouble {
     /// The live token that was refused, where there is one to name in an event.
     pub const fn token(&self) -> Option<&Arc<VerifiedToken>> {
         match self {
-            Self::WrongResource(token) | Self::Ended(token) => Some(token),
+            Self::WrongResource(token) => Some(token),
             _ => None,
         }
     }

@@ -138,7 +138,7 @@ impl Verifier {
 
     fn is_good_now(&self, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), TokenTrouble> {
         in_time(&token.claims, now)?; // AT-01
-        if self.has_ended(token) { Err(TokenTrouble::Ended(token.clone())) } else { Ok(()) } // OA-08
+        if self.has_ended(token) { Err(TokenTrouble::Ended) } else { Ok(()) } // OA-08
     }
 
     fn first_look(&self, tenant: TenantId, issuer: &Issuer, token: &str, digest: [u8; 32]) -> Result<Arc<VerifiedToken>, TokenTrouble> {

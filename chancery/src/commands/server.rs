@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::admin::Administrator;
 use crate::admin::call::Call;
-use crate::admin::message::{Answer, Question, Task};
+use crate::admin::message::{Answer, Files, Question, Task};
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Read};
 use crate::ground::Footing;
@@ -20,6 +20,24 @@ pub struct ConfigArgs {
     /// The server's admin socket, where it is not the one that the configuration names
     #[arg(long, value_name = "PATH", env = "CHANCERY_SOCKET")]
     pub socket: Option<PathBuf>,
+}
+
+/// What the commands take that ask a server about a configuration.
+#[derive(clap::Args)]
+pub struct TaskArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl TaskArgs {
+    /// What the server says to the configuration's files.
+    pub async fn answer(&self, task: impl FnOnce(Files) -> Task) -> Result<Answer, Failure> {
+        let read = self.config.read()?;
+        self.config.answer(self.config.socket(&read), task(read.files.clone())).await
+    }
 }
 
 impl ConfigArgs {

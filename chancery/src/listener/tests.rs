@@ -27,12 +27,47 @@ async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
+async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 async fn ask(stream: &mut TcpStream, request: &str, until: &str) {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !String::from_utf8_lossy(&answer).contains(until) {
         assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
     }
+}
+
+#[tokio::test]
+async fn a_peer_with_too_many_connections_is_closed_and_the_others_are_served() {
+    let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), Stop::new());
+    let router = Router::new().route("/", get(async || "here"));
+    let served = tokio::spawn(serve_within(Room::new(4, 2), listener, router, (Proxies::default(), stop.clone())));
+    let (mut first, mut second) = (connect(address).await, connect(address).await);
+    for open in [&mut first, &mut second] {
+        ask(open, "GET / HTTP/1.1\r\nhost: x\r\n\r\n", "here").await;
+    }
+
+    let mut third = connect(address).await;
+    assert!(!matches!(third.read(&mut [0]).await, Ok(1..)), "it was not closed");
+    let mut other = connect_from(Ipv4Addr::new(127, 0, 0, 2), address).await;
+    ask(&mut other, "GET / HTTP/1.1\r\nhost: x\r\n\r\n", "here").await;
+
+    // A place that was left is somebody's again.
+    drop(first);
+    loop {
+        let mut again = connect(address).await;
+        again.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        if matches!(again.read(&mut [0]).await, Ok(1)) {
+            break;
+        }
+    }
+    stop.drain.cancel();
+    assert_eq!(served.await.unwrap(), Drained::Fully);
 }
 
 #[tokio::test]

@@ -36,6 +36,15 @@ impl Purpose {
     }
 }
 
+/// What a seal is bound to, as its associated data: it opens for exactly this.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bound<'a> {
+    pub purpose: Purpose,
+    pub tenant: &'a TenantId,
+    /// Empty where none is concerned.
+    pub resource: &'a str,
+}
+
 /// One key of a tenant. It has no `Debug`.
 pub struct InFlightKey {
     id: KeyId,
@@ -51,14 +60,13 @@ impl InFlightKey {
         self.id
     }
 
-    /// Seals `plain`. `resource` may be empty where none is concerned; `nonce` is drawn for this call.
-    #[expect(clippy::too_many_arguments, reason = "what the seal is bound to stands beside what is sealed")]
-    pub fn seal(&self, purpose: Purpose, tenant: &TenantId, resource: &str, nonce: [u8; NONCE], plain: &[u8]) -> String {
+    /// Seals `plain`; `nonce` is drawn for this call.
+    pub fn seal(&self, to: Bound<'_>, nonce: [u8; NONCE], plain: &[u8]) -> String {
         let mut out = Vec::with_capacity(1 + KEY_ID + NONCE + plain.len() + 16);
         out.push(FORMAT);
         out.extend_from_slice(self.id.to_string().as_bytes());
         out.extend_from_slice(&nonce);
-        self.key.seal_into(&mut out, nonce, &context(purpose, tenant, resource), plain);
+        self.key.seal_into(&mut out, nonce, &to.context(), plain);
         base64url(&out)
     }
 }
@@ -76,17 +84,19 @@ impl InFlightKeys {
     }
 
     /// What was sealed, if one of these keys sealed it for exactly this. Everything else is `None`, without saying why.
-    pub fn open(&self, purpose: Purpose, tenant: &TenantId, resource: &str, sealed: &str) -> Option<Secret<Vec<u8>>> {
+    pub fn open(&self, to: Bound<'_>, sealed: &str) -> Option<Secret<Vec<u8>>> {
         let bytes = from_base64url(sealed)?;
         let (&[FORMAT], rest) = bytes.split_first_chunk::<1>()? else { return None };
         let (id, rest) = rest.split_at_checked(KEY_ID)?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
         let id: KeyId = std::str::from_utf8(id).ok()?.parse().ok()?;
         let key = self.0.iter().find(|key| key.id == id)?;
-        key.key.open(*nonce, &context(purpose, tenant, resource), sealed)
+        key.key.open(*nonce, &to.context(), sealed)
     }
 }
 
-fn context(purpose: Purpose, tenant: &TenantId, resource: &str) -> Vec<u8> {
-    aead::context(&[DOMAIN, purpose.as_str().as_bytes(), tenant.to_string().as_bytes(), resource.as_bytes()])
+impl Bound<'_> {
+    fn context(self) -> Vec<u8> {
+        aead::context(&[DOMAIN, self.purpose.as_str().as_bytes(), self.tenant.to_string().as_bytes(), self.resource.as_bytes()])
+    }
 }

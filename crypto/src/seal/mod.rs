@@ -9,7 +9,7 @@ mod sealer;
 #[cfg(test)]
 mod tests;
 
-pub use in_flight::{InFlightKey, InFlightKeys, Purpose};
+pub use in_flight::{Bound, InFlightKey, InFlightKeys, Purpose};
 pub use local_key_file::LocalKeyFile;
 pub use sealer::{Place, Sealer};
 

@@ -128,27 +128,31 @@ fn a_damaged_key_file_is_told_and_never_replaced() {
 #[test]
 fn what_is_in_flight_opens_for_its_purpose_tenant_and_resource() {
     let key = InFlightKey::new(key_id(1), Secret::new([1; 32]));
-    let sealed = key.seal(Purpose::McpSession, &tenant(1), "https://gw/mcp/bank", [9; 12], b"session");
+    let (one, two) = (tenant(1), tenant(2));
+    let here = Bound { purpose: Purpose::McpSession, tenant: &one, resource: "https://gw/mcp/bank" };
+    let sealed = key.seal(here, [9; 12], b"session");
     let keys = InFlightKeys::new(vec![InFlightKey::new(key_id(2), Secret::new([2; 32])), key]);
 
-    let opened = keys.open(Purpose::McpSession, &tenant(1), "https://gw/mcp/bank", &sealed);
+    let opened = keys.open(here, &sealed);
     assert_eq!(opened.unwrap().expose(), b"session", "an older key still opens");
     assert_eq!(keys.newest().unwrap().id(), key_id(2));
-    for (purpose, tenant, resource) in [
-        (Purpose::Page, tenant(1), "https://gw/mcp/bank"),
-        (Purpose::McpSession, tenant(2), "https://gw/mcp/bank"),
-        (Purpose::McpSession, tenant(1), "https://gw/mcp/exchange"),
-        (Purpose::McpSession, tenant(1), ""),
+    for elsewhere in [
+        Bound { purpose: Purpose::Page, ..here },
+        Bound { tenant: &two, ..here },
+        Bound { resource: "https://gw/mcp/exchange", ..here },
+        Bound { resource: "", ..here },
     ] {
-        assert!(keys.open(purpose, &tenant, resource, &sealed).is_none(), "{purpose:?} {tenant} {resource}");
+        assert!(keys.open(elsewhere, &sealed).is_none(), "{elsewhere:?}");
     }
 }
 
 #[test]
 fn what_is_in_flight_cannot_be_bent() {
     let keys = InFlightKeys::new(vec![InFlightKey::new(key_id(1), Secret::new([1; 32]))]);
-    let sealed = keys.newest().unwrap().seal(Purpose::Page, &tenant(1), "", [9; 12], b"request");
-    let open = |text: &str| keys.open(Purpose::Page, &tenant(1), "", text);
+    let tenant = tenant(1);
+    let here = Bound { purpose: Purpose::Page, tenant: &tenant, resource: "" };
+    let sealed = keys.newest().unwrap().seal(here, [9; 12], b"request");
+    let open = |text: &str| keys.open(here, text);
     assert!(open(&sealed).is_some());
 
     let bytes = crate::digest::from_base64url(&sealed).unwrap();
@@ -161,5 +165,5 @@ fn what_is_in_flight_cannot_be_bent() {
         assert!(open(bent).is_none(), "{bent}");
     }
     let other = InFlightKeys::new(vec![InFlightKey::new(key_id(1), Secret::new([2; 32]))]);
-    assert!(other.open(Purpose::Page, &tenant(1), "", &sealed).is_none(), "the same id is not the same key");
+    assert!(other.open(here, &sealed).is_none(), "the same id is not the same key");
 }

@@ -27,6 +27,14 @@ async fn end(first: &Tokens) -> Tokens {
     third
 }
 
+/// So many refusals of ended tokens were counted; none is an event, or whoever has such a token could fill the log.
+async fn counted(site: &Site, times: usize) {
+    site.summarise().await;
+    let log = site.audit().await;
+    assert!(log.of_kind("call_refused").is_empty(), "{log:?}");
+    log.only("refusals_counted").says("reason", "ended_token").says("count", &times.to_string());
+}
+
 chancery_testkit::both_stores! {
     async fn oa_13_an_ended_grants_tokens_are_refused_though_they_are_remembered(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
@@ -40,9 +48,7 @@ chancery_testkit::both_stores! {
         // The one that is remembered, and one that was never seen here.
         refused(&mut upstream, &alice.mcp(BANK)).await;
         refused(&mut upstream, &newest.mcp(BANK)).await;
-        let log = site.audit().await;
-        assert_eq!(log.of_kind("call_refused").len(), 2);
-        log.last(ALICE).is("call_refused").says("reason", "ended_token").names(PUBLIC_CLIENT).names(BANK);
+        counted(&site, 2).await;
         // Nobody else's is touched.
         taken(&mut upstream, &bob.mcp(BANK)).await;
     }
@@ -57,7 +63,7 @@ chancery_testkit::both_stores! {
         site.settle().await;
 
         refused(&mut upstream, &tokens.mcp(BANK)).await;
-        site.audit().await.only("call_refused").says("reason", "ended_token").names(ALICE);
+        counted(&site, 1).await;
     }
 
     async fn oa_13_who_comes_back_after_an_end_is_let_in(site: Site) {

@@ -24,6 +24,7 @@ use self::arrival::Arrival;
 use self::sent::Sent;
 use self::steps::checked;
 use crate::answer::Answer;
+use crate::body::{Unread, whole};
 use crate::consent;
 use crate::form::Form;
 use crate::front::{Front, Visit};
@@ -36,13 +37,17 @@ pub(crate) use self::request::AuthorizationRequest;
 
 const ENDPOINT: &str = "authorize";
 
+/// What browsers and proxies carry in an address; everything that a request may hold fits.
+const LONGEST_QUERY: usize = 16 * 1024;
+
 pub(crate) async fn get<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    authorize(&front, &tenant, &headers, &Form::read(query.unwrap_or_default().as_bytes())).await
+    let form = Form::read(query.unwrap_or_default().as_bytes());
+    gotten(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 pub(crate) async fn post<P: Pages>(
@@ -51,16 +56,33 @@ pub(crate) async fn post<P: Pages>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    authorize(&front, &tenant, &headers, &Form::read(&body.unwrap_or_default())).await
+    posted(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn authorize<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Answer {
-    answer(front, tenant, headers, form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+async fn gotten<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    answer(front, Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT }, form).await
 }
 
-async fn answer<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+/// A request may be posted (RFC 6749 §3.1). One that brings no cookie of ours may come from another site's page, where browsers keep
+/// theirs back: to set a new one would take the browser from whatever else it is doing here. It comes again by GET, with all it has (SB-03).
+async fn posted<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let form = match body {
+        Ok(body) => Form::read(&body),
+        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+    };
+    if Browser::known(&tenant, headers).is_some() {
+        return answer(front, visit, &form).await;
+    }
+    match form.encoded() {
+        query if query.len() > LONGEST_QUERY => front.refuse(visit, Unread::TooLong.on_page()).await,
+        query => Ok(Answer::again_by_get(&format!("{}/{ENDPOINT}?{query}", tenant.issuer))),
+    }
+}
+
+async fn answer<P: Pages>(front: &Front<P>, visit: Visit<'_>, form: &Form) -> Result<Answer, Unanswered> {
     let client = match form.one("client_id") {
         Some(id) => front.server.registry.client(visit.tenant, &ClientId::claimed(id)).await?,
         None => None,

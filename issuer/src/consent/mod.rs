@@ -31,6 +31,7 @@ use self::page::{Page, Sealed};
 use self::post::{Post, checked, unusable};
 use crate::answer::Answer;
 use crate::authorize::AuthorizationRequest;
+use crate::body::{Unread, whole};
 use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::moment::Moment;
@@ -77,13 +78,16 @@ pub(crate) async fn posted<P: Pages>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let form = Form::read(&body.unwrap_or_default());
-    judge(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    judge(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let form = match body {
+        Ok(body) => Form::read(&body),
+        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+    };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = front.server.moment();
     let post = Post {

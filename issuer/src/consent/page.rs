@@ -3,7 +3,7 @@
 
 use chancery_core::{Secret, SubjectId, TenantId, Timestamp};
 use chancery_crypto::digest::hex;
-use chancery_crypto::seal::{InFlightKeys, Purpose};
+use chancery_crypto::seal::{Bound, InFlightKeys, Purpose};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -44,18 +44,20 @@ pub(crate) trait Sealed: Serialize + DeserializeOwned {
     /// Nothing, if the tenant has no key for it.
     fn seal(&self, keys: &InFlightKeys, tenant: &TenantId, moment: &mut Moment) -> Option<String> {
         let json = Secret::new(serde_json::to_vec(self).expect("requests are plain data"));
-        Some(keys.newest()?.seal(Self::PURPOSE, tenant, NO_RESOURCE, moment.entropy.take(), json.expose()))
+        Some(keys.newest()?.seal(Self::bound(tenant), moment.entropy.take(), json.expose()))
     }
 
     /// Nothing, unless this tenant sealed it for this purpose.
     fn open(keys: &InFlightKeys, tenant: &TenantId, sealed: &str) -> Option<Self> {
-        let json = keys.open(Self::PURPOSE, tenant, NO_RESOURCE, sealed)?;
+        let json = keys.open(Self::bound(tenant), sealed)?;
         serde_json::from_slice(json.expose()).ok()
     }
-}
 
-/// A request may be about several resources, so its seal is bound to none.
-const NO_RESOURCE: &str = "";
+    /// A request may be about several resources, so its seal is bound to none.
+    fn bound(tenant: &TenantId) -> Bound<'_> {
+        Bound { purpose: Self::PURPOSE, tenant, resource: "" }
+    }
+}
 
 impl Sealed for Page {
     const PURPOSE: Purpose = Purpose::Page;

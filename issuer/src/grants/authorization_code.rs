@@ -39,7 +39,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let (code, grant) = known(facts).row("OA-09")?;
     belongs_to(code, asking).row("OA-09")?;
     same_redirect_uri(code, asked).row("OA-10")?;
-    proven(code, asked, moment).row("PK-04")?;
+    proven(code, grant, asked, moment).row("PK-04")?;
     first_time(code, grant, moment).row("OA-08")?;
     alive(code, grant, moment.now).row("OA-09")?;
     let allowed = one_of(&grant.resources, asked.resource.as_deref()).row("RI-02")?;
@@ -80,7 +80,7 @@ fn same_redirect_uri(code: &Code, asked: &Request) -> Result<(), Refused> {
     }
 }
 
-fn proven(code: &Code, asked: &Request, moment: &mut Moment) -> Result<(), Refused> {
+fn proven(code: &Code, grant: &Grant, asked: &Request, moment: &mut Moment) -> Result<(), Refused> {
     let Some(verifier) = &asked.verifier else {
         return Err(Refused::invalid_grant("code_verifier is missing; send the one that the code_challenge was made of"));
     };
@@ -90,12 +90,18 @@ fn proven(code: &Code, asked: &Request, moment: &mut Moment) -> Result<(), Refus
     let refused = Refused::invalid_grant("code_verifier does not fit the code_challenge; the code is void now, authorize again")
         .because("wrong code verifier");
     // Whoever guesses has one guess (PK-04). Nothing was issued from this code, so its grant has no use any more. A code that has
-    // expired is no use to a guesser: what he sends then ends nothing.
-    if code.redeemed_at.is_some() || moment.now >= code.expires_at {
+    // expired is no use to a guesser, nor is one whose grant is over: what he sends then ends nothing.
+    if code.redeemed_at.is_some() || moment.now >= code.expires_at || !grant.is_alive(moment.now) {
         return Err(refused);
     }
+    let event = Event::new(Kind::GrantEnded, code.tenant, moment.now, &mut moment.entropy)
+        .with(Field::Subject, &grant.subject)
+        .with(Field::Client, &code.client)
+        .with(Field::Grants, grant.id)
+        .with(Field::Reason, "wrong code verifier")
+        .with(Field::Row, "PK-04");
     let end = end_of_grant(&code.tenant, &code.grant_id, "wrong code verifier", moment.now);
-    Err(refused.with(end.writing(codes::burn(&code.tenant, &code.hash, moment.now))))
+    Err(refused.with(end.writing(codes::burn(&code.tenant, &code.hash, moment.now)).recording(event)))
 }
 
 fn first_time(code: &Code, grant: &Grant, moment: &mut Moment) -> Result<(), Refused> {

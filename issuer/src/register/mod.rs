@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use self::client_metadata::ClientMetadata;
 use crate::answer::Answer;
+use crate::body::whole;
 use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::server::Server;
@@ -47,7 +48,8 @@ async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesReject
         server.counters.count(Some(tenant.id), Counter { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
         return Err(Unanswered::NotHere);
     }
-    let read = body.map_err(|_| Refused::invalid_metadata("the body is larger than 64 KB")).and_then(|body| client_metadata::read(&body));
+    let body = whole(body).map_err(|unread| Refused::invalid_metadata(unread.words()));
+    let read = body.and_then(|body| client_metadata::read(&body));
     match read {
         Ok(asked) => registered(server, &tenant, &asked).await,
         Err(refused) => server.refused(&tenant, ENDPOINT, refused).await,

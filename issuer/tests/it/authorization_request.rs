@@ -105,10 +105,37 @@ chancery_testkit::both_stores! {
             ("resource", &bank),
         ];
 
-        site.browser().post(&site.endpoint("authorize"), &good).await.has_status(200);
-        let refused = site.browser().post(&site.endpoint("authorize"), &good[..4]).await;
+        // A browser that nobody knows yet comes again by GET; one that is known is answered at once.
+        let browser = site.browser();
+        let again = browser.post(&site.endpoint("authorize"), &good).await;
+        assert!(again.has_status(303).location().as_str().starts_with(&site.endpoint("authorize")), "{again:?}"); // SB-06
+        browser.get(again.location().as_str()).await.has_status(200);
+        browser.post(&site.endpoint("authorize"), &good).await.has_status(200);
+        let refused = browser.post(&site.endpoint("authorize"), &good[..4]).await;
 
         refused.sent_back("invalid_request").has_status(303); // SB-06
+    }
+
+    async fn sb_03_a_post_from_another_site_takes_nothing_from_the_browser(site: Site) {
+        let (ask, browser) = (site.ask(PUBLIC_CLIENT), site.browser());
+        let page = ask.open(&browser).await;
+        let evil = url::Url::parse("https://evil.example/").expect("a URL");
+        let form = || chancery_testkit::Form {
+            method: "POST".to_owned(),
+            action: url::Url::parse(&site.endpoint("authorize")).expect("a URL"),
+            fields: url::Url::parse(&ask.url()).expect("a URL").query_pairs().map(|(name, value)| (name.into(), value.into())).collect(),
+            buttons: Vec::new(),
+        };
+
+        let posted = browser.submit(form(), &evil).await;
+        assert_eq!(posted.has_status(303).header("set-cookie"), None);
+        assert!(!ask.onwards(&browser, page, ALICE, true).await.sent("code").expect("a code").is_empty());
+
+        // What was posted is asked about all the same, where the browser's cookies come along.
+        browser.get(posted.location().as_str()).await.has_status(200);
+        let mut long = form();
+        long.fields.push(("x".to_owned(), "x".repeat(17 * 1024)));
+        assert!(site.browser().submit(long, &evil).await.has_status(400).header("location").is_none());
     }
 
     async fn pk_01_without_a_challenge_nobody_gets_a_code(site: Site) {

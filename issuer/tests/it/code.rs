@@ -112,6 +112,7 @@ chancery_testkit::both_stores! {
         code.redeem_with(&[("code_verifier", &"x".repeat(43))]).await.refused(400, "invalid_grant");
 
         code.redeem().await.refused(400, "invalid_grant");
+        site.audit().await.only("grant_ended").names(PUBLIC_CLIENT).says("reason", "wrong code verifier");
     }
 
     async fn pk_04_a_missing_verifier_is_invalid_grant_of_every_client(site: Site) {

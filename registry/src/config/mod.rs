@@ -22,7 +22,7 @@ mod yaml;
 pub(crate) use declared::{Declared, DeclaredSecret};
 pub use problem::Problem;
 pub(crate) use problem::{Complaint, Place};
-pub use secret::{SecretRef, SecretRefError, Secrets};
+pub use secret::{LookUp, SecretRef, SecretRefError, Whose};
 pub use server::ServerConfig;
 
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ use chancery_core::Slug;
 
 use problem::Problems;
 use reader::{Entry, Section};
+use secret::Secrets;
 use yaml::{At, Node, Value};
 
 /// A file, understood. It has no `Debug`: it holds secrets.
@@ -49,7 +50,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong, in the order of files and lines.
-    pub fn read(files: &[(String, String)], secrets: Secrets<'_>) -> Result<Self, Vec<Problem>> {
+    pub fn read(files: &[(String, String)], secrets: LookUp<'_>) -> Result<Self, Vec<Problem>> {
         let problems = Problems::default();
         let texts = files.iter().filter(|(name, _)| !policies::is_cedar(name));
         let trees: Vec<_> = texts.filter_map(|file| Some((&*file.0, tree(file, &problems)?))).collect();
@@ -66,16 +67,18 @@ impl Config {
     }
 }
 
-fn read<'a>(section: &mut Section<'a>, files: &'a [(String, String)], secrets: Secrets<'_>, problems: &Problems) -> Option<Config> {
+fn read<'a>(section: &mut Section<'a>, files: &'a [(String, String)], secrets: LookUp<'_>, problems: &Problems) -> Option<Config> {
+    let of_node = |reference: &SecretRef| secrets(reference, Whose::Node);
+    let of_tenant = |reference: &SecretRef| secrets(reference, Whose::Tenant);
     let server = section
-        .optional("server", "server: { listen: 127.0.0.1:8080 }", |cursor| cursor.section(|section| server::server(section, secrets)));
+        .optional("server", "server: { listen: 127.0.0.1:8080 }", |cursor| cursor.section(|section| server::server(section, &of_node)));
     let tenant = section.required("tenant", "tenant: acme", |cursor| cursor.parsed(values::name));
     let base_url = section.required("base_url", "base_url: https://gw.example.com", |cursor| {
         cursor.parsed(values::base_url).map(|url| (url, cursor.place.clone()))
     });
     // Where there is none, any will do to go on with: the file is refused anyway.
     let base = base_url.as_ref().map_or("https://chancery.invalid", |(url, _)| url);
-    let declared = declared(section, files, base, secrets, problems);
+    let declared = declared(section, files, base, &of_tenant, problems);
 
     let (base_url, base_url_at) = base_url?;
     Some(Config { server: server?.unwrap_or_default(), tenant: tenant?, base_url, base_url_at, declared })

@@ -16,8 +16,20 @@ pub enum SecretRef {
     File(String),
 }
 
+/// Who needs a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// This node, for its own block: nobody else has any use for it.
+    Node,
+    /// What the file declares for the tenant.
+    Tenant,
+}
+
 /// How [`crate::Config::read`] gets at a secret; the error says why there is none, such as `is not set`.
-pub type Secrets<'a> = &'a dyn Fn(&SecretRef) -> Result<Secret<String>, String>;
+pub type LookUp<'a> = &'a dyn Fn(&SecretRef, Whose) -> Result<Secret<String>, String>;
+
+/// The same, once it is clear who needs it.
+pub(super) type Secrets<'a> = &'a dyn Fn(&SecretRef) -> Result<Secret<String>, String>;
 
 /// What stands there is no reference; it may be the secret itself, so it is not repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

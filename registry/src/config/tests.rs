@@ -41,7 +41,7 @@ registration: { dynamic: closed }
 lifetimes: { access_token: 10m }
 "#;
 
-fn secrets(reference: &SecretRef) -> Result<Secret<String>, String> {
+fn secrets(reference: &SecretRef, _: Whose) -> Result<Secret<String>, String> {
     match reference.to_string().as_str() {
         "env:CORP_SECRET" => Ok(Secret::new("s3cret".to_owned())),
         "env:DESK_SECRET" => Ok(Secret::new("0123456789abcdef0123456789abcdef".to_owned())),

@@ -8,7 +8,7 @@ use chancery_audit::{Draft, Journal};
 use chancery_core::{Clock, Rng, Secret, Timestamp};
 use chancery_crypto::random::SystemRng;
 use chancery_crypto::seal::{LocalKeyFile, Sealer};
-use chancery_registry::config::SecretRef;
+use chancery_registry::config::{SecretRef, Whose};
 use chancery_registry::{Applied, Applying, Config, Parts, Plan, PlanError, Registry};
 use chancery_store::repo::objects::{self, Object};
 use chancery_store::{Store, StoreUrl, Unit, Write};
@@ -113,7 +113,7 @@ impl Drop for World {
 }
 
 pub fn config(text: &str) -> Config {
-    let secrets = |reference: &SecretRef| match reference.to_string().as_str() {
+    let secrets = |reference: &SecretRef, _: Whose| match reference.to_string().as_str() {
         "env:CORP" => Ok(Secret::new("hunter2".to_owned())),
         "env:OTHER" => Ok(Secret::new("hunter3".to_owned())),
         "env:DESK" => Ok(Secret::new(DESK_SECRET.to_owned())),

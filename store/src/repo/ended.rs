@@ -30,7 +30,6 @@ pub struct End {
 }
 
 const UNEXPIRED: &str = "SELECT tenant, kind, key, at, until FROM ended WHERE until > $1";
-const BY_KEY: &str = "SELECT tenant, kind, key, at, until FROM ended WHERE tenant = $1 AND kind = $2 AND key = $3";
 const PUT: &str = "INSERT INTO ended (tenant, kind, key, at, until) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (tenant, kind, key) DO UPDATE SET \
      at = CASE WHEN excluded.at > ended.at THEN excluded.at ELSE ended.at END, \
@@ -65,8 +64,4 @@ pub fn put_subjects(tenant: &TenantId, provider: &Slug, issuer: &Issuer, at: Tim
 /// Every tenant's ends that can still refuse something.
 pub async fn unexpired(store: &Store, now: Timestamp) -> Result<Vec<End>, StoreError> {
     store.all(UNEXPIRED, values![now]).await
-}
-
-pub async fn by_key(store: &Store, tenant: &TenantId, kind: EndedKind, key: &str) -> Result<Option<End>, StoreError> {
-    store.first(BY_KEY, values![tenant, kind, key]).await
 }

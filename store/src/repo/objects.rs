@@ -37,7 +37,6 @@ pub struct Object {
 
 const OF_TENANT: &str = "SELECT tenant, kind, name, id, owner, body, secret, url, version FROM objects \
      WHERE tenant = $1 ORDER BY kind, name";
-const BY_URL: &str = "SELECT tenant, kind, name, id, owner, body, secret, url, version FROM objects WHERE url = $1";
 const INSERT: &str = "INSERT INTO objects (tenant, kind, name, id, owner, body, secret, url, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const REPLACE: &str =
@@ -78,9 +77,4 @@ pub fn remove(tenant: &TenantId, kind: ObjectKind, name: &str) -> Write {
 
 pub async fn of_tenant(store: &Store, tenant: &TenantId) -> Result<Vec<Object>, StoreError> {
     store.all(OF_TENANT, values![tenant]).await
-}
-
-/// Whichever tenant's object has this public URL.
-pub async fn by_url(store: &Store, url: &str) -> Result<Option<Object>, StoreError> {
-    store.first(BY_URL, values![url]).await
 }

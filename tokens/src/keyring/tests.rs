@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use chancery_crypto::random::SystemRng;
-use chancery_crypto::seal::{LocalKeyFile, Purpose};
+use chancery_crypto::seal::{Bound, LocalKeyFile, Purpose};
 use serde_json::{Value, json};
 
 use super::*;
@@ -25,14 +25,19 @@ async fn sign_keys(site: &Site) -> Vec<Key> {
     rows.into_iter().filter(|row| row.purpose == KeyPurpose::Sign).collect()
 }
 
+/// A page of the tenant's.
+fn page(tenant: &TenantId) -> Bound<'_> {
+    Bound { purpose: Purpose::Page, tenant, resource: "" }
+}
+
 #[tokio::test]
 async fn a_new_tenant_has_all_its_keys_and_publishes_only_the_public_one() {
     let site = Site::new().await;
     let keys = site.keyring.tenant(&site.tenant).expect("the tenant has keys");
-    let sealed = keys.page.newest().expect("a page key").seal(Purpose::Page, &site.tenant, "", [0; 12], b"asked");
-    assert!(keys.page.open(Purpose::Page, &site.tenant, "", &sealed).is_some());
+    let sealed = keys.page.newest().expect("a page key").seal(page(&site.tenant), [0; 12], b"asked");
+    assert!(keys.page.open(page(&site.tenant), &sealed).is_some());
     assert!(keys.mcp_session.newest().is_some());
-    assert!(keys.mcp_session.open(Purpose::Page, &site.tenant, "", &sealed).is_none());
+    assert!(keys.mcp_session.open(page(&site.tenant), &sealed).is_none());
 
     let published = jwks(&site.keyring, &site.tenant);
     assert_eq!(published.len(), 1);
@@ -101,7 +106,7 @@ async fn a_symmetric_key_that_retired_opens_and_no_longer_seals() {
     let old = keys::of_tenant(&site.store, &site.tenant).await.expect("a read");
     let old = old.into_iter().find(|row| row.purpose == KeyPurpose::Page).expect("a page key").id;
     let before = site.keyring.tenant(&site.tenant).expect("the tenant has keys");
-    let sealed = before.page.newest().expect("a page key").seal(Purpose::Page, &site.tenant, "", [0; 12], b"asked");
+    let sealed = before.page.newest().expect("a page key").seal(page(&site.tenant), [0; 12], b"asked");
 
     let new = first_keys(&site.tenant, &site.sealer, NOW - HOUR, &SystemRng).await.expect("new keys");
     commit(&site.store, site.tenant, new).await;
@@ -110,7 +115,7 @@ async fn a_symmetric_key_that_retired_opens_and_no_longer_seals() {
 
     let after = site.keyring.tenant(&site.tenant).expect("the tenant has keys");
     assert_ne!(after.page.newest().expect("a page key").id(), old);
-    assert!(after.page.open(Purpose::Page, &site.tenant, "", &sealed).is_some());
+    assert!(after.page.open(page(&site.tenant), &sealed).is_some());
 }
 
 #[tokio::test]

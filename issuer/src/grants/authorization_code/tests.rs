@@ -144,7 +144,14 @@ fn oa_10_a_redirect_uri_that_is_sent_must_be_the_same() {
 fn pk_04_a_wrong_verifier_burns_the_code() {
     let other = "x".repeat(43);
     let outcome = decided(&[("code", "the code"), ("code_verifier", &other)], unchanged);
-    assert_eq!(refusal(outcome), (Error::InvalidGrant, "PK-04", [true, true, false]));
+    assert_eq!(refusal(outcome), (Error::InvalidGrant, "PK-04", [true, true, true]));
+}
+
+#[test]
+fn pk_04_a_wrong_verifier_ends_no_grant_twice() {
+    let other = "x".repeat(43);
+    let outcome = decided(&[("code", "the code"), ("code_verifier", &other)], |_, grant| grant.ended_at = Some(NOW));
+    assert_eq!(refusal(outcome), (Error::InvalidGrant, "PK-04", QUIETLY));
 }
 
 #[test]

@@ -24,11 +24,12 @@ fn admitted(sent: Sent<'_>) -> Result<Admitted, Refused> {
     let key = KeyId::mint(NOW, &mut entropy(1));
     let keys = RefreshTokenKeys::new(vec![(key, chancery_crypto::mac::MacKey::new(chancery_core::Secret::new([1; 32])))]).expect("a key");
     let form = form(sent.pairs);
-    let named = client_auth::claim(&Material { authorization: sent.authorization, form: &form });
-    let client = named.ok().and_then(|claim| [desk(), reporter(&tenant)].into_iter().find(|client| client.id == *claim.client()));
+    let claim = client_auth::claim(&Material { authorization: sent.authorization, form: &form });
+    let known = |claim: &Claim| [desk(), reporter(&tenant)].into_iter().find(|client| client.id == *claim.client());
+    let client = claim.as_ref().ok().and_then(known);
     let Sent { content_type, authorization, .. } = sent;
     let (content_type, authorization) = (content_type.map(str::to_owned), authorization.map(str::to_owned));
-    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, form, client }, keys: &keys })
+    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, claim, form, client }, keys: &keys })
 }
 
 fn refusal(sent: Sent<'_>) -> (Code, &'static str) {
