@@ -123,7 +123,7 @@ chancery_testkit::both_stores! {
         for asked in asked {
             let (ask, browser) = (site.ask_as(at(&app, asked)), site.browser());
             let page = ask.open(&browser).await;
-            assert!(page.has_status(200).text().contains("Any program running here could receive it"), "no warning for {asked}");
+            assert!(page.has_status(200).text().contains("Any program that runs here could receive it"), "no warning for {asked}");
             let answer = ask.onwards(&browser, page, ALICE, true).await;
             let location = answer.header("location").expect("a redirect");
             assert!(location.starts_with(asked) && location.contains("code="), "{asked}: {location}");
@@ -165,7 +165,7 @@ chancery_testkit::both_stores! {
         let page = site.ask_as(app.clone()).open(&site.browser()).await;
         let other = site.ask_as(at(&app, "https://app.example:8444/cb")).open(&site.browser()).await;
 
-        assert!(!page.has_status(200).text().contains("Any program running here"), "{page:?}");
+        assert!(!page.has_status(200).text().contains("Any program that runs here"), "{page:?}");
         other.refused_on_page("OA-02");
     }
 }

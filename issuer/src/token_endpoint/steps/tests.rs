@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_core::KeyId;
 
 use super::*;
-use crate::client_auth::{self, Material};
+use crate::client_auth::{self, Claim, Material};
 use crate::fixtures::{BANK, DESK, EXCHANGE, NOW, REPORTER, SECRET, VERIFIER, desk, entropy, form, reporter, tenant};
 
 /// A request that passes every step, as pairs to be changed.
