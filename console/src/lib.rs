@@ -3,6 +3,8 @@
 //! A page is one response: HTML with its stylesheet inside, no script, no image, nothing fetched. What a peer wrote is shown as text
 //! that cannot act, hide or reorder what stands around it.
 
+pub mod api;
+
 mod consent;
 mod headers;
 mod peer_text;

@@ -60,6 +60,11 @@ kinds! {
     TokenRevoked = "token_revoked";
     /// A client asked to revoke what is not its own, or proved who it is and asked wrongly. Nothing ended.
     RevocationRefused = "revocation_refused";
+    /// An administrator suspended a person: all that was theirs ended, and nothing begins.
+    SubjectSuspended = "subject_suspended";
+    SubjectReinstated = "subject_reinstated";
+    /// A live token was refused by the admin API: scope or policy.
+    AdministrationRefused = "administration_refused";
 }
 
 macro_rules! fields {

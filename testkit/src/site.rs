@@ -125,17 +125,22 @@ impl Site {
         let sent = |(name, secret): (&str, &str)| (name.to_owned(), SentSecret(Secret::new(secret.to_owned())));
         let files = Files { files: vec![("site.yaml".to_owned(), text)], secrets: secrets.map(sent).into() };
         let applied = self.0.administration.apply(&files, &Administrator::at_start()).await;
-        let Administered::Applied { clients, .. } = applied.unwrap_or_else(|failure| panic!("{failure}")) else {
+        let Administered::Applied(applied) = applied.unwrap_or_else(|failure| panic!("{failure}")) else {
             panic!("an apply answers with what was applied");
         };
-        *lock(&self.0.apps) = clients;
+        *lock(&self.0.apps) = applied.clients;
         self.settle().await;
     }
 
     /// Has the first node's administration end something, and waits until every node knows.
     pub async fn revoke(&self, kind: Revocable, id: &str) -> Result<Administered, Failure> {
-        let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned() };
-        let answer = self.0.administration.answer(&Task::Revoke(asked), &Administrator::at_start()).await;
+        let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned(), dry_run: false };
+        self.administer(&Task::Revoke(asked)).await
+    }
+
+    /// Has the first node's administration do something, and waits until every node knows.
+    pub async fn administer(&self, task: &Task) -> Result<Administered, Failure> {
+        let answer = self.0.administration.answer(task, &Administrator::at_start()).await;
         self.settle().await;
         answer
     }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 
-use super::message::{Answer, Question};
+use super::message::{Answer, Line, Question};
 use crate::exit::{Exit, Failure};
 
 /// A question that was asked, and whose answers are still coming.
@@ -44,8 +44,8 @@ impl Call {
         };
         let Some(line) = self.answers.next_line().await.map_err(|error| broken(&error))? else { return Ok(None) };
         match serde_json::from_str(&line).map_err(|error| broken(&error))? {
-            Answer::Refused { failure } => Err(failure),
-            answer => Ok(Some(answer)),
+            Line::Refused { refused } => Err(refused),
+            Line::Said(answer) => Ok(Some(answer)),
         }
     }
 

@@ -5,13 +5,15 @@ pub mod call;
 pub mod message;
 pub mod socket;
 
+mod found;
+mod list;
 mod revoke;
 mod tail;
 
 use std::sync::Arc;
 
 use chancery_audit::{Change, Draft, Entry, Journal, Topic};
-use chancery_core::{Clock, Rng};
+use chancery_core::{Clock, Rng, Slug};
 use chancery_crypto::seal::Sealer;
 use chancery_registry::{Applied, ApplyError, Applying, Config, Plan, PlanError, Registry, Tenant};
 use chancery_store::Store;
@@ -19,29 +21,58 @@ use chancery_tokens::{Keyring, first_keys};
 
 use crate::exit::{Exit, Failure};
 use crate::files;
-use message::{Answer, Files, Tail, Task};
+use message::{Answer, Files, Planned, Tail, Task};
 
 /// Another node may apply at the same moment; then the plan is made again.
 const TRIES: usize = 3;
 
 /// Who administers, as the audit log names them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Administrator(String);
+pub struct Administrator {
+    name: String,
+    /// The one tenant that they may touch; none where whoever asks runs the server.
+    only: Option<Slug>,
+}
 
 impl Administrator {
     /// The user at the other end of the socket.
     pub fn of_socket(uid: Option<u32>) -> Self {
-        Self(uid.map_or_else(|| "socket".to_owned(), |uid| format!("socket uid {uid}")))
+        Self::of_everything(uid.map_or_else(|| "socket".to_owned(), |uid| format!("socket uid {uid}")))
     }
 
     /// The server itself, applying its own file at its start.
     pub fn at_start() -> Self {
-        Self("serve, at its start".to_owned())
+        Self::of_everything("serve, at its start".to_owned())
     }
 
     /// The command itself, where no server runs.
     pub fn offline() -> Self {
-        Self("command line, no server running".to_owned())
+        Self::of_everything("command line, no server running".to_owned())
+    }
+
+    /// Somebody whose token is for this tenant's admin API.
+    pub fn of_tenant(subject: &str, tenant: &Slug) -> Self {
+        Self { name: subject.to_owned(), only: Some(tenant.clone()) }
+    }
+
+    fn of_everything(name: String) -> Self {
+        Self { name, only: None }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// # Errors
+    /// [`Exit::Refused`] where it is not theirs.
+    fn may_touch(&self, tenant: &str) -> Result<(), Failure> {
+        match &self.only {
+            Some(only) if only.as_str() != tenant => {
+                let what = format!("this is about tenant {tenant:?}, and you administer {only} here");
+                Err(Failure::new(Exit::Refused, what).remedy("log in at that tenant, or correct `tenant` in the file"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -64,9 +95,11 @@ impl Administration {
     /// Of each task its own.
     pub async fn answer(&self, task: &Task, by: &Administrator) -> Result<Answer, Failure> {
         match task {
-            Task::Plan(files) => self.plan(files).await,
+            Task::Plan(files) => self.plan(files, by).await,
             Task::Apply(files) => self.apply(files, by).await,
-            Task::Revoke(asked) => self.revoke(asked, by).await,
+            Task::Revoke(asked) => by.may_touch(&asked.tenant).map(|()| self.revoke(asked, by))?.await,
+            Task::Stand(asked) => by.may_touch(&asked.tenant).map(|()| self.stand(asked, by))?.await,
+            Task::List(asked) => by.may_touch(&asked.tenant).map(|()| self.list(asked))?.await,
         }
     }
 
@@ -74,16 +107,20 @@ impl Administration {
     ///
     /// # Errors
     /// [`Exit::File`] for what is wrong in them, [`Exit::Storage`] where the store does not answer.
-    pub async fn plan(&self, files: &Files) -> Result<Answer, Failure> {
-        let plan = self.planned(&files::read_sent(files)?).await?;
-        Ok(Answer::Planned { tenant: plan.name.to_string(), version: plan.version, changes: plan.lines(), text: plan.to_string() })
+    pub async fn plan(&self, files: &Files, by: &Administrator) -> Result<Answer, Failure> {
+        let config = files::read_sent(files)?;
+        by.may_touch(config.tenant.as_str())?;
+        let plan = self.planned(&config).await?;
+        Ok(Answer::Planned(Planned { tenant: plan.name.to_string(), version: plan.version, changes: plan.lines(), text: plan.to_string() }))
     }
 
     pub async fn apply(&self, files: &Files, by: &Administrator) -> Result<Answer, Failure> {
         let config = files::read_sent(files)?;
+        by.may_touch(config.tenant.as_str())?;
         let applied = self.apply_config(&config, by).await?;
         let clients = applied.clients.iter().map(|(name, id)| (name.to_string(), id.to_string())).collect();
-        Ok(Answer::Applied { tenant: config.tenant.to_string(), version: applied.version, changes: applied.changes, clients })
+        let (tenant, version) = (config.tenant.to_string(), applied.version);
+        Ok(Answer::Applied(message::Applied { tenant, version, changes: applied.changes, clients }))
     }
 
     /// Makes a configuration the one in force. In the same Unit a tenant that is new gets its first keys, and what came of clients and
@@ -96,7 +133,7 @@ impl Administration {
         loop {
             let plan = self.planned(config).await?;
             let also = if plan.is_new { self.keys(&plan).await? } else { self.ends(&plan, by) };
-            match self.registry.apply(&plan, Applying { administrator: by.0.clone(), also }).await {
+            match self.registry.apply(&plan, Applying { administrator: by.name.clone(), also }).await {
                 Ok(applied) => {
                     // The feed would tell, but whoever applied may go on at once.
                     self.keyring.reload(&plan.tenant, self.clock.now()).await.map_err(|error| unavailable(&error))?;

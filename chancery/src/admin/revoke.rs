@@ -1,14 +1,23 @@
 //! Revoking: one Unit that ends a thing, says in the log who wanted it and why, and tells every node.
 //!
+//! 1. The thing is found, by its id or by a name that it alone has.
+//! 2. What ends is drafted. A dry run counts what the draft would end, and stops here.
+//! 3. The Unit commits; the rows that its ends changed are what is counted and said.
+//!
 //! Tokens die by the set of what was ended, within a second on every node; refresh tokens by their grant's row, which outlasts that set.
 
-use chancery_audit::{Change, CommitError, Draft, Topic};
-use chancery_core::{ClientId, Entropy, Event, Field, Kind, TenantId, Timestamp};
+use std::collections::BTreeMap;
+
+use chancery_audit::{Change, CommitError, Draft, Receipt, Topic};
+use chancery_core::{Entropy, Event, Field, Kind, TenantId, Timestamp};
 use chancery_registry::{Origin, Plan, Removed, Tenant};
-use chancery_store::repo;
+use chancery_store::repo::grants::Of;
+use chancery_store::repo::subjects::Standing;
+use chancery_store::repo::{self, grants, sessions};
 use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_issuer, end_of_key, end_of_subject, end_of_token};
 
-use super::message::{Answer, Revocable, Revoke};
+use super::found::Found;
+use super::message::{Answer, Revocable, Revoke, Revoked, Stand};
 use super::{Administration, Administrator, unavailable};
 use crate::exit::{Exit, Failure};
 
@@ -22,19 +31,53 @@ impl Administration {
     /// Ends something at once and everywhere. To end twice is harmless.
     ///
     /// # Errors
-    /// [`Exit::Refused`] where nothing of the kind has this id, [`Exit::Storage`] where the store does not answer.
+    /// [`Exit::Refused`] where nothing of the kind has this id or name, or several have this name; [`Exit::Storage`] where the store does
+    /// not answer.
     pub async fn revoke(&self, asked: &Revoke, by: &Administrator) -> Result<Answer, Failure> {
+        let tenant = self.tenant(&asked.tenant)?;
+        let found = self.found(&tenant, asked.kind, &asked.id).await?;
+        let id = found.id();
+        let Ending { draft, note } = self.ending(&tenant, &found, &asked.reason).await?;
+        let answer = |ended, note: &str| {
+            let (tenant, note, kind, dry_run) = (tenant.name.to_string(), note.to_owned(), asked.kind, asked.dry_run);
+            Ok(Answer::Revoked(Revoked { tenant, kind, id: id.clone(), ended, note, dry_run }))
+        };
+        if asked.dry_run {
+            return answer(self.would_end(&tenant.id, &found).await?, "");
+        }
+        let event =
+            self.revoked(tenant.id, field_of(asked.kind), &id).with(Field::Reason, &asked.reason).with(Field::Administrator, by.name());
+        answer(self.end(&tenant.id, draft.recording(event), asked.kind, &id).await?, note)
+    }
+
+    /// Suspends a person, and with that ends all that is theirs; or lets them sign in again.
+    ///
+    /// # Errors
+    /// As [`Administration::revoke`]; also where that is how they stand already.
+    pub async fn stand(&self, asked: &Stand, by: &Administrator) -> Result<Answer, Failure> {
         let (tenant, now) = (self.tenant(&asked.tenant)?, self.clock.now());
-        let Ending { draft, note } = self.ending(&tenant, asked, now).await?.ok_or_else(|| nothing(asked))?;
-        let event = self
-            .revoked(tenant.id, field_of(asked.kind), &asked.id, now)
+        let Found::Subject(subject) = self.found(&tenant, Revocable::Subject, &asked.subject).await? else {
+            return Err(super::found::nothing(&tenant.name, Revocable::Subject, &asked.subject));
+        };
+        // Their standing first: whoever is signing in meanwhile finds it, or is found by what ends.
+        let (kind, standing, ends, note) = if asked.suspended {
+            let ends = end_of_subject(&tenant.id, &subject, &asked.reason, now);
+            (Kind::SubjectSuspended, Standing::Suspended, ends, "nobody can sign in as this person until they are reinstated")
+        } else {
+            (Kind::SubjectReinstated, Standing::Active, Draft::default(), "this person may sign in again; what had ended stays ended")
+        };
+        let event = Event::new(kind, tenant.id, now, &mut Entropy::draw(&*self.rng))
+            .with(Field::Subject, subject)
             .with(Field::Reason, &asked.reason)
-            .with(Field::Administrator, &by.0);
-        let _receipt = self.journal.commit(&tenant.id, draft.recording(event)).await.map_err(|error| match error {
-            CommitError::GuardFailed(_) => nothing(asked),
-            CommitError::Unavailable(error) => unavailable(&error),
+            .with(Field::Administrator, by.name());
+        let draft = Draft::default().writing(repo::subjects::stand(&tenant.id, &subject, standing)).with(ends).recording(event);
+        let id = subject.to_string();
+        let ended = self.end(&tenant.id, draft, Revocable::Subject, &id).await.map_err(|failure| match failure.exit {
+            Exit::Refused => Failure::new(Exit::Refused, format!("nothing was changed: {id} is {} already", standing.as_str())),
+            _ => failure,
         })?;
-        Ok(Answer::Revoked { tenant: tenant.name.to_string(), kind: asked.kind, id: asked.id.clone(), note: note.to_owned() })
+        let (tenant, note) = (tenant.name.to_string(), note.to_owned());
+        Ok(Answer::Revoked(Revoked { tenant, kind: Revocable::Subject, id, ended, note, dry_run: false }))
     }
 
     /// What an apply ends: a client or agent that is declared no more acts no more, and whom a provider of before vouched for is unknown.
@@ -51,65 +94,76 @@ impl Administration {
             };
             all.writes.extend(draft.writes);
             all.changes.extend(draft.changes);
-            all.recording(self.revoked(*tenant, field, &id, now).with(Field::Reason, REASON).with(Field::Administrator, &by.0))
+            all.recording(self.revoked(*tenant, field, &id).with(Field::Reason, REASON).with(Field::Administrator, by.name()))
         })
     }
 
-    /// None where nothing of the kind has this id.
-    async fn ending(&self, tenant: &Tenant, asked: &Revoke, now: Timestamp) -> Result<Option<Ending>, Failure> {
-        let (store, of, id, reason) = (&self.store, &tenant.id, asked.id.as_str(), asked.reason.as_str());
-        let found = |draft: Draft, note: &'static str| Some(Ending { draft, note });
-        Ok(match asked.kind {
-            Revocable::Subject => {
-                let Ok(id) = id.parse() else { return Ok(None) };
-                let known = repo::subjects::by_id(store, of, &id).await.map_err(|error| unavailable(&error))?;
-                known.and_then(|_| found(end_of_subject(of, &id, reason, now), "who may sign in at the identity provider can come back"))
+    async fn ending(&self, tenant: &Tenant, found: &Found, reason: &str) -> Result<Ending, Failure> {
+        let (of, now) = (&tenant.id, self.clock.now());
+        let ending = |draft: Draft, note: &'static str| Ending { draft, note };
+        Ok(match found {
+            Found::Subject(id) => ending(end_of_subject(of, id, reason, now), "who may sign in at the identity provider can come back"),
+            Found::Agent(id) => ending(end_of_agent(of, id, reason, now), "take it out of the file to keep it from coming back"),
+            Found::Client(client) => {
+                let ended = end_of_client(of, &client.id, reason, now);
+                match client.origin {
+                    Origin::Document => ending(ended, "block its host under `registration` to keep it from coming back"),
+                    Origin::File => ending(ended, "take it out of the file to keep it from coming back"),
+                    // One that registered itself is gone afterwards; one of the file is the file's.
+                    Origin::Dynamic => {
+                        let gone = ended.writing(repo::clients::remove(of, &client.id));
+                        ending(gone.telling(Change { topic: Topic::Client, key: client.id.to_string() }), "its registration is deleted")
+                    }
+                }
             }
-            Revocable::Agent => {
-                let Ok(id) = id.parse() else { return Ok(None) };
-                tenant
-                    .agent(&id)
-                    .and_then(|_| found(end_of_agent(of, &id, reason, now), "take it out of the file to keep it from coming back"))
+            Found::Grant(id) => ending(end_of_grant(of, id, reason, now), ""),
+            Found::Token(id) => ending(end_of_token(of, id, now), "what it was issued for can still be refreshed"),
+            Found::Session(id) => {
+                ending(Draft::default().writing(sessions::end_by_id(of, id, now)), "what was allowed from this browser goes on")
             }
-            Revocable::Client => self.client(tenant, &ClientId::claimed(id), reason, now).await?,
-            Revocable::Grant => {
-                let Ok(id) = id.parse() else { return Ok(None) };
-                let known = repo::grants::by_id(store, of, &id).await.map_err(|error| unavailable(&error))?;
-                known.and_then(|_| found(end_of_grant(of, &id, reason, now), ""))
-            }
-            Revocable::Token => {
-                id.parse().ok().and_then(|id| found(end_of_token(of, &id, now), "what it was issued for can still be refreshed"))
-            }
-            Revocable::Session => {
-                let Ok(id) = id.parse() else { return Ok(None) };
-                found(Draft::default().writing(repo::sessions::end_by_id(of, &id, now)), "what was allowed from this browser goes on")
-            }
-            Revocable::Key => {
-                let keys = repo::keys::of_tenant(store, of).await.map_err(|error| unavailable(&error))?;
-                let Some(key) = keys.iter().find(|key| key.id.to_string() == id) else { return Ok(None) };
+            Found::Key(key) => {
                 let ended = end_of_key(key, &self.sealer, now, &*self.rng).await;
                 let draft = ended.map_err(|error| Failure::new(Exit::Storage, "no new key could be made").because(error))?;
-                found(draft, "a new key has taken its place")
+                ending(draft, "a new key has taken its place")
             }
         })
     }
 
-    /// One that registered itself is gone afterwards; one of the file is the file's.
-    async fn client(&self, tenant: &Tenant, id: &ClientId, reason: &str, now: Timestamp) -> Result<Option<Ending>, Failure> {
-        let known = self.registry.client(tenant, id).await.map_err(|error| unavailable(&error))?;
-        let ended = end_of_client(&tenant.id, id, reason, now);
-        Ok(known.map(|client| match client.origin {
-            Origin::File => Ending { draft: ended, note: "take it out of the file to keep it from coming back" },
-            Origin::Document => Ending { draft: ended, note: "block its host under `registration` to keep it from coming back" },
-            Origin::Dynamic => {
-                let gone = ended.writing(repo::clients::remove(&tenant.id, id));
-                Ending { draft: gone.telling(Change { topic: Topic::Client, key: id.to_string() }), note: "its registration is deleted" }
+    async fn end(&self, tenant: &TenantId, draft: Draft, kind: Revocable, id: &str) -> Result<BTreeMap<String, u64>, Failure> {
+        let counted: Vec<Option<&str>> = draft.writes.iter().map(counted_as).collect();
+        let receipt: Receipt = self.journal.commit(tenant, draft).await.map_err(|error| match error {
+            CommitError::GuardFailed(_) => super::found::over(kind, id),
+            CommitError::Unavailable(error) => unavailable(&error),
+        })?;
+        let mut ended = BTreeMap::new();
+        for (what, changed) in counted.into_iter().zip(receipt.changed()) {
+            if let Some(what) = what {
+                *ended.entry(what.to_owned()).or_default() += changed;
             }
-        }))
+        }
+        Ok(ended)
     }
 
-    fn revoked(&self, tenant: TenantId, field: Field, id: &str, now: Timestamp) -> Event {
-        Event::new(Kind::Revoked, tenant, now, &mut Entropy::draw(&*self.rng)).with(field, id)
+    async fn would_end(&self, tenant: &TenantId, found: &Found) -> Result<BTreeMap<String, u64>, Failure> {
+        let count = |of| grants::not_ended(&self.store, tenant, of);
+        let (subject, one) = (found.id(), |what: &str| BTreeMap::from([(what.to_owned(), 1)]));
+        let counted = match found {
+            Found::Subject(_) => count(Of::Subject(&subject)).await,
+            Found::Client(client) => count(Of::Client(&client.id)).await,
+            Found::Agent(agent) => count(Of::Agent(agent)).await,
+            Found::Grant(_) => return Ok(one("grants")),
+            Found::Session(_) => return Ok(one("sessions")),
+            Found::Token(_) | Found::Key(_) => return Ok(BTreeMap::new()),
+        };
+        Ok(BTreeMap::from([("grants".to_owned(), counted.map_err(|error| unavailable(&error))?)]))
+    }
+
+    fn revoked(&self, tenant: TenantId, field: Field, id: &str) -> Event {
+        Event::new(Kind::Revoked, tenant, self.now(), &mut Entropy::draw(&*self.rng)).with(field, id)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 
@@ -126,8 +180,11 @@ const fn field_of(kind: Revocable) -> Field {
     }
 }
 
-fn nothing(asked: &Revoke) -> Failure {
-    Failure::new(Exit::Refused, format!("nothing was revoked: tenant {} has no {} {:?}", asked.tenant, asked.kind.as_str(), asked.id))
-        .because("it never was, or it is over already")
-        .remedy("give its whole id, as `chancery audit tail` shows it")
+/// What the rows are that a write of these changes.
+fn counted_as(write: &chancery_audit::Write) -> Option<&'static str> {
+    match write {
+        write if grants::is_end(write) => Some("grants"),
+        write if sessions::is_end(write) => Some("sessions"),
+        _ => None,
+    }
 }

@@ -12,7 +12,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{Answer, Question, Tail};
+use super::message::{Answer, Line, Question, Tail};
 use super::tail::Following;
 use super::{Administration, Administrator};
 use crate::exit::{Exit, Failure};
@@ -154,8 +154,8 @@ struct Speaker(OwnedWriteHalf);
 
 impl Speaker {
     async fn say(&mut self, answer: Result<Answer, Failure>) -> io::Result<()> {
-        let answer = answer.unwrap_or_else(|failure| Answer::Refused { failure });
-        let mut line = serde_json::to_vec(&answer).map_err(io::Error::other)?;
+        let line = answer.map_or_else(|refused| Line::Refused { refused }, Line::Said);
+        let mut line = serde_json::to_vec(&line).map_err(io::Error::other)?;
         line.push(b'\n');
         self.0.write_all(&line).await
     }

@@ -10,8 +10,8 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     if args.json {
         return print::json(&answer);
     }
-    if let Answer::Planned { text, .. } = answer {
-        print::line(&text.trim_end())?;
+    if let Answer::Planned(planned) = answer {
+        print::line(&planned.text.trim_end())?;
     }
     Ok(Exit::Done)
 }

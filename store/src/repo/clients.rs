@@ -40,6 +40,10 @@ const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_unt
 const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
 
+const PAGE: &str =
+    "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+const SAYING: &str = "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients WHERE tenant = $1 AND body LIKE $2 ESCAPE '\\' ORDER BY id LIMIT $3";
+
 impl FromRow for Client {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -92,4 +96,15 @@ pub async fn waiting(store: &Store, tenant: &TenantId, most: u32) -> Result<Vec<
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &ClientId) -> Result<Option<Client>, StoreError> {
     store.first(BY_ID, values![tenant, id]).await
+}
+
+/// Those after one, or from the first, in the order of their ids.
+pub async fn page(store: &Store, tenant: &TenantId, after: Option<&ClientId>, limit: u32) -> Result<Vec<Client>, StoreError> {
+    let after = after.map_or("", ClientId::as_str);
+    store.all(PAGE, values![tenant, after, limit]).await
+}
+
+/// Those whose JSON has this text somewhere. Every row is looked at: for administrators, not for requests.
+pub async fn saying(store: &Store, tenant: &TenantId, text: &str, limit: u32) -> Result<Vec<Client>, StoreError> {
+    store.all(SAYING, values![tenant, super::anywhere(text), limit]).await
 }

@@ -49,6 +49,26 @@ const END_OF_SESSION: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 W
 const OF_SESSION: &str = "SELECT id FROM grants WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
+const PAGE: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason \
+     FROM grants WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+const PAGE_OF_SUBJECT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, \
+     end_reason FROM grants WHERE tenant = $1 AND id > $2 AND subject = $4 ORDER BY id LIMIT $3";
+const PAGE_OF_CLIENT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, \
+     end_reason FROM grants WHERE tenant = $1 AND id > $2 AND client = $4 ORDER BY id LIMIT $3";
+const ALIVE_OF_SUBJECT: &str = "SELECT count(*) FROM grants WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
+const ALIVE_OF_CLIENT: &str = "SELECT count(*) FROM grants WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
+const ALIVE_OF_AGENT: &str = "SELECT count(*) FROM grants WHERE tenant = $1 AND agent = $2 AND ended_at IS NULL";
+
+/// Whose grants are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of<'a> {
+    Anybody,
+    /// A subject's id, or an agent's or client's that acts as itself.
+    Subject(&'a str),
+    Client(&'a ClientId),
+    Agent(&'a AgentId),
+}
+
 impl Grant {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at
@@ -150,4 +170,30 @@ pub fn alive(tenant: &TenantId, id: &GrantId, now: Timestamp) -> Write {
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &GrantId) -> Result<Option<Grant>, StoreError> {
     store.first(BY_ID, values![tenant, id]).await
+}
+
+/// Whether this write is one of those here that end grants: the rows it changed are the grants that ended.
+pub fn is_end(write: &Write) -> bool {
+    [END, END_OF_SUBJECT, END_OF_CLIENT, END_OF_AGENT, END_OF_ISSUER, END_OF_SESSION].contains(&write.sql)
+}
+
+/// The grants after one, or from the first, in the order they were made; ended ones too.
+pub async fn page(store: &Store, tenant: &TenantId, of: Of<'_>, after: Option<&GrantId>, limit: u32) -> Result<Vec<Grant>, StoreError> {
+    let after = after.map_or_else(|| Value::from(""), Value::from);
+    match of {
+        Of::Subject(subject) => store.all(PAGE_OF_SUBJECT, values![tenant, after, limit, subject]).await,
+        Of::Client(client) => store.all(PAGE_OF_CLIENT, values![tenant, after, limit, client]).await,
+        Of::Anybody | Of::Agent(_) => store.all(PAGE, values![tenant, after, limit]).await,
+    }
+}
+
+/// How many have not ended; those of everybody are not counted, since there may be millions.
+pub async fn not_ended(store: &Store, tenant: &TenantId, of: Of<'_>) -> Result<u64, StoreError> {
+    let mut rows = match of {
+        Of::Subject(subject) => store.query(ALIVE_OF_SUBJECT, values![tenant, subject]).await?,
+        Of::Client(client) => store.query(ALIVE_OF_CLIENT, values![tenant, client]).await?,
+        Of::Agent(agent) => store.query(ALIVE_OF_AGENT, values![tenant, agent]).await?,
+        Of::Anybody => return Ok(0),
+    };
+    rows.first_mut().map_or(Ok(0), Row::count)
 }

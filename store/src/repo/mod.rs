@@ -51,3 +51,28 @@ pub(crate) use words;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a word of this column")]
 pub struct UnknownWord;
+
+/// The pattern of a `LIKE … ESCAPE '\\'` that finds this text within a JSON string, wherever it stands.
+fn anywhere(text: &str) -> String {
+    let json = serde_json::to_string(text).unwrap_or_default();
+    let mut pattern = String::from("%");
+    for c in json.trim_matches('"').chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::anywhere;
+
+    #[test]
+    fn a_pattern_finds_what_was_written_and_nothing_like_it() {
+        assert_eq!(anywhere("alice"), "%alice%");
+        assert_eq!(anywhere("a_b%c"), r"%a\_b\%c%");
+        assert_eq!(anywhere("a\"b"), r#"%a\\"b%"#);
+    }
+}

@@ -40,6 +40,9 @@ const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND h
 const ALIVE_BY_ID: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3 \
      AND EXISTS (SELECT 1 FROM subjects WHERE subjects.tenant = $1 AND subjects.id = sessions.subject AND subjects.status = 'active')";
 
+const OF_SUBJECT: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, \
+     ended_at FROM sessions WHERE tenant = $1 AND subject = $2 ORDER BY id LIMIT $3";
+
 impl Session {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at
@@ -118,4 +121,14 @@ pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Resul
 /// The living sessions that a provider began as this session of its own.
 pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
     store.all(BY_THEIRS, values![tenant, id, provider, now]).await
+}
+
+/// Whether this write is one of those here that end sessions: the rows it changed are the sessions that ended.
+pub fn is_end(write: &Write) -> bool {
+    [END, END_BY_ID, END_OF_SUBJECT, END_OF_ISSUER].contains(&write.sql)
+}
+
+/// A person's sessions, oldest first; ended ones too.
+pub async fn of_subject(store: &Store, tenant: &TenantId, subject: &SubjectId, limit: u32) -> Result<Vec<Session>, StoreError> {
+    store.all(OF_SUBJECT, values![tenant, subject, limit]).await
 }

@@ -3,7 +3,7 @@
 use chancery_core::{Slug, SubjectId, SubjectKey, TenantId, Timestamp};
 
 use super::words;
-use crate::{FromRow, Row, Store, StoreError, Write};
+use crate::{FromRow, Row, Store, StoreError, Value, Write};
 
 words! {
     /// Whether a subject may sign in and be acted for.
@@ -27,6 +27,12 @@ const BY_KEY: &str = "SELECT tenant, id, provider, key, status, claims, seen_at 
      WHERE tenant = $1 AND provider = $2 AND key = $3";
 const INSERT: &str = "INSERT INTO subjects (tenant, id, provider, key, status, claims, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const SEEN: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2 AND status = 'active'";
+
+const PAGE: &str =
+    "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+const SAYING: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects \
+     WHERE tenant = $1 AND claims LIKE $2 ESCAPE '\\' ORDER BY id LIMIT $3";
+const STANDING: &str = "UPDATE subjects SET status = $3 WHERE tenant = $1 AND id = $2 AND status <> $3";
 
 impl FromRow for Subject {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
@@ -59,4 +65,20 @@ pub async fn by_id(store: &Store, tenant: &TenantId, id: &SubjectId) -> Result<O
 
 pub async fn by_key(store: &Store, tenant: &TenantId, provider: &Slug, key: &SubjectKey) -> Result<Option<Subject>, StoreError> {
     store.first(BY_KEY, values![tenant, provider, key]).await
+}
+
+/// Suspends or reinstates; the guard fails where that is how they stand already, or there is no such person.
+pub fn stand(tenant: &TenantId, id: &SubjectId, standing: Standing) -> Write {
+    Write::one(STANDING, values![tenant, id, standing])
+}
+
+/// Those after one, or from the first, in the order in which they first came.
+pub async fn page(store: &Store, tenant: &TenantId, after: Option<&SubjectId>, limit: u32) -> Result<Vec<Subject>, StoreError> {
+    let after = after.map_or_else(|| Value::from(""), Value::from);
+    store.all(PAGE, values![tenant, after, limit]).await
+}
+
+/// Those whose claims have this text somewhere. Every row is looked at: for administrators, not for requests.
+pub async fn saying(store: &Store, tenant: &TenantId, text: &str, limit: u32) -> Result<Vec<Subject>, StoreError> {
+    store.all(SAYING, values![tenant, super::anywhere(text), limit]).await
 }

@@ -1,0 +1,4 @@
+//! The admin API.
+
+mod listing;
+pub mod message;
