@@ -40,6 +40,7 @@ mod tokens;
 pub mod balancer;
 pub mod cast;
 pub mod glewlwyd;
+pub mod idp_sim;
 pub mod keycloak;
 pub mod mcp;
 pub mod node;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::browser::Browser;
 use crate::cast::{AppName, ODD_SECRET, ODD_SECRET_REF, OTHER_PROVIDER, Person, REDIRECT_AT, SECRET, SECRET_REF, ServerName, TENANT};
 use crate::chores::Chores;
+use crate::idp_sim::{IdpSim, Profile};
 use crate::log::{Log, Logged};
 use crate::nodes::Nodes;
 use crate::{Answer, Ask, Forge, HandClock, IdentityProvider, Kind, Tokens};
@@ -196,6 +197,12 @@ impl Site {
     /// A resource's URL.
     pub fn url(&self, server: ServerName) -> String {
         format!("{}/mcp/{server}", self.0.base)
+    }
+
+    /// A simulated identity provider that tells the time as this site does; people return from it as from one called `name`, which no
+    /// file speaks of yet.
+    pub async fn simulated(&self, profile: Profile, name: &str) -> IdpSim {
+        IdpSim::start(profile, self.0.clock.clone(), &[&self.endpoint(&format!("callback/{name}"))]).await
     }
 
     /// The issuer's metadata.
