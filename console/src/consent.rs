@@ -1,11 +1,11 @@
 //! The consent page: which app asks, for what, in whose name, and where the answer goes (OA-22).
 
-use std::time::Duration;
-
 use askama::Template;
 use chancery_core::{ConsentPage, Decision};
 
+use crate::asked::Resource;
 use crate::peer_text::line;
+use crate::period::period;
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -26,19 +26,10 @@ pub(crate) struct Consent<'a> {
     names: String,
     resources: Vec<Resource<'a>>,
     lasts: String,
+    remembered: bool,
+    apps: &'a str,
     action: &'a str,
     sealed: &'a str,
-}
-
-struct Resource<'a> {
-    name: &'a str,
-    url: &'a str,
-    scopes: Vec<Scope<'a>>,
-}
-
-struct Scope<'a> {
-    scope: &'a str,
-    words: &'a str,
 }
 
 impl<'a> Consent<'a> {
@@ -58,38 +49,22 @@ impl<'a> Consent<'a> {
             names: listed(&page.resources.iter().map(|resource| resource.name.as_str()).collect::<Vec<_>>()),
             resources: page.resources.iter().map(Resource::of).collect(),
             lasts: period(page.lasts),
+            remembered: page.remembered,
+            apps: &page.apps,
             action: &page.action,
             sealed: &page.sealed,
         }
     }
 }
 
-impl<'a> Resource<'a> {
-    fn of(ask: &'a chancery_core::ResourceAsk) -> Self {
-        let scopes = ask.scopes.iter().map(|asked| Scope { scope: &asked.scope, words: &asked.words }).collect();
-        Self { name: &ask.name, url: &ask.url, scopes }
-    }
-}
-
 /// Longer names are cut: a name must not push the rest of the page out of sight.
-const NAME: usize = 60;
+pub(crate) const NAME: usize = 60;
 /// A DNS name has at most 253 characters, and it is the end of a host that says whose it is: never cut within that.
-const ADDRESS: usize = 256;
+pub(crate) const ADDRESS: usize = 256;
 
 /// Whether a host name has labels beyond ASCII, written as Punycode (RFC 3492).
 fn is_international(host: &str) -> bool {
     host.split(['.', '/']).any(|label| label.starts_with("xn--"))
-}
-
-/// A time in the largest unit that it has whole.
-fn period(lasts: Duration) -> String {
-    const MINUTE: u64 = 60;
-    let units = [("day", 24 * 60 * MINUTE), ("hour", 60 * MINUTE), ("minute", MINUTE), ("second", 1)];
-    let seconds = lasts.as_secs();
-    let (unit, length) =
-        units.into_iter().find(|(_, length)| seconds >= *length && seconds.is_multiple_of(*length)).unwrap_or(("second", 1));
-    let count = seconds / length;
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 fn listed(names: &[&str]) -> String {
@@ -103,14 +78,6 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_is_said_as_a_person_would() {
-        let said = [(90 * 86400, "90 days"), (86400, "1 day"), (3600 * 36, "36 hours"), (90, "90 seconds"), (0, "0 seconds")];
-        for (seconds, words) in said {
-            assert_eq!(period(Duration::from_secs(seconds)), words);
-        }
-    }
 
     #[test]
     fn oa_22_a_host_of_other_letters_is_told() {

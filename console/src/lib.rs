@@ -1,19 +1,22 @@
-//! The pages a person reads: consent and refusal. It renders; posts go to the room that owns the state.
+//! The pages a person reads: consent, refusal, and what they allowed. It renders; posts go to the room that owns the state.
 //!
 //! A page is one response: HTML with its stylesheet inside, no script, no image, nothing fetched. What a peer wrote is shown as text
 //! that cannot act, hide or reorder what stands around it.
 
 pub mod api;
 
+mod apps;
+mod asked;
 mod consent;
 mod headers;
 mod peer_text;
+mod period;
 mod refusal;
 
 use std::convert::Infallible;
 
 use askama::Template;
-use chancery_core::{ConsentPage, Html, Pages, RefusalPage, Shown};
+use chancery_core::{AppsPage, ConsentPage, Html, Pages, RefusalPage, Shown, SignInPage};
 
 pub use headers::{HEADERS, STYLE};
 
@@ -30,6 +33,14 @@ impl Pages for Console {
 
     fn refusal(&self, page: &RefusalPage) -> Html {
         rendered(&refusal::Refusal::of(page))
+    }
+
+    fn apps(&self, page: &AppsPage) -> Html {
+        rendered(&apps::Apps::of(page))
+    }
+
+    fn sign_in(&self, page: &SignInPage) -> Html {
+        rendered(&apps::SignIn::of(page))
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

@@ -23,6 +23,8 @@ fn asking() -> ConsentPage {
             scopes: vec![ScopeAsk { scope: "bank:read".into(), words: "See balances".into() }],
         }],
         lasts: Duration::from_secs(90 * 24 * 3600),
+        remembered: false,
+        apps: "/t/acme/apps".into(),
         action: "/t/acme/consent".into(),
         sealed: "SEALED".into(),
     }

@@ -65,6 +65,10 @@ kinds! {
     SubjectReinstated = "subject_reinstated";
     /// A live token was refused by the admin API: scope or policy.
     AdministrationRefused = "administration_refused";
+    /// A code was issued on an approval that the person gave before; nobody was asked.
+    ConsentRemembered = "consent_remembered";
+    /// A person ended what they had allowed a client.
+    ApprovalEnded = "approval_ended";
 }
 
 macro_rules! fields {

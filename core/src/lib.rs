@@ -30,7 +30,7 @@ pub use id::{
 };
 pub use issuer::Issuer;
 pub use loopback::{Loopback, is_loopback};
-pub use pages::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown};
+pub use pages::{AllowedApp, AppsPage, ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown, SignInPage};
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;

@@ -82,6 +82,10 @@ pub struct ConsentPage {
     pub resources: Vec<ResourceAsk>,
     /// When what is allowed ends by itself.
     pub lasts: Duration,
+    /// Nobody is asked again before that, so long as the client asks for no more.
+    pub remembered: bool,
+    /// Where the person sees and ends what they allowed.
+    pub apps: String,
     /// Where the form posts to.
     pub action: String,
     /// The sealed request that travels in the page, posted back as [`ConsentPage::SEALED_FIELD`].
@@ -91,6 +95,53 @@ pub struct ConsentPage {
 impl ConsentPage {
     /// The form field that brings the sealed request back.
     pub const SEALED_FIELD: &'static str = "page";
+}
+
+/// An app that a person allowed something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AllowedApp {
+    /// The client's id.
+    pub id: String,
+    /// What it called itself on the page where it was allowed.
+    pub name: String,
+    /// Where its answers went.
+    pub host: Option<String>,
+    /// The registered agent that it acts as.
+    pub agent: Option<String>,
+    pub resources: Vec<ResourceAsk>,
+    /// How long ago it was allowed first.
+    pub since: Duration,
+    /// How long ago it last got a token.
+    pub used: Option<Duration>,
+}
+
+/// What a person allowed, each to be ended by a button.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppsPage {
+    pub tenant: String,
+    pub person: String,
+    pub apps: Vec<AllowedApp>,
+    /// One was ended just now.
+    pub ended: bool,
+    /// Where the forms post to.
+    pub action: String,
+    pub sealed: String,
+}
+
+impl AppsPage {
+    /// The form field that brings the sealed page back.
+    pub const SEALED_FIELD: &'static str = ConsentPage::SEALED_FIELD;
+    /// The button that ends an app; its value is the client's id.
+    pub const END_FIELD: &'static str = "end";
+}
+
+/// In the place of [`AppsPage`] for a browser where nobody is signed in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignInPage {
+    pub tenant: String,
+    pub action: String,
+    /// Posted back as [`AppsPage::SEALED_FIELD`].
+    pub sealed: String,
 }
 
 /// A refusal that may not be redirected anywhere, so a person reads it.
@@ -135,6 +186,10 @@ pub trait Pages: Send + Sync + 'static {
     fn consent(&self, page: &ConsentPage) -> Shown<Self::Decided>;
 
     fn refusal(&self, page: &RefusalPage) -> Html;
+
+    fn apps(&self, page: &AppsPage) -> Html;
+
+    fn sign_in(&self, page: &SignInPage) -> Html;
 
     /// The headers that every page is sent with: name in lower case, value (OA-18). Who sends a page sends all of them.
     fn headers(&self) -> &'static [(&'static str, &'static str)];

@@ -1,7 +1,7 @@
 //! Pages that answer for a person: all that `--as alice` is. The steps, cookies included, are the same; only nobody is asked.
 
 use chancery_console::Console;
-use chancery_core::{ConsentPage, Decision, Html, Pages, RefusalPage, Shown};
+use chancery_core::{AppsPage, ConsentPage, Decision, Html, Pages, RefusalPage, Shown, SignInPage};
 
 /// The console's pages, except that a consent page is approved at once where somebody is acting.
 #[derive(Clone, Copy, Default)]
@@ -31,6 +31,14 @@ impl Pages for StandIn {
         self.console.refusal(page)
     }
 
+    fn apps(&self, page: &AppsPage) -> Html {
+        self.console.apps(page)
+    }
+
+    fn sign_in(&self, page: &SignInPage) -> Html {
+        self.console.sign_in(page)
+    }
+
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         self.console.headers()
     }
@@ -55,6 +63,8 @@ mod tests {
             agent: None,
             resources: Vec::new(),
             lasts: std::time::Duration::from_secs(60),
+            remembered: false,
+            apps: "/t/demo/apps".into(),
             action: "/t/demo/consent".into(),
             sealed: "a\"b".into(),
         }

@@ -20,10 +20,22 @@ pub(crate) fn is_loopback(uri: &str) -> bool {
     Loopback::of(uri).is_some()
 }
 
-/// Whom the answer goes to, as the consent page shows it: a host, and for an app's own scheme the scheme as well.
+/// Whether an answer sent there reaches one host of the network and nobody else. On a person's computer any program may listen at a
+/// loopback port or claim a scheme.
+pub(crate) fn is_one_hosts(uri: &str) -> bool {
+    let url = url::Url::parse(uri).ok().filter(|url| url.scheme() == "https");
+    url.is_some_and(|url| url.host_str().is_some_and(|host| !chancery_core::is_loopback(host)))
+}
+
+/// Whom the answer goes to, as the consent page shows it: a host, in the letters of the DNS; its port where that is no matter of chance;
+/// and for an app's own scheme the scheme as well.
 pub(crate) fn shown_host(uri: &str) -> String {
     match url::Url::parse(uri) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url.host_str().unwrap_or_default().to_owned(),
+        Ok(url) if url.scheme() == "https" => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}{port}", url.host_str().unwrap_or_default())
+        }
+        Ok(url) if url.scheme() == "http" => url.host_str().unwrap_or_default().to_owned(),
         Ok(url) => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
         Err(_) => uri.to_owned(),
     }
@@ -107,9 +119,28 @@ mod tests {
 
     #[test]
     fn oa_22_the_page_names_the_host_that_is_answered() {
-        assert_eq!(shown_host("https://app.example:8443/cb"), "app.example");
+        assert_eq!(shown_host("https://app.example/cb"), "app.example");
+        assert_eq!(shown_host("https://app.example:443/cb"), "app.example");
+        assert_eq!(shown_host("https://app.example:8443/cb"), "app.example:8443");
+        assert_eq!(shown_host("https://\u{430}pple.example/cb"), "xn--pple-43d.example");
         assert_eq!(shown_host("http://127.0.0.1:5000/cb"), "127.0.0.1");
         assert_eq!(shown_host("cursor://anysphere.cursor-mcp/cb"), "cursor://anysphere.cursor-mcp");
+    }
+
+    #[test]
+    fn oa_22_only_an_encrypted_address_elsewhere_is_one_hosts() {
+        assert!(is_one_hosts("https://app.example/cb") && is_one_hosts("https://app.example:8443/cb"));
+        for anybodys in [
+            "http://127.0.0.1:5000/cb",
+            "http://localhost/cb",
+            "https://localhost/cb",
+            "https://[::1]/cb",
+            "cursor://app/cb",
+            "com.app:/cb",
+            "x",
+        ] {
+            assert!(!is_one_hosts(anybodys), "{anybodys}");
+        }
     }
 
     proptest! {

@@ -124,6 +124,23 @@ CREATE INDEX grants_by_client ON grants (tenant, client);
 CREATE INDEX grants_by_agent ON grants (tenant, agent);
 CREATE INDEX grants_by_session ON grants (tenant, session) WHERE session IS NOT NULL;
 
+CREATE TABLE approvals (
+    tenant        {text} NOT NULL,
+    subject       {text} NOT NULL,
+    client        {text} NOT NULL,
+    resource      {text} NOT NULL,
+    agent         {text},
+    scope         {text} NOT NULL,
+    redirect_host {text} NOT NULL,
+    client_name   {text} NOT NULL,
+    at            {int}  NOT NULL,
+    expires_at    {int}  NOT NULL,
+    PRIMARY KEY (tenant, subject, client, resource)
+){clustered};
+CREATE INDEX approvals_by_end ON approvals (tenant, expires_at);
+CREATE INDEX approvals_by_client ON approvals (tenant, client);
+CREATE INDEX approvals_by_agent ON approvals (tenant, agent);
+
 CREATE TABLE codes (
     tenant       {text} NOT NULL,
     hash         {blob} NOT NULL,
@@ -154,6 +171,7 @@ CREATE TABLE families (
     PRIMARY KEY (tenant, id)
 ){clustered};
 CREATE INDEX families_by_end ON families (tenant, expires_at);
+CREATE INDEX families_by_grant ON families (tenant, grant_id);
 
 CREATE TABLE keys (
     tenant     {text} NOT NULL,

@@ -22,7 +22,7 @@ const FEED_STAYS: Duration = Duration::from_hours(24);
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;
 
-const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, ended, consumed, feed];
+const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, approvals, ended, consumed, feed];
 
 /// Deletes all that has expired. Call it every few minutes; several nodes may do so at once.
 ///
@@ -79,6 +79,12 @@ fn grants(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM grants WHERE tenant = $1 AND id IN \
          (SELECT id FROM grants WHERE tenant = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now - GRANTS_STAY, BITE])
+}
+
+fn approvals(tenant: &TenantId, now: Timestamp) -> Write {
+    const EXPIRED: &str = "DELETE FROM approvals WHERE tenant = $1 AND (subject, client, resource) IN \
+         (SELECT subject, client, resource FROM approvals WHERE tenant = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)";
+    Write::any(EXPIRED, values![tenant, now, BITE])
 }
 
 fn ended(tenant: &TenantId, now: Timestamp) -> Write {

@@ -17,8 +17,27 @@ use crate::new_keys::{NewKeyError, NewKeys};
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// Ends a grant: its row, the end that voids its tokens and those of its children, and who must hear of it. Ending it twice is harmless.
+/// The approval behind it goes too: where something had to be ended, the person is asked before it begins anew.
 pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Timestamp) -> Draft {
-    voiding(tenant, EndedKind::Grant, grant, now).writing(repo::grants::end(tenant, grant, now, reason))
+    voiding(tenant, EndedKind::Grant, grant, now)
+        .writing(repo::approvals::end_of_grant(tenant, grant))
+        .writing(repo::grants::end(tenant, grant, now, reason))
+}
+
+/// Ends all that a person allowed a client. `grants` are those that are alive: the draft's guard fails when there is another by now.
+///
+/// The approval first, for the reason that [`end_of_subject`] has for its sessions.
+pub fn end_of_allowed(
+    tenant: &TenantId,
+    (subject, client): (&SubjectId, &ClientId),
+    grants: &[GrantId],
+    reason: &str,
+    now: Timestamp,
+) -> Draft {
+    let ended = Draft::default().writing(repo::approvals::end(tenant, subject, client));
+    let subject = subject.to_string();
+    let ended = ended.writing(repo::grants::end_of_subject_to_client(tenant, (&subject, client), grants.len(), now, reason));
+    grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
 }
 
 /// Ends all that a person allowed, and their sessions. Whether they may sign in again is their identity provider's to say.
@@ -28,6 +47,7 @@ pub fn end_of_grant(tenant: &TenantId, grant: &GrantId, reason: &str, now: Times
 pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now: Timestamp) -> Draft {
     voiding(tenant, EndedKind::Subject, subject, now)
         .writing(repo::sessions::end_of_subject(tenant, subject, now))
+        .writing(repo::approvals::end_of_subject(tenant, subject))
         .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
 }
 
@@ -39,6 +59,7 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now:
 pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, reason: &str, now: Timestamp) -> Draft {
     Draft::default()
         .writing(repo::sessions::end_of_issuer(tenant, provider, issuer, now))
+        .writing(repo::approvals::end_of_issuer(tenant, provider, issuer))
         .writing(repo::ended::put_subjects(tenant, provider, issuer, now, forgotten_at(now)))
         .writing(repo::grants::end_of_issuer(tenant, provider, issuer, now, reason))
         .telling(Change { topic: Topic::ManyEnded, key: String::new() })
@@ -46,12 +67,15 @@ pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, reason
 
 /// Ends all that was allowed to a client.
 pub fn end_of_client(tenant: &TenantId, client: &ClientId, reason: &str, now: Timestamp) -> Draft {
-    voiding(tenant, EndedKind::Client, client, now).writing(repo::grants::end_of_client(tenant, client, now, reason))
+    voiding(tenant, EndedKind::Client, client, now)
+        .writing(repo::approvals::end_of_client(tenant, client))
+        .writing(repo::grants::end_of_client(tenant, client, now, reason))
 }
 
 /// Ends all that was allowed to an agent, and what it did as itself.
 pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, reason: &str, now: Timestamp) -> Draft {
     voiding(tenant, EndedKind::Agent, agent, now)
+        .writing(repo::approvals::end_of_agent(tenant, agent))
         .writing(repo::grants::end_of_agent(tenant, agent, now, reason))
         .writing(repo::grants::end_of_subject(tenant, &agent.to_string(), now, reason))
 }
@@ -111,7 +135,7 @@ mod tests {
         let writes = end_of_subject(&tenant, &subject, "left", now).writes;
         let sessions = repo::sessions::end_of_subject(&tenant, &subject, now);
         let grants = repo::grants::end_of_subject(&tenant, &subject.to_string(), now, "left");
-        assert_eq!(writes[1..], [sessions, grants]);
+        assert_eq!(writes[1..], [sessions, repo::approvals::end_of_subject(&tenant, &subject), grants]);
     }
 
     #[test]

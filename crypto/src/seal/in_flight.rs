@@ -24,6 +24,10 @@ pub enum Purpose {
     ApprovedRequest,
     /// An `Mcp-Session-Id`.
     McpSession,
+    /// The page of what a person allowed.
+    AppsPage,
+    /// A sign-in whose person wants to see that page.
+    AppsErrand,
 }
 
 impl Purpose {
@@ -32,6 +36,8 @@ impl Purpose {
             Self::Page => "page",
             Self::ApprovedRequest => "approved_request",
             Self::McpSession => "mcp_session",
+            Self::AppsPage => "apps_page",
+            Self::AppsErrand => "apps_errand",
         }
     }
 }

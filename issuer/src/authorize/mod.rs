@@ -3,7 +3,8 @@
 //! 1. What arrived is read once, and the client it names is loaded.
 //! 2. The table of steps runs from the top ([`steps`]): refusals go on our own page until the redirect URI is trusted, to the client
 //!    from then on ([`sent`]).
-//! 3. The browser gets its cookie, and the person is asked ([`crate::consent`]).
+//! 3. What the person allowed before leads straight to a code ([`crate::consent::remembered`]).
+//! 4. Else the browser gets its cookie, and the person is asked ([`crate::consent`]).
 
 mod arrival;
 mod checks;
@@ -95,6 +96,11 @@ async fn answer<P: Pages>(front: &Front<P>, visit: Visit<'_>, form: &Form) -> Re
 
     let mut moment = front.server.moment();
     let visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &moment).await?;
+    if let (Some(client), Some(visitor)) = (&client, &visitor)
+        && let Some(answer) = consent::remembered(front, visit, consent::Known { request: &request, client, visitor }).await?
+    {
+        return Ok(answer);
+    }
     if let (true, Some(client)) = (request.silent, &client) {
         let no = nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment);
         return refused(front, visit, Sent::unasked(client, request.return_to, no)).await;
@@ -112,7 +118,7 @@ async fn refused<P: Pages>(front: &Front<P>, visit: Visit<'_>, sent: Sent) -> Re
     }
 }
 
-/// `prompt=none`: we always ask, so the answer is no; which no depends on whether somebody is signed in (OA-21).
+/// `prompt=none`, where nothing that is remembered covers the request: which no depends on whether somebody is signed in (OA-21).
 fn nobody_may_be_asked(visit: Visit<'_>, request: &AuthorizationRequest, visitor: Option<&Visitor>, moment: &mut Moment) -> Refused {
     let Some(visitor) = visitor else {
         return Refused::new(Code::LoginRequired, "nobody is signed in; send the person here without prompt=none").by_row("OA-21");

@@ -22,4 +22,6 @@ pub(crate) struct AuthorizationRequest {
     pub silent: bool,
     /// The person must sign in anew (`prompt=login`).
     pub fresh: bool,
+    /// The person must be asked, whatever they allowed before (`prompt=consent`).
+    pub ask: bool,
 }

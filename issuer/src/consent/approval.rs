@@ -1,14 +1,17 @@
-//! What an approval writes: the grant, and the code that stands for it until it is redeemed (RFC 6749 §4.1.2).
+//! What an approval writes: the grant, the code that stands for it until it is redeemed (RFC 6749 §4.1.2), and, where a person has just
+//! been asked, what is remembered of their answer.
 
 use chancery_audit::{Draft, Write};
-use chancery_core::{Event, Field, GrantId, Kind, ScopeSet, Secret, SignedIn};
+use chancery_core::{Event, Field, GrantId, Kind, ScopeSet, Secret, SignedIn, Timestamp};
 use chancery_crypto::digest::{secret_text, sha256};
 use chancery_registry::{Client, Tenant};
+use chancery_store::repo::approvals;
 use chancery_store::repo::codes::{self, Code};
 use chancery_store::repo::grants::{self, Grant};
 
 use crate::authorize::AuthorizationRequest;
 use crate::moment::Moment;
+use crate::redirect_uri::shown_host;
 
 /// Where in a draft the write stands that uses up the page or the sign-in. If its guard fails, somebody did before.
 pub(super) const CONSUMED: usize = 0;
@@ -29,17 +32,48 @@ pub(crate) struct Issued {
 }
 
 impl Approval<'_> {
-    /// `consuming` comes first, at [`CONSUMED`]: it is what the approval uses up, and its guards say that nobody did before.
+    /// The person has just said yes. `consuming` comes first, at [`CONSUMED`]: it is what the approval uses up, and its guards say that
+    /// nobody did before.
     pub fn issue(&self, consuming: Vec<Write>, moment: &mut Moment) -> Issued {
-        let grant = self.grant(moment);
+        let until = moment.now + self.tenant.lifetimes.refresh_absolute;
+        let remembered = self.remembered(moment.now, until);
+        let writes = consuming.into_iter().chain(remembered.iter().map(approvals::remember)).collect();
+        self.grant_until(until, Kind::ConsentGiven, writes, moment)
+    }
+
+    /// The person said yes before. What they were told when it ends, it ends; `guards` say that it still stands.
+    pub fn issue_again(&self, until: Timestamp, guards: Vec<Write>, moment: &mut Moment) -> Issued {
+        self.grant_until(until, Kind::ConsentRemembered, guards, moment)
+    }
+
+    fn grant_until(&self, until: Timestamp, why: Kind, mut writes: Vec<Write>, moment: &mut Moment) -> Issued {
+        let grant = self.grant(until, moment);
         let secret = secret_text(moment.entropy.take());
         let code = self.code(&grant, sha256(secret.expose().as_bytes()));
-        let event = self.event(&grant, moment);
-        let writes = consuming.into_iter().chain([grants::insert(&grant), codes::insert(&code)]).collect();
+        let event = self.event(why, &grant, moment);
+        writes.extend([grants::insert(&grant), codes::insert(&code)]);
         Issued { code: secret, draft: Draft { writes, events: vec![event], ..Draft::default() } }
     }
 
-    fn grant(&self, moment: &mut Moment) -> Grant {
+    /// One for each resource, so that what is asked at one later is held against what was allowed there.
+    fn remembered(&self, now: Timestamp, until: Timestamp) -> Vec<approvals::Approval> {
+        let Self { tenant, client, request, by } = self;
+        let remember = |allowed: &grants::AllowedResource| approvals::Approval {
+            tenant: tenant.id,
+            subject: by.subject,
+            client: client.id.clone(), // SB-04
+            resource: allowed.resource_id,
+            agent: request.agent,
+            scope: allowed.scope.clone(),
+            redirect_host: shown_host(&request.return_to.uri),
+            client_name: client.name.clone(),
+            at: now,
+            expires_at: until,
+        };
+        request.resources.iter().map(remember).collect()
+    }
+
+    fn grant(&self, until: Timestamp, moment: &mut Moment) -> Grant {
         let Self { tenant, client, request, by } = self;
         Grant {
             tenant: tenant.id,
@@ -52,7 +86,7 @@ impl Approval<'_> {
             authentication: Some(by.authentication.clone()), // AT-06
             session: Some(by.session),
             created_at: moment.now,
-            expires_at: moment.now + tenant.lifetimes.refresh_absolute,
+            expires_at: until,
             ended_at: None,
             end_reason: None,
         }
@@ -74,10 +108,10 @@ impl Approval<'_> {
         }
     }
 
-    fn event(&self, grant: &Grant, moment: &mut Moment) -> Event {
+    fn event(&self, why: Kind, grant: &Grant, moment: &mut Moment) -> Event {
         let scope = grant.resources.iter().fold(ScopeSet::default(), |all, allowed| all.union(&allowed.scope));
         let resources: Vec<_> = grant.resources.iter().map(|allowed| allowed.resource.as_str()).collect();
-        Event::new(Kind::ConsentGiven, grant.tenant, moment.now, &mut moment.entropy)
+        Event::new(why, grant.tenant, moment.now, &mut moment.entropy)
             .with(Field::Subject, &grant.subject)
             .with(Field::Client, &grant.client)
             .with(Field::ClientName, &self.client.name)

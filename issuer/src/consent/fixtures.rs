@@ -21,6 +21,7 @@ pub(super) fn request() -> AuthorizationRequest {
         login_hint: None,
         silent: false,
         fresh: false,
+        ask: false,
     }
 }
 

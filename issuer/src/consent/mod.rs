@@ -1,6 +1,7 @@
-//! Consent: a person allows one client what it asks for, before they are sent to the identity provider, every time and for
-//! every client by itself (SB-04).
+//! Consent: a person allows one client what it asks for, before they are sent to the identity provider, for every client by itself
+//! (SB-04).
 //!
+//! 0. What a known person allowed before is not asked again ([`remembered`]).
 //! 1. [`ask`] shows the page. The request travels in it, sealed, bound to this browser.
 //! 2. [`posted`] takes its answer: it comes from our page, in that browser, in time ([`post`]).
 //! 3. What follows is decided ([`decide`]) and committed, once ([`onward`]): no leads back to the client, yes to a code or to the
@@ -13,8 +14,10 @@ mod decide;
 mod fixtures;
 mod onward;
 mod page;
-mod post;
+pub(crate) mod post;
+mod remembered;
 mod resume;
+pub(crate) mod sealed;
 mod shown;
 
 use std::sync::Arc;
@@ -23,12 +26,12 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::header::ORIGIN;
 use chancery_core::{ConsentPage, Decision, Html, Pages, Shown};
 
 use self::onward::answer;
-use self::page::{Page, Sealed};
-use self::post::{Post, checked, unusable};
+use self::page::Page;
+use self::post::{Post, PostedFrom, checked, unusable};
+use self::sealed::Sealed;
 use crate::answer::Answer;
 use crate::authorize::AuthorizationRequest;
 use crate::body::{Unread, whole};
@@ -38,7 +41,9 @@ use crate::moment::Moment;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
 
+pub(crate) use self::remembered::{Known, remembered};
 pub(crate) use self::resume::resume;
+pub(crate) use self::shown::resource_ask;
 
 const ENDPOINT: &str = "consent";
 
@@ -88,12 +93,9 @@ async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
     };
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = front.server.moment();
     let post = Post {
-        origin: header(ORIGIN.as_str()),
-        fetch_site: header("sec-fetch-site"),
-        browser: Browser::known(&tenant, headers).map(|browser| browser.hash()),
+        from: PostedFrom::of(&tenant, headers),
         page: form.one(ConsentPage::SEALED_FIELD).and_then(|sealed| Page::open(&keys.page, &tenant.id, sealed)),
         decision: form.one(Decision::FIELD).and_then(Decision::from_field),
     };

@@ -6,8 +6,9 @@ use chancery_core::{Decision, Pages, SignInRequest, SignInTrouble};
 
 use super::approval::{CONSUMED, Issued};
 use super::decide::{Facts, Next, decide};
-use super::page::{Approved, Page, Sealed};
-use super::post::unusable;
+use super::page::{Approved, Page};
+use super::post::used;
+use super::sealed::Sealed;
 use crate::answer::Answer;
 use crate::front::{Front, Visit};
 use crate::refusal::Refused;
@@ -26,7 +27,7 @@ pub(super) async fn answer<P: Pages>(
     for _ in 0..ATTEMPTS {
         match send_on(front, visit, (&page, decision), visitor.as_ref()).await {
             Err(Unanswered::Overtaken(CONSUMED)) => {
-                return front.refuse(visit, unusable("page_used", "This page was answered before.").by_row("SB-03")).await;
+                return front.refuse(visit, used()).await;
             }
             // The session ended after it was looked at: who approved signs in first, as if nobody had been known.
             Err(Unanswered::Overtaken(write)) => overtaken = write,

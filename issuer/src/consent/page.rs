@@ -1,12 +1,12 @@
 //! What travels between asking and answering. Until somebody approves, a request is in no row of ours: it travels sealed in the page;
 //! once approved, with the sign-in. The two seals are not of one purpose, so a page cannot pass for an approval.
 
-use chancery_core::{Secret, SubjectId, TenantId, Timestamp};
+use chancery_core::{SubjectId, Timestamp};
 use chancery_crypto::digest::hex;
-use chancery_crypto::seal::{Bound, InFlightKeys, Purpose};
-use serde::de::DeserializeOwned;
+use chancery_crypto::seal::Purpose;
 use serde::{Deserialize, Serialize};
 
+use super::sealed::Sealed;
 use crate::authorize::AuthorizationRequest;
 use crate::moment::Moment;
 
@@ -34,28 +34,6 @@ pub(crate) struct Approved {
 impl Page {
     pub fn of(request: AuthorizationRequest, browser: [u8; 32], person: Option<SubjectId>, moment: &mut Moment) -> Self {
         Self { id: hex(&moment.entropy.take::<16>()), request, browser, person, shown_at: moment.now }
-    }
-}
-
-/// What may travel, and what for.
-pub(crate) trait Sealed: Serialize + DeserializeOwned {
-    const PURPOSE: Purpose;
-
-    /// Nothing, if the tenant has no key for it.
-    fn seal(&self, keys: &InFlightKeys, tenant: &TenantId, moment: &mut Moment) -> Option<String> {
-        let json = Secret::new(serde_json::to_vec(self).expect("requests are plain data"));
-        Some(keys.newest()?.seal(Self::bound(tenant), moment.entropy.take(), json.expose()))
-    }
-
-    /// Nothing, unless this tenant sealed it for this purpose.
-    fn open(keys: &InFlightKeys, tenant: &TenantId, sealed: &str) -> Option<Self> {
-        let json = keys.open(Self::bound(tenant), sealed)?;
-        serde_json::from_slice(json.expose()).ok()
-    }
-
-    /// A request may be about several resources, so its seal is bound to none.
-    fn bound(tenant: &TenantId) -> Bound<'_> {
-        Bound { purpose: Self::PURPOSE, tenant, resource: "" }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use chancery_audit::Receipt;
+use chancery_audit::{Draft, Receipt};
 use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_store::repo::sign_ins::{self, SignIn};
@@ -14,9 +14,11 @@ use chancery_store::repo::subjects::{self, Subject};
 use super::approval::CONSUMED;
 use super::decide::{self, Facts, Resumed};
 use super::onward::{commit, with_code};
-use super::page::{Approved, Sealed};
+use super::page::Approved;
+use super::sealed::Sealed;
 use super::{ToAsk, ask};
 use crate::answer::Answer;
+use crate::apps::{self, AppsErrand};
 use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::moment::Moment;
@@ -60,14 +62,28 @@ async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, fo
 /// A sign-in that came to an end, in the browser that began it.
 struct Finished {
     row: SignIn,
-    approved: Approved,
+    wants: Wants,
     by: SignedIn,
     browser: Browser,
 }
 
+/// What the person signed in for.
+enum Wants {
+    Approved(Approved),
+    /// To see what they allowed.
+    Apps,
+}
+
 async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
-    let Finished { row, approved, by, browser } = finished;
+    let Finished { row, wants, by, browser } = finished;
     let (server, mut moment) = (&front.server, front.server.moment());
+    let approved = match wants {
+        Wants::Approved(approved) => approved,
+        Wants::Apps => {
+            let once = Draft::default().writing(sign_ins::resume(&visit.tenant.id, &row.state, moment.now));
+            return Ok(Answer::redirect(&apps::address(visit.tenant), commit(front, visit, once).await?.into()));
+        }
+    };
     let client = server.registry.client(visit.tenant, &approved.request.client).await?;
     let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor: None };
     match decide::resume(&approved, &row, &by, facts, &mut moment) {
@@ -96,9 +112,15 @@ fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finis
     let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
-    let approved = Approved::open(&visit.keys.page, &visit.tenant.id, &row.request)
-        .ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
-    Ok(Finished { row, approved, by, browser })
+    let wants = what_for(&row, visit).ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
+    Ok(Finished { row, wants, by, browser })
+}
+
+/// The seals are not of one purpose: who only wanted to see a page approves nothing.
+fn what_for(row: &SignIn, visit: Visit<'_>) -> Option<Wants> {
+    let (keys, tenant) = (&visit.keys.page, &visit.tenant.id);
+    let approved = Approved::open(keys, tenant, &row.request).map(Wants::Approved);
+    approved.or_else(|| AppsErrand::open(keys, tenant, &row.request).map(|AppsErrand {}| Wants::Apps))
 }
 
 fn who_came(row: &SignIn) -> Option<SignedIn> {

@@ -7,7 +7,7 @@ use chancery_store::repo::grants::AllowedResource;
 
 use super::page::Page;
 use crate::identity_scope::wants_id_token;
-use crate::redirect_uri::{document_host, is_loopback, shown_host};
+use crate::redirect_uri::{document_host, is_loopback, is_one_hosts, shown_host};
 use crate::visit::Visitor;
 
 /// `person` is whom the page names, as its seal does.
@@ -26,15 +26,17 @@ pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Ten
         unvouched: client.origin != Origin::File,
         person: person.map(|visitor| visitor.label.clone()),
         agent: agent.map(|agent| agent.name.to_string()),
-        resources: page.request.resources.iter().map(|allowed| resource(allowed, tenant)).collect(),
+        resources: page.request.resources.iter().map(|allowed| resource_ask(allowed, tenant)).collect(),
         lasts: tenant.lifetimes.refresh_absolute,
+        remembered: is_one_hosts(returns_to),
+        apps: crate::apps::address(tenant),
         action: format!("{}/consent", tenant.issuer),
         sealed,
     }
 }
 
 /// A resource and its scopes in the operator's words.
-fn resource(allowed: &AllowedResource, tenant: &Tenant) -> ResourceAsk {
+pub(crate) fn resource_ask(allowed: &AllowedResource, tenant: &Tenant) -> ResourceAsk {
     let known = tenant.resource(&allowed.resource_id);
     let scopes = known.iter().flat_map(|resource| &resource.scopes).filter(|(scope, _)| allowed.scope.contains(scope));
     let mut asks: Vec<_> = scopes.map(|(scope, words)| ScopeAsk { scope: scope.to_string(), words: words.clone() }).collect();

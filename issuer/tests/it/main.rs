@@ -1,6 +1,7 @@
 //! The authorization server as clients and browsers meet it: over HTTP, on both databases. Each test is named by the row it proves.
 
 mod access_token;
+mod allowed;
 mod apps;
 mod authorization_request;
 mod client_authentication;
@@ -15,6 +16,7 @@ mod races;
 mod redirect_uri;
 mod refresh;
 mod register;
+mod remembered;
 mod resource;
 mod revocation;
 mod session;

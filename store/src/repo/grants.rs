@@ -47,6 +47,14 @@ const END_OF_ISSUER: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 WH
      (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
 const END_OF_SESSION: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
 const OF_SESSION: &str = "SELECT id FROM grants WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
+const END_OF_SUBJECT_TO_CLIENT: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 \
+     WHERE tenant = $1 AND subject = $2 AND client = $3 AND ended_at IS NULL AND expires_at > $4";
+const ALIVE_OF_SUBJECT_TO_CLIENT: &str = "SELECT id FROM grants \
+     WHERE tenant = $1 AND subject = $2 AND client = $3 AND ended_at IS NULL AND expires_at > $4 ORDER BY id";
+const HELD_OF_SUBJECT: &str = "SELECT g.client, g.agent, g.resources, MIN(g.created_at), MAX(f.used_at) \
+     FROM grants g LEFT JOIN families f ON f.tenant = g.tenant AND f.grant_id = g.id \
+     WHERE g.tenant = $1 AND g.subject = $2 AND g.ended_at IS NULL AND g.expires_at > $3 \
+     GROUP BY g.client, g.agent, g.resources ORDER BY g.client";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
 const PAGE: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason \
@@ -72,6 +80,29 @@ pub enum Of<'a> {
 impl Grant {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at
+    }
+}
+
+/// What a client holds of a person's: all living grants of the same content as one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    pub client: ClientId,
+    pub agent: Option<AgentId>,
+    pub resources: Vec<AllowedResource>,
+    pub since: Timestamp,
+    /// When a token of it was last issued; never, if no code was redeemed.
+    pub used_at: Option<Timestamp>,
+}
+
+impl FromRow for Held {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            client: row.client()?,
+            agent: row.opt(Row::parsed)?,
+            resources: row.json()?,
+            since: row.at()?,
+            used_at: row.opt(Row::at)?,
+        })
     }
 }
 
@@ -163,6 +194,19 @@ impl FromRow for Id {
     }
 }
 
+/// What this subject allowed this client: so many grants as [`alive_of_subject_to_client`] gave. The guard fails when there is another by
+/// now.
+pub fn end_of_subject_to_client(
+    tenant: &TenantId,
+    (subject, client): (&str, &ClientId),
+    count: usize,
+    now: Timestamp,
+    reason: &str,
+) -> Write {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    Write { guard: Guard::Exactly(count), ..Write::any(END_OF_SUBJECT_TO_CLIENT, values![tenant, subject, client, now, reason]) }
+}
+
 /// Changes nothing; its guard says that the grant is alive when the Unit commits. Every mint's Unit has one like it.
 pub fn alive(tenant: &TenantId, id: &GrantId, now: Timestamp) -> Write {
     Write::one(ALIVE, values![tenant, id, now])
@@ -174,7 +218,7 @@ pub async fn by_id(store: &Store, tenant: &TenantId, id: &GrantId) -> Result<Opt
 
 /// Whether this write is one of those here that end grants: the rows it changed are the grants that ended.
 pub fn is_end(write: &Write) -> bool {
-    [END, END_OF_SUBJECT, END_OF_CLIENT, END_OF_AGENT, END_OF_ISSUER, END_OF_SESSION].contains(&write.sql)
+    [END, END_OF_SUBJECT, END_OF_CLIENT, END_OF_AGENT, END_OF_ISSUER, END_OF_SESSION, END_OF_SUBJECT_TO_CLIENT].contains(&write.sql)
 }
 
 /// The grants after one, or from the first, in the order they were made; ended ones too.
@@ -196,4 +240,20 @@ pub async fn not_ended(store: &Store, tenant: &TenantId, of: Of<'_>) -> Result<u
         Of::Anybody => return Ok(0),
     };
     rows.first_mut().map_or(Ok(0), Row::count)
+}
+
+/// The living grants of a subject to a client.
+pub async fn alive_of_subject_to_client(
+    store: &Store,
+    tenant: &TenantId,
+    (subject, client): (&str, &ClientId),
+    now: Timestamp,
+) -> Result<Vec<GrantId>, StoreError> {
+    let ids: Vec<Id> = store.all(ALIVE_OF_SUBJECT_TO_CLIENT, values![tenant, subject, client, now]).await?;
+    Ok(ids.into_iter().map(|Id(id)| id).collect())
+}
+
+/// All that clients hold of a subject's.
+pub async fn held_of_subject(store: &Store, tenant: &TenantId, subject: &str, now: Timestamp) -> Result<Vec<Held>, StoreError> {
+    store.all(HELD_OF_SUBJECT, values![tenant, subject, now]).await
 }

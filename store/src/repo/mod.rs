@@ -1,5 +1,6 @@
 //! One file a table: the row as a struct, its statements, and functions that give writes or read rows. Tenant leads every key.
 
+pub mod approvals;
 pub mod clients;
 pub mod codes;
 pub mod consumed;

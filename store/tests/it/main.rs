@@ -1,5 +1,6 @@
 //! The conformance suite: what every driver does alike. A new driver joins by one more module in [`every_driver`].
 
+mod approvals;
 mod durability;
 mod entangled;
 mod feed;

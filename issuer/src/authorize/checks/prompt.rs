@@ -11,9 +11,11 @@ pub(in crate::authorize) struct Prompt {
     /// The person must sign in again, whatever session there is. A limited age means that as well: how old the provider's own
     /// session is, only the provider knows.
     pub fresh: bool,
+    /// The person must be asked again, whatever they allowed before.
+    pub ask: bool,
 }
 
-/// Values that we do not know are none of ours to act on; the page always asks for consent.
+/// Values that we do not know are none of ours to act on.
 pub(in crate::authorize) fn read(arrival: &Arrival<'_>) -> Result<Prompt, Refused> {
     let values: Vec<_> = arrival.form.one("prompt").unwrap_or_default().split(' ').filter(|value| !value.is_empty()).collect();
     let silent = values.contains(&"none");
@@ -26,5 +28,5 @@ pub(in crate::authorize) fn read(arrival: &Arrival<'_>) -> Result<Prompt, Refuse
         None => false,
     };
     let again = values.iter().any(|value| matches!(*value, "login" | "select_account"));
-    Ok(Prompt { silent, fresh: again || aged })
+    Ok(Prompt { silent, fresh: again || aged, ask: values.contains(&"consent") })
 }

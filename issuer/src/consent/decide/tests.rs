@@ -6,7 +6,7 @@ use chancery_store::Guard;
 
 use super::*;
 use crate::consent::fixtures::{BROWSER, page, request};
-use crate::consent::page::Sealed;
+use crate::consent::sealed::Sealed;
 use crate::fixtures::{CALLBACK, CHALLENGE, NOW, REPORTER, alice, at, bob, desk, moment, page_keys, reporter, tenant};
 
 fn visitor(signed_in: SignedIn) -> Visitor {
@@ -44,7 +44,8 @@ fn oa_22_the_named_session_approves_and_the_page_is_consumed() {
     let consumed = consumed::consume(&tenant().id, "page", &page().id, NOW + Duration::from_secs(600));
     assert_eq!(issued.draft.writes[0], consumed);
     assert_eq!(issued.draft.writes[1], sessions::alive(&tenant().id, &[5; 32], NOW));
-    assert_eq!(issued.draft.writes.len(), 4, "and the grant, and the code");
+    assert_eq!(issued.draft.writes.len(), 5, "and what is remembered, and the grant, and the code");
+    assert!(format!("{:?}", issued.draft.writes[2]).contains("desk.example"), "{:?}", issued.draft.writes[2]);
     let event = &issued.draft.events[0];
     assert_eq!(event.kind, Kind::ConsentGiven);
     assert_eq!(event.field(Field::Subject), Some(alice().subject.to_string().as_str()));

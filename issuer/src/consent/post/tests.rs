@@ -1,18 +1,18 @@
+use std::time::Duration;
+
 use chancery_core::Decision;
 
 use super::*;
 use crate::consent::fixtures::{BROWSER, page, request};
 use crate::fixtures::{NOW, moment, tenant};
 
+fn from<'a>() -> PostedFrom<'a> {
+    PostedFrom { origin: Some("https://gw.example"), fetch_site: None, browser: Some(BROWSER) }
+}
+
 fn post<'a>() -> Post<'a> {
     let page = Page::of(request(), BROWSER, None, &mut moment());
-    Post {
-        origin: Some("https://gw.example"),
-        fetch_site: None,
-        browser: Some(BROWSER),
-        page: Some(page),
-        decision: Some(Decision::Approve),
-    }
+    Post { from: from(), page: Some(page), decision: Some(Decision::Approve) }
 }
 
 fn refusal(post: Post<'_>) -> (&'static str, &'static str) {
@@ -26,16 +26,20 @@ fn refusal(post: Post<'_>) -> (&'static str, &'static str) {
 fn oa_22_an_answer_comes_from_our_own_page() {
     assert!(checked(post(), &tenant(), NOW).is_ok());
     for origin in ["https://evil.example", "http://gw.example", "https://gw.example:444", "https://gw.example/"] {
-        assert_eq!(refusal(Post { origin: Some(origin), fetch_site: Some("same-origin"), ..post() }), ("page_origin", "OA-22"), "{origin}");
+        assert_eq!(
+            refusal(Post { from: PostedFrom { origin: Some(origin), fetch_site: Some("same-origin"), ..from() }, ..post() }),
+            ("page_origin", "OA-22"),
+            "{origin}"
+        );
     }
 }
 
 #[test]
 fn oa_22_a_browser_that_hides_the_origin_must_say_that_it_is_ours() {
     for origin in [None, Some("null")] {
-        assert!(checked(Post { origin, fetch_site: Some("same-origin"), ..post() }, &tenant(), NOW).is_ok());
+        assert!(checked(Post { from: PostedFrom { origin, fetch_site: Some("same-origin"), ..from() }, ..post() }, &tenant(), NOW).is_ok());
         for fetch_site in [None, Some("same-site"), Some("cross-site"), Some("none")] {
-            assert_eq!(refusal(Post { origin, fetch_site, ..post() }).0, "page_origin");
+            assert_eq!(refusal(Post { from: PostedFrom { origin, fetch_site, ..from() }, ..post() }).0, "page_origin");
         }
     }
 }
@@ -43,7 +47,7 @@ fn oa_22_a_browser_that_hides_the_origin_must_say_that_it_is_ours() {
 #[test]
 fn sb_03_an_answer_of_another_browser_does_nothing() {
     for browser in [None, Some([8; 32])] {
-        assert_eq!(refusal(Post { browser, ..post() }), ("page_browser", "SB-03"));
+        assert_eq!(refusal(Post { from: PostedFrom { browser, ..from() }, ..post() }), ("page_browser", "SB-03"));
     }
 }
 

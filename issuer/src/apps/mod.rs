@@ -1,0 +1,165 @@
+//! What a person allowed: the apps, what they may do, since when, last used, and a button to end each.
+//!
+//! 1. [`get`] shows it to a known session, and to nobody else: who is not signed in finds a button that leads to the identity provider.
+//! 2. [`sign_in`] takes that button, and sends them there; the issuer's resume address leads back here.
+//! 3. [`post`] takes the button that ends an app ([`ending`]): from our page, in that browser, by that person, in time, once. The approval
+//!    and every grant behind it end in one Unit, and the feed tells every node.
+
+mod ending;
+mod listed;
+mod page;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use chancery_core::{AppsPage, Html, Pages, SignInPage, SignInRequest, SubjectId};
+use chancery_store::repo::{approvals, consumed, grants};
+
+use self::ending::{CONSUMED, Ending};
+use self::page::{Errand, Page};
+use crate::answer::Answer;
+use crate::consent::post::{PostedFrom, used};
+use crate::consent::sealed::Sealed;
+use crate::form::Form;
+use crate::front::{Front, Visit};
+use crate::unanswered::{ATTEMPTS, Unanswered};
+use crate::visit::{Browser, Visitor};
+
+pub(crate) use self::page::Errand as AppsErrand;
+
+const ENDPOINT: &str = "apps";
+
+/// The page's address.
+pub(crate) fn address(tenant: &chancery_registry::Tenant) -> String {
+    format!("{}/apps", tenant.issuer)
+}
+
+pub(crate) async fn get<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let ended = Form::read(query.unwrap_or_default().as_bytes()).one("ended").is_some();
+    show(&front, &tenant, &headers, ended).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+}
+
+/// An app's button was pressed.
+pub(crate) async fn post<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let form = Form::read(&body.unwrap_or_default());
+    end(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+}
+
+/// The button of who is not signed in was pressed.
+pub(crate) async fn sign_in<P: Pages>(
+    State(front): State<Arc<Front<P>>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let form = Form::read(&body.unwrap_or_default());
+    begin(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+}
+
+async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, ended: bool) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    let (store, mut moment) = (&front.server.store, front.server.moment());
+    let visitor = Visitor::of(&tenant, headers, store, &moment).await?;
+    let browser = Browser::known_or_new(&tenant, headers, &mut moment);
+    let person = visitor.as_ref().map(|visitor| visitor.signed_in.subject);
+    let page = Page::of(browser.hash(), person, &mut moment);
+    let sealed = page.seal(&keys.page, &tenant.id, &mut moment).ok_or(Unanswered::NoKeys(tenant.id))?;
+    let Html(html) = match visitor {
+        None => {
+            front.pages.sign_in(&SignInPage { tenant: tenant.name.to_string(), action: format!("{}/sign-in", address(&tenant)), sealed })
+        }
+        Some(visitor) => {
+            let person = visitor.signed_in.subject;
+            let held = grants::held_of_subject(store, &tenant.id, &person.to_string(), moment.now).await?;
+            let approvals = approvals::of_subject(store, &tenant.id, &person).await?;
+            let apps = listed::apps(&tenant, &held, &approvals, moment.now);
+            front.pages.apps(&AppsPage {
+                tenant: tenant.name.to_string(),
+                person: visitor.label,
+                apps,
+                ended,
+                action: address(&tenant),
+                sealed,
+            })
+        }
+    };
+    Ok(Answer::asking_page(html, front.pages.headers()).setting_cookie(browser.set_cookie(&tenant)))
+}
+
+async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let mut moment = front.server.moment();
+    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(form, visit), &tenant, moment.now) {
+        Ok(page) => page,
+        Err(refusal) => return front.refuse(visit, refusal).await,
+    };
+    let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
+    let request = SignInRequest {
+        tenant: tenant.id,
+        provider: None,
+        browser: page.browser,
+        request: Errand {}.seal(&keys.page, &tenant.id, &mut moment).ok_or(Unanswered::NoKeys(tenant.id))?,
+        login_hint: None,
+        fresh: false,
+    };
+    let receipt = match front.server.journal.commit(&tenant.id, chancery_audit::Draft::default().writing(consuming)).await {
+        Ok(receipt) => receipt,
+        Err(chancery_audit::CommitError::GuardFailed(_)) => return front.refuse(visit, ending::not_taken(used())).await,
+        Err(trouble) => return Err(trouble.into()),
+    };
+    match front.sign_in.begin(request).await {
+        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
+        Err(trouble) => {
+            tracing::warn!(tenant = %tenant.name, %trouble, "a sign-in could not begin");
+            front.refuse(visit, ending::no_provider()).await
+        }
+    }
+}
+
+async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let (page, posted_from) = (Page::posted(form, visit), PostedFrom::of(&tenant, headers));
+    let page = match ending::checked(&posted_from, page, &tenant, front.server.moment().now) {
+        Ok(page) => page,
+        Err(refusal) => return front.refuse(visit, refusal).await,
+    };
+    let mut overtaken = CONSUMED;
+    for _ in 0..ATTEMPTS {
+        match end_now(front, visit, &page, form).await {
+            Err(Unanswered::Overtaken(CONSUMED)) => return front.refuse(visit, ending::not_taken(used())).await,
+            // Another grant came meanwhile, or the session ended: it is decided anew.
+            Err(Unanswered::Overtaken(write)) => overtaken = write,
+            ended => return ended,
+        }
+    }
+    Err(Unanswered::Overtaken(overtaken))
+}
+
+async fn end_now<P: Pages>(front: &Front<P>, visit: Visit<'_>, page: &Page, form: &Form) -> Result<Answer, Unanswered> {
+    let (store, mut moment) = (&front.server.store, front.server.moment());
+    let visitor = Visitor::of(visit.tenant, visit.headers, store, &moment).await?;
+    let (client, visitor) = match ending::by_whom(page, form, visitor.as_ref()) {
+        Ok(known) => known,
+        Err(refusal) => return front.refuse(visit, refusal).await,
+    };
+    let person: &SubjectId = &visitor.signed_in.subject;
+    let grants = grants::alive_of_subject_to_client(store, &visit.tenant.id, (&person.to_string(), &client), moment.now).await?;
+    let draft = ending::decide(visit.tenant, &Ending { page, client: &client, visitor, grants: &grants }, &mut moment);
+    let receipt = front.server.journal.commit(&visit.tenant.id, draft).await?;
+    Ok(Answer::redirect(&format!("{}?ended=1", address(visit.tenant)), receipt.into())) // SB-06
+}
