@@ -109,7 +109,8 @@ chancery_testkit::both_stores! {
             assert!(local.sent("error").is_some() && local.location().as_str().starts_with("http://127.0.0.1:7/cb?"), "{name}: {local:?}");
         }
         site.ask_as(app.clone()).approved_in(&browser, ALICE).await;
-        site.ask_as(app.clone()).with("prompt", "none").open(&browser).await.refused_on_page("OA-21");
+        let more = site.ask_as(app.clone()).scope("bank:read bank:transfer").with("prompt", "none");
+        more.open(&browser).await.refused_on_page("OA-21");
 
         let denied = site.ask_as(app).answered(&site.browser(), ALICE, false).await;
         assert!(denied.sent_back("access_denied").location().as_str().starts_with(WEB), "{denied:?}");
