@@ -21,6 +21,7 @@ use chancery_store::repo::{approvals, consumed, grants};
 use self::ending::{CONSUMED, Ending};
 use self::page::{Errand, Page};
 use crate::answer::Answer;
+use crate::body::{Unread, whole};
 use crate::consent::post::{PostedFrom, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
@@ -54,8 +55,7 @@ pub(crate) async fn post<P: Pages>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let form = Form::read(&body.unwrap_or_default());
-    end(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    end(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// The button of who is not signed in was pressed.
@@ -65,8 +65,7 @@ pub(crate) async fn sign_in<P: Pages>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let form = Form::read(&body.unwrap_or_default());
-    begin(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    begin(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, ended: bool) -> Result<Answer, Unanswered> {
@@ -99,11 +98,15 @@ async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, end
     Ok(Answer::asking_page(html, front.pages.headers()).setting_cookie(browser.set_cookie(&tenant)))
 }
 
-async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let form = match body {
+        Ok(body) => Form::read(&body),
+        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+    };
     let mut moment = front.server.moment();
-    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(form, visit), &tenant, moment.now) {
+    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(&form, visit), &tenant, moment.now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
@@ -130,17 +133,21 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, fo
     }
 }
 
-async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
-    let (page, posted_from) = (Page::posted(form, visit), PostedFrom::of(&tenant, headers));
+    let form = match body {
+        Ok(body) => Form::read(&body),
+        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+    };
+    let (page, posted_from) = (Page::posted(&form, visit), PostedFrom::of(&tenant, headers));
     let page = match ending::checked(&posted_from, page, &tenant, front.server.moment().now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
     let mut overtaken = CONSUMED;
     for _ in 0..ATTEMPTS {
-        match end_now(front, visit, &page, form).await {
+        match end_now(front, visit, &page, &form).await {
             Err(Unanswered::Overtaken(CONSUMED)) => return front.refuse(visit, ending::not_taken(used())).await,
             // Another grant came meanwhile, or the session ended: it is decided anew.
             Err(Unanswered::Overtaken(write)) => overtaken = write,
