@@ -69,7 +69,7 @@ struct Finished {
 
 /// What the person signed in for.
 enum Wants {
-    Approved(Approved),
+    Approved(Box<Approved>),
     /// To see what they allowed.
     Apps,
 }
@@ -78,7 +78,7 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
     let Finished { row, wants, by, browser } = finished;
     let (server, mut moment) = (&front.server, front.server.moment());
     let approved = match wants {
-        Wants::Approved(approved) => approved,
+        Wants::Approved(approved) => *approved,
         Wants::Apps => {
             let once = Draft::default().writing(sign_ins::resume(&visit.tenant.id, &row.state, moment.now));
             return Ok(Answer::redirect(&apps::address(visit.tenant), commit(front, visit, once).await?.into()));
@@ -119,7 +119,7 @@ fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finis
 /// The seals are not of one purpose: who only wanted to see a page approves nothing.
 fn what_for(row: &SignIn, visit: Visit<'_>) -> Option<Wants> {
     let (keys, tenant) = (&visit.keys.page, &visit.tenant.id);
-    let approved = Approved::open(keys, tenant, &row.request).map(Wants::Approved);
+    let approved = Approved::open(keys, tenant, &row.request).map(|approved| Wants::Approved(Box::new(approved)));
     approved.or_else(|| AppsErrand::open(keys, tenant, &row.request).map(|AppsErrand {}| Wants::Apps))
 }
 
