@@ -41,7 +41,7 @@ async fn an_approval_is_remembered_in_the_place_of_the_one_before(site: Site) {
     let (person, client) = (fresh(SubjectId::mint), fresh(ClientId::mint));
     let first = approval(&site, person, &client);
     site.write([approvals::remember(&first)]).await;
-    assert_eq!(of_client(&site, &first).await, [first.clone()]);
+    assert_eq!(of_client(&site, &first).await, std::slice::from_ref(&first));
     site.write([approvals::alive(&first, NOW)]).await;
     assert_eq!(site.commit([approvals::alive(&first, first.expires_at)]).await.map(drop), OVERTAKEN);
 

@@ -110,7 +110,7 @@ fn what_is_remembered_ends_when_the_page_said_and_is_guarded() {
     let (tenant, desk, alice) = (tenant(), desk(), visitor(alice()));
     let known = Known { request: &request(), client: &desk, visitor: &alice };
 
-    let issued = decide(&tenant, known, &[approval()], &mut at(NOW)).ok().expect("a code");
+    let Ok(issued) = decide(&tenant, known, &[approval()], &mut at(NOW)) else { panic!("the person is asked") };
 
     let writes = &issued.draft.writes;
     assert_eq!(writes[..2], [sessions::alive(&tenant.id, &[5; 32], NOW), approvals::alive(&approval(), NOW)]);
