@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, audit, demo, plan, revoke, serve};
+use crate::commands::{apply, audit, demo, doctor, plan, revoke, schema, serve};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -30,6 +30,10 @@ enum Command {
     Apply(apply::Args),
     /// End a person's, an agent's or a client's access, or one thing of it, at once and everywhere
     Revoke(revoke::Args),
+    /// Look at all that a configuration speaks of, and say what is wrong and how to mend it
+    Doctor(doctor::Args),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Read the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -58,6 +62,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
             Command::Revoke(args) => revoke::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Schema => schema::run(),
             Command::Audit(AuditCommand::Tail(args)) => audit::run(args).await,
         }
     });

@@ -21,6 +21,7 @@ pub enum Exit {
     Server = 7,
     Refused = 8,
     CutShort = 9,
+    Unwell = 10,
 }
 
 /// What `--help` says about them.
@@ -35,7 +36,8 @@ Exit codes:
   6  an identity provider cannot be reached (`serve --require-providers`)
   7  the running server does not answer on its socket
   8  the server refused what was asked
-  9  a second signal ended the process before it had drained";
+  9  a second signal ended the process before it had drained
+  10 `doctor` found something wrong";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -97,8 +99,8 @@ mod tests {
 
     #[test]
     fn every_exit_code_is_documented() {
-        for code in 0..=Exit::CutShort as u8 {
-            assert!(EXIT_CODES.contains(&format!("\n  {code}  ")), "{code}");
+        for code in 0..=Exit::Unwell as u8 {
+            assert!(EXIT_CODES.contains(&format!("\n  {code:<2} ")), "{code}");
         }
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! 1. [`cli`] takes a command line apart and runs one of [`commands`].
 //! 2. [`ground`] opens store, keys and registry; [`wire`] puts the endpoints on it; [`listener`] serves them until [`stop`] says so.
+//!    [`doctor`] goes and looks at everything from outside.
 //! 3. Beside them run the [`follower`] of the change feed, the [`schedule`], and the [`admin`] socket.
 
 pub mod admin;
 pub mod cli;
 pub mod commands;
+pub mod doctor;
 pub mod exit;
 pub mod files;
 pub mod follower;

@@ -38,6 +38,12 @@ impl Timestamp {
         self.0.saturating_add(999).div_euclid(1000)
     }
 
+    /// An HTTP `Date` (RFC 9110 §5.6.7), in the form that everybody sends.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(parsed.as_millisecond()))
+    }
+
     /// How long ago `earlier` was; nothing if it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -96,6 +102,12 @@ mod tests {
         let instant = Timestamp::from_millis(1_999);
         assert_eq!((instant.seconds(), instant.seconds_up()), (1, 2));
         assert_eq!(Timestamp::from_seconds(3).seconds_up(), 3);
+    }
+
+    #[test]
+    fn an_http_date_is_read() {
+        assert_eq!(Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_seconds(784_111_777)));
+        assert_eq!(Timestamp::from_http_date("yesterday"), None);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 pub mod apply;
 pub mod audit;
 pub mod demo;
+pub mod doctor;
 pub mod plan;
 pub mod revoke;
+pub mod schema;
 pub mod serve;
 
 mod event_line;

@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod crash;
 mod demo;
+mod doctor;
 mod process;
 mod providers;
 mod refusals;

@@ -11,6 +11,7 @@ mod passing_on;
 mod permission;
 mod reads;
 mod sessions;
+mod stalled;
 mod streaming;
 mod tokens;
 mod upstream;

@@ -9,19 +9,23 @@
 mod declared;
 mod nearest;
 mod objects;
+mod outline;
 mod policies;
 mod problem;
 mod reader;
 mod registration;
 mod resource;
+mod schema;
 mod secret;
 mod server;
 mod values;
 mod yaml;
 
 pub(crate) use declared::{Declared, DeclaredSecret};
+pub use outline::{ProviderOutline, ResourceOutline};
 pub use problem::Problem;
 pub(crate) use problem::{Complaint, Place};
+pub use schema::schema;
 pub use secret::{LookUp, SecretRef, SecretRefError, Whose};
 pub use server::ServerConfig;
 

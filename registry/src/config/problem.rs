@@ -62,21 +62,36 @@ impl Complaint {
 
 /// All that was found so far. Reading goes on after a problem, so that the next one is found too.
 #[derive(Default)]
-pub(super) struct Problems(RefCell<Vec<Problem>>);
+pub(super) struct Problems {
+    found: RefCell<Vec<Problem>>,
+    /// Which keys each mapping was asked for, by the way to it.
+    #[cfg(test)]
+    asked: RefCell<std::collections::BTreeMap<String, Vec<&'static str>>>,
+}
 
 impl Problems {
     pub(super) fn add(&self, place: &Place, complaint: Complaint) {
-        self.0.borrow_mut().push(place.problem(complaint));
+        self.found.borrow_mut().push(place.problem(complaint));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.found.borrow().is_empty()
     }
 
     /// In the order of files and lines.
     pub(super) fn into_sorted(self) -> Vec<Problem> {
-        let mut problems = self.0.into_inner();
+        let mut problems = self.found.into_inner();
         problems.sort();
         problems
+    }
+
+    #[cfg(test)]
+    pub(super) fn note(&self, place: &Place, asked: &[&'static str]) {
+        self.asked.borrow_mut().entry(place.key.clone()).or_default().extend(asked);
+    }
+
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> std::collections::BTreeMap<String, Vec<&'static str>> {
+        self.asked.borrow().clone()
     }
 }

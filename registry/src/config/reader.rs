@@ -37,6 +37,8 @@ impl<'a> Section<'a> {
     /// Reads a mapping whole: what `read` does not ask for is refused.
     pub(super) fn read<T>(mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let value = read(&mut self);
+        #[cfg(test)]
+        self.problems.note(&self.place, &self.asked);
         self.refuse_unknown();
         value
     }

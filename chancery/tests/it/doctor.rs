@@ -1,0 +1,72 @@
+//! `chancery doctor` and `chancery schema`: what they say of a site that is well, and of one that is not.
+
+use chancery_testkit::{Folder, Kind};
+use serde_json::Value;
+
+use crate::process::{configuration, free_port, run, write};
+use crate::served::Served;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_site_that_is_well_is_told_so() {
+    let served = Served::on(Kind::Sqlite, |_| {}).await.expect("SQLite is always there");
+    let server = served.serve();
+
+    run(&served.folder, &["doctor"]).with(
+        0,
+        &[
+            "ok   the file chancery.yaml",
+            "ok   the store: held by the server that runs",
+            "ok   what is in force",
+            "ok   identity provider idp:",
+            "ok   identity provider idp, keys",
+            "ok   the issuer's metadata",
+            "ok   resource bank, challenge",
+            "ok   resource bank, metadata",
+            "ok   resource bank, upstream",
+            "0 wrong",
+        ],
+    );
+    let told = run(&served.folder, &["doctor", "--json"]).out;
+    let findings: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+    assert!(findings.len() > 8 && findings.iter().all(|finding| finding["verdict"] != "wrong" && finding["saw"].is_string()), "{told}");
+    run(&served.folder, &["doctor", &format!("{}/mcp/bank", served.base)])
+        .with(0, &["challenge: 401", "metadata", "the issuer's metadata"]);
+
+    drop(server);
+    run(&served.folder, &["doctor"]).with(0, &["no server runs on it", "ok   the keys", "look this server", "chancery serve"]);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_to_do() {
+    let folder = Folder::new();
+    let path = configuration(&folder, free_port());
+    run(&folder, &["doctor"]).with(
+        10,
+        &[
+            "look the store: ",
+            "is not there yet",
+            "BAD  identity provider corp: http://127.0.0.1:1/.well-known/openid-configuration",
+            "fix: check `issuer`",
+            "BAD  resource bank, upstream",
+            "2 wrong",
+        ],
+    );
+    run(&folder, &["doctor", "http://127.0.0.1:1/mcp"]).with(10, &["BAD  http://127.0.0.1:1/mcp, challenge"]);
+    assert!(!folder.path().join("data").exists(), "it changes nothing");
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    write(&folder, "chancery.yaml", &text.replace("CORP_SECRET", "NOWHERE_SET"));
+    run(&folder, &["doctor"])
+        .with(10, &["`env:NOWHERE_SET` is not set", "not looked at, since secrets are missing", "BAD  identity provider corp"]);
+    write(&folder, "chancery.yaml", &text.replace("title:", "titel:"));
+    run(&folder, &["doctor"]).with(10, &["chancery.yaml:", "did you mean `title`?", "1 wrong"]);
+}
+
+#[test]
+fn the_schema_is_a_document_for_editors() {
+    let schema = run(&Folder::new(), &["schema"]);
+    schema.with(0, &[]);
+    let schema: Value = serde_json::from_str(&schema.out).expect("JSON");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["properties"]["identity_providers"]["items"]["properties"]["issuer"]["description"].is_string());
+}

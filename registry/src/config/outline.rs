@@ -1,0 +1,56 @@
+//! What a file says of the world around this server: whom it sends people to, and where it can be met. For who goes and looks.
+
+use super::Config;
+use crate::definition::Definition;
+
+/// An identity provider, as far as a visitor needs to know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderOutline {
+    pub name: String,
+    pub issuer: String,
+    /// What must be registered there.
+    pub redirect_uri: String,
+    pub scopes: String,
+}
+
+/// A resource, likewise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceOutline {
+    pub name: String,
+    pub url: String,
+    /// Where the gateway forwards to, where it does.
+    pub upstream: Option<String>,
+}
+
+impl Config {
+    /// The tenant's issuer.
+    pub fn issuer(&self) -> String {
+        format!("{}/t/{}", self.base_url, self.tenant)
+    }
+
+    pub fn providers(&self) -> Vec<ProviderOutline> {
+        let outline = |name: &str, issuer: &str, scopes: String| ProviderOutline {
+            name: name.to_owned(),
+            issuer: issuer.to_owned(),
+            redirect_uri: format!("{}/callback/{name}", self.issuer()),
+            scopes,
+        };
+        let all = self.declared.iter().filter_map(|declared| match &declared.definition {
+            Definition::IdentityProvider(provider) => Some(outline(declared.name.as_str(), &provider.issuer, provider.scopes.to_string())),
+            _ => None,
+        });
+        all.collect()
+    }
+
+    pub fn resources(&self) -> Vec<ResourceOutline> {
+        let all = self.declared.iter().filter_map(|declared| match &declared.definition {
+            Definition::Resource(resource) => Some(ResourceOutline {
+                name: declared.name.to_string(),
+                url: resource.url.to_string(),
+                upstream: resource.upstream.as_ref().map(|upstream| upstream.url.clone()),
+            }),
+            _ => None,
+        });
+        all.collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! The objects of a tenant.
+
+#![expect(dead_code, reason = "nothing is ever read into these: they say what the reader reads")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Provider {
+    /// A part of the redirect URI that is registered there: {base_url}/t/{tenant}/callback/{name}.
+    name: String,
+    /// As its discovery document says it, byte for byte.
+    issuer: String,
+    client_id: String,
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    client_secret: String,
+    /// openid among them; openid profile email unless told.
+    scopes: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Agent {
+    name: String,
+    /// A person or team that answers for it.
+    owner: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Client {
+    name: String,
+    /// Where the app waits for the answer. Of an address on this computer any port will do.
+    redirect_uris: Vec<String>,
+    /// At least 32 random characters. Without one the app proves nothing.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    secret: Option<String>,
+    /// The agent that it is; it must have a secret then.
+    agent: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Resource {
+    /// Its address is {base_url}/mcp/{name} unless told.
+    name: String,
+    /// Its public address.
+    url: Option<String>,
+    /// What people read on the consent page.
+    title: Option<String>,
+    /// Each scope, and what it allows in words for the consent page.
+    scopes: Option<BTreeMap<String, String>>,
+    /// What is asked for when nothing is, and what a tool needs that is not named.
+    default_scope: Option<String>,
+    /// Refuses tools that are not named.
+    strict: Option<bool>,
+    /// Which scopes each tool needs.
+    tools: Option<BTreeMap<String, Tool>>,
+    /// The MCP server behind the gateway.
+    upstream: Option<Upstream>,
+    /// Only for agents that prove who they are.
+    require_agent: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Tool {
+    scope: String,
+    /// It changes nothing: a call need not be in the log before it goes out.
+    read_only: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Upstream {
+    url: String,
+    /// Whom the token is for that it is sent; its URL unless told.
+    audience: Option<String>,
+}
+
+/// A number and its unit: 90s, 5m, 8h, 30d.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Lifetimes {
+    access_token: Option<String>,
+    /// An authorization code.
+    code: Option<String>,
+    /// A refresh token that nobody uses.
+    refresh_idle: Option<String>,
+    /// All that comes of one approval.
+    refresh_absolute: Option<String>,
+    /// A signed-in browser.
+    session: Option<String>,
+    /// A consent page that waits for its answer.
+    consent_page: Option<String>,
+}

@@ -1,0 +1,75 @@
+//! The `registration` section.
+
+#![expect(dead_code, reason = "nothing is ever read into these: they say what the reader reads")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Registration {
+    dynamic: Dynamic,
+    /// The scopes that an app which registered itself may have; all of them unless told.
+    quarantine: Option<String>,
+    /// How many one address may register in a while.
+    per_source: Option<PerSource>,
+    /// How many that were never used may be kept.
+    never_used: Option<u32>,
+    /// When one that is not used any more is forgotten, such as 180d.
+    forget_after: Option<String>,
+    /// Whose software statements are believed.
+    statements: Option<Vec<Statement>>,
+    /// Platforms whose workloads register by the platform's own token.
+    platforms: Option<Vec<Platform>>,
+}
+
+/// Who may register an app at run time.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Dynamic {
+    Open,
+    Closed,
+    Token,
+    Approval,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PerSource {
+    most: u32,
+    /// Such as 1h.
+    per: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Statement {
+    issuer: String,
+    /// Where its keys are.
+    jwks_uri: Option<String>,
+    /// Its keys, as JSON.
+    jwks: Option<String>,
+    /// Which software it may speak for; any, unless told.
+    software: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Platform {
+    name: String,
+    issuer: String,
+    /// Where its keys are; by its metadata, unless told.
+    jwks_uri: Option<String>,
+    /// Its keys, as JSON.
+    jwks: Option<String>,
+    /// What its tokens must be for; this issuer, unless told.
+    audience: Option<String>,
+    /// What its tokens must hold; * stands for anything.
+    claims: BTreeMap<String, String>,
+    /// The agent that its workloads are.
+    agent: String,
+    /// What they may do; client_credentials unless told.
+    grants: Option<Vec<String>>,
+    scopes: String,
+}

@@ -1,0 +1,41 @@
+//! The `server` block.
+
+#![expect(dead_code, reason = "nothing is ever read into these: they say what the reader reads")]
+
+use schemars::JsonSchema;
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Server {
+    /// Address and port, such as 127.0.0.1:8080. TLS ends in front of it.
+    listen: Option<String>,
+    /// sqlite:PATH, postgres://USER@HOST/DATABASE, or where the address lies: env:NAME.
+    store: Option<String>,
+    /// The database's password.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    store_password: Option<String>,
+    /// What seals all keys and secrets in the store.
+    keys: Option<Keys>,
+    /// The administration's Unix socket.
+    socket: Option<String>,
+    /// PEM files with the company's own certificate authorities.
+    trust: Option<Vec<String>>,
+    /// The forward proxy for https, such as http://proxy.corp.example:3128.
+    proxy: Option<String>,
+    /// Its user and password, user:password.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    proxy_credentials: Option<String>,
+    /// Names and networks that are gone to without the proxy.
+    no_proxy: Option<Vec<String>>,
+    /// Proxies in front of this server whose X-Forwarded-For is believed.
+    proxies: Option<Vec<String>>,
+    /// Whether `serve` applies this file before it listens; for a single node only.
+    apply_at_start: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Keys {
+    /// The local key provider's file. Keep a copy of it where the database's copies are not.
+    file: String,
+}
