@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chancery_core::Secret;
 use chancery_registry::Config;
-use chancery_registry::config::{SecretRef, ServerConfig, Whose};
+use chancery_registry::config::{STAND_IN, SecretRef, ServerConfig, Whose};
 use chancery_store::StoreUrl;
 
 use crate::admin::message::{Files, SentSecret};
@@ -51,9 +51,6 @@ pub fn read_without_secrets(path: &Path) -> Result<Config, Failure> {
     place(&mut config.server, folder_of(path));
     Ok(config)
 }
-
-/// Long enough to be a secret and in the shape of a store's address, so that no check of either minds it. It is never used.
-const STAND_IN: &str = "sqlite:a-secret-that-was-not-looked-up-since-it-was-not-needed";
 
 /// Paths in the file start where the file is, wherever the command was started.
 fn place(server: &mut ServerConfig, folder: &Path) {

@@ -69,6 +69,7 @@ impl Node {
             None => None,
         };
         let fetcher = Fetcher::new(&config.dialer);
+        ground.registry.go_out_by(fetcher.clone());
         let documents = Documents::new(fetcher.clone());
         let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer) };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));

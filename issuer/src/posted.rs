@@ -7,7 +7,8 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
-use chancery_registry::{Client, Tenant};
+use chancery_core::Source;
+use chancery_registry::{Client, ClientTrouble, DocumentFault, Tenant};
 
 use crate::body::whole;
 use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
@@ -25,6 +26,8 @@ pub(crate) struct Posted<'a> {
     pub form: Form,
     /// The client that the request names, if there is such a one.
     pub client: Option<Arc<Client>>,
+    /// Why the client that it names cannot be had from its document.
+    pub fault: Option<DocumentFault>,
 }
 
 impl<'a> Posted<'a> {
@@ -32,7 +35,7 @@ impl<'a> Posted<'a> {
     pub async fn read(
         server: &Server,
         tenant: &'a Tenant,
-        headers: &HeaderMap,
+        (headers, source): (&HeaderMap, Option<Source>),
         body: Result<Bytes, BytesRejection>,
     ) -> Result<Result<Self, Refused>, Unanswered> {
         let body = match whole(body) {
@@ -46,11 +49,15 @@ impl<'a> Posted<'a> {
         let header = |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let (content_type, authorization, form) = (header(CONTENT_TYPE), header(AUTHORIZATION), Form::read(&body));
         let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
-        let client = match &claim {
-            Ok(claim) => server.registry.client(tenant, claim.client()).await?,
-            Err(_) => None, // the endpoint's table says why
+        let known = match &claim {
+            Ok(claim) => server.registry.client_for(tenant, claim.client(), source).await,
+            Err(_) => Ok(None), // the endpoint's table says why
         };
-        Ok(Ok(Self { tenant, content_type, authorization, claim, form, client }))
+        let (client, fault) = match known {
+            Err(ClientTrouble::Document(fault)) => (None, Some(fault)),
+            known => (known?, None),
+        };
+        Ok(Ok(Self { tenant, content_type, authorization, claim, form, client, fault }))
     }
 
     pub fn is_a_form(&self) -> Result<(), Refused> {
@@ -66,6 +73,10 @@ impl<'a> Posted<'a> {
     }
 
     pub fn authenticated(&self) -> Result<AuthenticatedClient, Refused> {
-        self.claim()?.proven_by(self.client.as_ref())
+        let claim = self.claim()?;
+        if let Some(fault) = &self.fault {
+            return Err(Refused::invalid_client(format!("the document at this client_id {fault}")));
+        }
+        claim.proven_by(self.client.as_ref())
     }
 }

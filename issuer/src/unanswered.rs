@@ -3,6 +3,7 @@
 use chancery_audit::CommitError;
 use chancery_core::TenantId;
 use chancery_core::oauth::Error;
+use chancery_registry::ClientTrouble;
 use chancery_store::StoreError;
 use chancery_tokens::SignError;
 use http::StatusCode;
@@ -20,6 +21,9 @@ pub(crate) enum Unanswered {
     Overtaken(usize),
     #[error("the store cannot be used: {0}")]
     Store(#[from] StoreError),
+    /// It cannot be told whether there is such a client.
+    #[error("the client could not be loaded: {0}")]
+    Client(ClientTrouble),
     #[error("a token could not be signed: {0}")]
     Sign(#[from] SignError),
     #[error("tenant {0} has no keys on this node")]
@@ -30,7 +34,9 @@ impl Unanswered {
     pub fn error(&self) -> Error {
         match self {
             Self::NotHere => Error::invalid_request("there is no such tenant here, or it does not offer this; look at its metadata"),
-            Self::Overtaken(_) | Self::Store(_) => Error::temporarily_unavailable("this could not be done just now; try again in a moment"),
+            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) => {
+                Error::temporarily_unavailable("this could not be done just now; try again in a moment")
+            }
             Self::Sign(_) | Self::NoKeys(_) => Error::server_error("the server cannot sign or seal for this tenant; tell who runs it"),
         }
     }
@@ -38,7 +44,7 @@ impl Unanswered {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotHere => StatusCode::NOT_FOUND,
-            Self::Overtaken(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Sign(_) | Self::NoKeys(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -47,7 +53,18 @@ impl Unanswered {
     pub fn log(&self, reference: &str) {
         match self {
             Self::NotHere => tracing::debug!(reference, "nothing lies at the address"),
+            // Strangers bring this about, as often as they like.
+            Self::Client(trouble) => tracing::debug!(error = %trouble, reference, "a client could not be loaded"),
             failure => tracing::error!(error = %failure, reference, "a request could not be answered"),
+        }
+    }
+}
+
+impl From<ClientTrouble> for Unanswered {
+    fn from(trouble: ClientTrouble) -> Self {
+        match trouble {
+            ClientTrouble::Store(store) => Self::Store(store),
+            trouble => Self::Client(trouble),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::fetcher::without_query;
 use crate::{FetchError, FetchTrouble, Fetched, Fetcher, Purpose};
 
-/// How many addresses are remembered.
+/// How many addresses are remembered, unless a cache is made for fewer.
 const MOST: usize = 1024;
 /// What the provider's own `max-age` is held between, and what stands for it where there is none.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -48,7 +48,12 @@ struct Known {
 
 impl Documents {
     pub fn new(fetcher: Fetcher) -> Self {
-        Self { fetcher, slots: Arc::new(Cache::new(MOST)) }
+        Self::holding(MOST, fetcher)
+    }
+
+    /// A cache of its own for so many addresses: what fills it pushes nothing out of another.
+    pub fn holding(most: usize, fetcher: Fetcher) -> Self {
+        Self { fetcher, slots: Arc::new(Cache::new(most)) }
     }
 
     /// The document at `url`, fetched if there is no copy that still holds.
@@ -56,7 +61,24 @@ impl Documents {
     /// # Errors
     /// [`FetchError`], also for every status but 200.
     pub async fn get(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
-        self.found(purpose, url, now, |known| now < known.until).await
+        self.found((purpose, url), now, |known| now < known.until, || Ok(())).await
+    }
+
+    /// As [`Documents::get`], where it depends on `admit` whether anything is fetched: it is asked only if there is no copy that holds, by
+    /// the one whose turn it is, and what it gives is held until the fetch is done. Its refusal is not remembered.
+    ///
+    /// # Errors
+    /// As [`Documents::get`], and what `admit` says.
+    pub async fn get_if<P>(&self, purpose: Purpose, url: &str, now: Timestamp, admit: impl FnOnce() -> Result<P, FetchTrouble>) -> Outcome {
+        self.found((purpose, url), now, |known| now < known.until, admit).await
+    }
+
+    /// What is remembered of this address is of no use: it is believed no longer than a failure would be (CI-03).
+    pub fn spoil(&self, purpose: Purpose, url: &str, now: Timestamp) {
+        let slot = self.slot(purpose, url);
+        if let Some(known) = slot.known() {
+            slot.learn(Known { until: known.until.min(now + FAILURE), ..known });
+        }
     }
 
     /// As [`Documents::get`], for who knows that the copy lacks something, such as a key: it is fetched again unless it is younger
@@ -65,10 +87,16 @@ impl Documents {
     /// # Errors
     /// As [`Documents::get`].
     pub async fn get_fresh(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
-        self.found(purpose, url, now, |known| now < known.until && now < known.at + FRESH).await
+        self.found((purpose, url), now, |known| now < known.until && now < known.at + FRESH, || Ok(())).await
     }
 
-    async fn found(&self, purpose: Purpose, url: &str, now: Timestamp, good: impl Fn(&Known) -> bool) -> Outcome {
+    async fn found<P>(
+        &self,
+        (purpose, url): (Purpose, &str),
+        now: Timestamp,
+        good: impl Fn(&Known) -> bool,
+        admit: impl FnOnce() -> Result<P, FetchTrouble>,
+    ) -> Outcome {
         let slot = self.slot(purpose, url);
         if let Some(known) = slot.known().filter(&good) {
             return known.outcome;
@@ -77,7 +105,11 @@ impl Documents {
         if let Some(known) = slot.known().filter(&good) {
             return known.outcome; // whoever had the turn before us found it
         }
+        let _admitted = admit().map_err(|trouble| FetchError { address: without_query(url), trouble })?;
         let outcome = self.fetch(purpose, url).await;
+        if matches!(&outcome, Err(FetchError { trouble: FetchTrouble::Crowded(_), .. })) {
+            return outcome; // it says nothing about this address
+        }
         let until = now + lifetime(&outcome);
         slot.learn(Known { outcome: outcome.clone(), at: now, until });
         outcome

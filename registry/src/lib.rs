@@ -11,8 +11,12 @@ pub mod config;
 pub mod metadata;
 pub mod plan;
 
+mod allowance;
 mod client;
+mod client_document;
+mod client_documents;
 mod definition;
+mod document_rules;
 mod duration;
 mod redirect_uri;
 mod registration;
@@ -23,9 +27,12 @@ mod tenant;
 
 pub use apply::{Applied, ApplyError, Applying};
 pub use client::{About, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY};
+pub use client_document::{DocumentFault, names_document};
+pub use client_documents::ClientTrouble;
 pub use config::{Config, Problem};
+pub use document_rules::DocumentRules;
 pub use plan::{Plan, PlanError, Removed};
-pub use redirect_uri::{RedirectUriError, redirect_uri, strangers_redirect_uri};
+pub use redirect_uri::{RedirectUriError, Registrable, redirect_uri, registrable_uri, strangers_redirect_uri};
 pub use registration::{Dynamic, Keys, Platform, Quotas, Registration, StatementIssuer};
 pub use registry::{Parts, Registry};
 pub use resource::{NotMapped, Resource, Tool, Upstream};

@@ -29,6 +29,9 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
     if tenant.registration.is_offered() {
         document["registration_endpoint"] = json!(format!("{issuer}/register"));
     }
+    if tenant.registration.documents.enabled {
+        document["client_id_metadata_document_supported"] = json!(true); // CI-01
+    }
     document
 }
 

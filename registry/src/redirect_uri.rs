@@ -60,6 +60,41 @@ pub fn strangers_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
     if inside { Err(RedirectUriError { what, remedy }) } else { Ok(()) } // DR-02
 }
 
+/// What becomes of a redirect URI that a client names by itself, at registration or in its document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Registrable {
+    Yes,
+    /// An app's own scheme that is not known here: it is left out, and fails nothing else, since editors name several at once.
+    NotOffered,
+    /// It could carry a code to somebody else, or run as script: who asks for that is not to be had halfway.
+    Dangerous(RedirectUriError),
+}
+
+const LONGEST: usize = 512;
+
+pub fn registrable_uri(uri: &str) -> Registrable {
+    // It is answered in a header, and compared as it is written.
+    if uri.len() > LONGEST || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let (what, remedy) = ("is too long, or has characters that no URI has", "shorten it, or write them percent-encoded");
+        return Registrable::Dangerous(RedirectUriError { what, remedy });
+    }
+    match strangers_redirect_uri(uri) {
+        Ok(()) => Registrable::Yes,
+        Err(_) if is_an_apps_own(uri) => Registrable::NotOffered,
+        Err(error) => Registrable::Dangerous(error),
+    }
+}
+
+/// An address `scheme://…` of a program, without what would be refused in any other.
+fn is_an_apps_own(uri: &str) -> bool {
+    const BROWSERS: [&str; 10] = ["http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
+    let lower = uri.to_ascii_lowercase();
+    match lower.split_once("://") {
+        Some((scheme, _)) => !BROWSERS.contains(&scheme) && !scheme.contains(':') && !uri.contains(['#', '*']),
+        None => false,
+    }
+}
+
 /// The host where it is an address, however it is spelt.
 fn literal(url: &url::Url) -> Option<IpAddr> {
     match url.host()? {

@@ -7,6 +7,7 @@ use chancery_core::{ScopeSet, Slug};
 use serde::{Deserialize, Serialize};
 
 use crate::GrantType;
+use crate::document_rules::DocumentRules;
 
 /// The rules of a tenant. Nobody registers unless the file says so.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Registration {
     /// Whose workloads may register, by the token that their platform gives them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Platform>,
+    /// Who may be known by a document at an address of its own.
+    #[serde(skip_serializing_if = "DocumentRules::is_default")]
+    pub documents: DocumentRules,
 }
 
 /// What somebody needs who comes without a platform's token.
@@ -154,14 +158,16 @@ struct Whole {
     statements: Vec<StatementIssuer>,
     #[serde(default)]
     platforms: Vec<Platform>,
+    #[serde(default)]
+    documents: DocumentRules,
 }
 
 impl From<Written> for Registration {
     fn from(written: Written) -> Self {
         match written {
             Written::Word(dynamic) => dynamic.into(),
-            Written::Whole(Whole { dynamic, quarantine, quotas, statements, platforms }) => {
-                Self { dynamic, quarantine, quotas, statements, platforms }
+            Written::Whole(Whole { dynamic, quarantine, quotas, statements, platforms, documents }) => {
+                Self { dynamic, quarantine, quotas, statements, platforms, documents }
             }
         }
     }

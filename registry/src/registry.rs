@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use chancery_audit::Journal;
-use chancery_core::{ClientId, Clock, Rng, TenantId};
+use chancery_core::{ClientId, Clock, Rng, Source, TenantId};
 use chancery_crypto::seal::Sealer;
+use chancery_outbound::Fetcher;
 use chancery_store::repo::{clients, objects, tenants};
 use chancery_store::{Store, StoreError};
 use quick_cache::sync::Cache;
 
+use crate::client_documents::{ClientDocuments, ClientTrouble};
 use crate::snapshot::{Snapshot, assemble};
-use crate::{Client, Registered, RegistryError, Resource, Tenant};
+use crate::{Client, Registered, RegistryError, Resource, Tenant, names_document};
 
 /// How many registered clients are kept at hand.
 const CACHED_CLIENTS: usize = 2_048;
@@ -36,6 +38,7 @@ struct Inner {
     parts: Parts,
     snapshot: ArcSwap<Snapshot>,
     clients: Cache<(TenantId, ClientId), Arc<Client>>,
+    documents: ClientDocuments,
     /// Moves whenever a client is forgotten, so that what was read before is not kept after.
     forgotten: AtomicU64,
 }
@@ -51,7 +54,9 @@ impl Registry {
             all.extend(load(&parts, &row.id).await?.map(Arc::new));
         }
         let (snapshot, clients) = (ArcSwap::from_pointee(Snapshot::of(all)), Cache::new(CACHED_CLIENTS));
-        Ok(Self { inner: Arc::new(Inner { parts, snapshot, clients, forgotten: AtomicU64::new(0) }) })
+        Ok(Self {
+            inner: Arc::new(Inner { parts, snapshot, clients, documents: ClientDocuments::default(), forgotten: AtomicU64::new(0) }),
+        })
     }
 
     pub fn tenant(&self, name: &str) -> Option<Arc<Tenant>> {
@@ -75,14 +80,30 @@ impl Registry {
         self.inner.snapshot.load().resource_at(host, path).cloned()
     }
 
-    /// A client of the tenant: of its file, or registered. Those that were asked for lately cost no read, and neither does what cannot
-    /// be a client's id.
+    /// Documents of clients are fetched by this; before it is said, none are.
+    pub fn go_out_by(&self, fetcher: Fetcher) {
+        self.inner.documents.go_out_by(fetcher);
+    }
+
+    /// As [`Registry::client_for`], where nobody from outside asks.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn client(&self, tenant: &Tenant, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+    /// As there.
+    pub async fn client(&self, tenant: &Tenant, id: &ClientId) -> Result<Option<Arc<Client>>, ClientTrouble> {
+        self.client_for(tenant, id, None).await
+    }
+
+    /// A client of the tenant: of its file, registered, or known by a document. Those that were asked for lately cost no read, and neither
+    /// does what cannot be a client's id. A document may have to be fetched, which is counted against the source that asks.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a document cannot be had.
+    pub async fn client_for(&self, tenant: &Tenant, id: &ClientId, source: Option<Source>) -> Result<Option<Arc<Client>>, ClientTrouble> {
         if let Some(client) = tenant.clients.get(id) {
             return Ok(Some(Arc::clone(client)));
+        }
+        if names_document(id) {
+            return self.inner.documents.client(tenant, id, source, self.inner.parts.clock.now()).await;
         }
         let key = (tenant.id, id.clone());
         if let Some(client) = self.inner.clients.get(&key) {

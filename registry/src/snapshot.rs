@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chancery_core::{Issuer, Secret, TenantId};
+use chancery_core::{ClientId, Issuer, Secret, TenantId, Timestamp};
 use chancery_crypto::jose::Algorithm;
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_policy::PolicySet;
@@ -12,11 +12,11 @@ use chancery_store::StoreError;
 use chancery_store::repo::objects::{Object, ObjectKind};
 use chancery_store::repo::tenants;
 
-use crate::Resource;
 use crate::client::{About, Client, ClientAuthentication, GrantType, Origin, ScopeLimit, Standing};
 use crate::definition::{ClientDefinition, Definition, ProviderDefinition, ResourceDefinition, SettingsDefinition};
 use crate::resource::authority_of;
 use crate::tenant::{Agent, Documents, IdentityProvider, Tenant};
+use crate::{Registration, Resource, client_document};
 
 /// Why the registry cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,7 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
             Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
             Definition::Settings(SettingsDefinition { registration, lifetimes }) => {
+                tenant.clients.extend(pinned(&registration, row.created_at));
                 (tenant.registration, tenant.lifetimes) = (registration, lifetimes);
             }
         }
@@ -120,6 +121,15 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
     tenant.policy = Arc::new(policy(&policies)?);
     tenant.documents = Documents::of(&tenant);
     Ok(tenant)
+}
+
+/// Clients whose documents stand in the file. One that an earlier version could read and this one cannot is not known.
+fn pinned(registration: &Registration, at: Timestamp) -> impl Iterator<Item = (ClientId, Arc<Client>)> {
+    let pinned = registration.documents.pinned.iter().filter(|_| registration.documents.enabled);
+    pinned.filter_map(move |(id, document)| {
+        let client = client_document::client(&ClientId::claimed(id), document.as_bytes(), at).ok()?;
+        Some((client.id.clone(), Arc::new(client)))
+    })
 }
 
 /// Where an object's secret may be opened.

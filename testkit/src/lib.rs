@@ -36,6 +36,7 @@ mod nodes;
 mod readiness;
 mod site;
 mod tokens;
+pub mod web;
 
 pub mod balancer;
 pub mod cast;

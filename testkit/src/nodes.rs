@@ -126,7 +126,8 @@ async fn run(mut nodes: Vec<Node>, front: TcpListener, stop: &Stop) {
 
 /// No test reaches past loopback.
 pub(crate) fn dialer() -> Dialer {
-    Dialer::new(&Settings::of(Reach::LoopbackOnly)).expect("no files, nothing to go wrong")
+    let settings = Settings { extra_ca_files: vec![crate::web::AUTHORITY.into()], ..Settings::of(Reach::LoopbackOnly) };
+    Dialer::new(&settings).expect("the authority is a file of this repository")
 }
 
 /// A port of loopback that nobody else has, and its base URL.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_core::{AgentId, ClientId, GrantId, Person, SessionId, Slug, SubjectId, TokenId};
-use chancery_registry::{Client, Tenant};
+use chancery_registry::{Client, Origin, Tenant, names_document};
 use chancery_store::repo::keys::Key;
 use chancery_store::repo::{self, subjects::Subject};
 
@@ -79,6 +79,12 @@ impl Administration {
 
     /// A client by id, or by its name in the file or the one it gave itself.
     pub(super) async fn client(&self, tenant: &Tenant, name: &str) -> Result<Option<Arc<Client>>, Failure> {
+        let id = ClientId::claimed(name);
+        if names_document(&id) {
+            // Whatever its document says now, and whether it can be had at all.
+            let unseen = Client::dynamic(id, name.to_owned(), Vec::new(), self.clock.now());
+            return Ok(Some(Arc::new(Client { origin: Origin::Document, keep_until: None, ..unseen })));
+        }
         if let Some(client) = self.read(self.registry.client(tenant, &ClientId::claimed(name))).await? {
             return Ok(Some(client));
         }

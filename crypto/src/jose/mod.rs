@@ -15,6 +15,7 @@ pub use compact::{Unverified, peek};
 pub use jwk::Jwk;
 pub use key_set::KeySet;
 pub use signing_key::{KeyError, SigningKey};
+pub use strict_json::object as strict_object;
 pub use verify::{Expected, Payload, Typ, verify};
 
 use serde::{Deserialize, Serialize};

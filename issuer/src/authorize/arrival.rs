@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_registry::{Client, Tenant};
+use chancery_registry::{Client, DocumentFault, Tenant};
 
 use crate::form::Form;
 
@@ -12,4 +12,6 @@ pub(super) struct Arrival<'a> {
     pub tenant: &'a Tenant,
     pub form: &'a Form,
     pub client: Option<&'a Arc<Client>>,
+    /// Why the client that it names cannot be had from its document.
+    pub fault: Option<&'a DocumentFault>,
 }

@@ -14,12 +14,14 @@ mod steps;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use chancery_core::oauth::Code;
-use chancery_core::{ClientId, Event, Field, Kind, Pages};
+use chancery_core::{ClientId, Event, Field, Kind, Pages, Source};
+use chancery_registry::ClientTrouble;
 
 use self::arrival::Arrival;
 use self::sent::Sent;
@@ -45,29 +47,39 @@ pub(crate) async fn get<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
+    source: Option<Extension<Source>>,
     headers: HeaderMap,
 ) -> Answer {
     let form = Form::read(query.unwrap_or_default().as_bytes());
-    gotten(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    gotten(&front, &tenant, (&headers, source), &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 pub(crate) async fn post<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: Option<Extension<Source>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    posted(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    posted(&front, &tenant, (&headers, source), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn gotten<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+/// What the request says beside its parameters.
+type Asker<'a> = (&'a HeaderMap, Option<Extension<Source>>);
+
+async fn gotten<P: Pages>(front: &Front<P>, tenant: &str, (headers, source): Asker<'_>, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    answer(front, Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT }, form).await
+    answer(front, Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT }, source, form).await
 }
 
 /// A request may be posted (RFC 6749 §3.1). One that brings no cookie of ours may come from another site's page, where browsers keep
 /// theirs back: to set a new one would take the browser from whatever else it is doing here. It comes again by GET, with all it has (SB-03).
-async fn posted<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
+async fn posted<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): Asker<'_>,
+    body: Result<Bytes, Unread>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
     let form = match body {
@@ -75,7 +87,7 @@ async fn posted<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, b
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
     };
     if Browser::known(&tenant, headers).is_some() {
-        return answer(front, visit, &form).await;
+        return answer(front, visit, source, &form).await;
     }
     match form.encoded() {
         query if query.len() > LONGEST_QUERY => front.refuse(visit, Unread::TooLong.on_page()).await,
@@ -83,12 +95,21 @@ async fn posted<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, b
     }
 }
 
-async fn answer<P: Pages>(front: &Front<P>, visit: Visit<'_>, form: &Form) -> Result<Answer, Unanswered> {
-    let client = match form.one("client_id") {
-        Some(id) => front.server.registry.client(visit.tenant, &ClientId::claimed(id)).await?,
-        None => None,
+async fn answer<P: Pages>(
+    front: &Front<P>,
+    visit: Visit<'_>,
+    source: Option<Extension<Source>>,
+    form: &Form,
+) -> Result<Answer, Unanswered> {
+    let known = match form.one("client_id") {
+        Some(id) => front.server.registry.client_for(visit.tenant, &ClientId::claimed(id), source.map(|Extension(source)| source)).await,
+        None => Ok(None),
     };
-    let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref() };
+    let (client, fault) = match known {
+        Err(ClientTrouble::Document(fault)) => (None, Some(fault)),
+        known => (known?, None),
+    };
+    let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref(), fault: fault.as_ref() };
     let request = match checked(&arrival) {
         Ok(request) => request,
         Err(sent) => return refused(front, visit, sent).await,

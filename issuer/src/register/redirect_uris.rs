@@ -6,12 +6,11 @@
 
 use chancery_core::oauth::Code;
 use chancery_core::pages::quoted;
-use chancery_registry::strangers_redirect_uri;
+use chancery_registry::{Registrable, registrable_uri};
 
 use crate::refusal::Refused;
 
 const MOST: usize = 8;
-const LONGEST: usize = 512;
 
 /// Those that are registered; at least one.
 pub(super) fn registrable(asked: &[String]) -> Result<Vec<String>, Refused> {
@@ -20,40 +19,16 @@ pub(super) fn registrable(asked: &[String]) -> Result<Vec<String>, Refused> {
     }
     let mut kept = Vec::new();
     for uri in asked {
-        match verdict(uri) {
-            Ok(()) => kept.push(uri.clone()),
-            Err(Verdict::NotOffered) => {}
-            Err(Verdict::Dangerous(why)) => return Err(refused(format!("{} {why}", quoted(uri)))),
+        match registrable_uri(uri) {
+            Registrable::Yes => kept.push(uri.clone()),
+            Registrable::NotOffered => {}
+            Registrable::Dangerous(why) => return Err(refused(format!("{} {why}", quoted(uri)))),
         }
     }
     if kept.is_empty() {
         return Err(refused("redirect_uris has none that is offered here; use https, or http on 127.0.0.1, [::1] or localhost".into()));
     }
     Ok(kept)
-}
-
-enum Verdict {
-    NotOffered,
-    Dangerous(String),
-}
-
-fn verdict(uri: &str) -> Result<(), Verdict> {
-    // It is answered in a header, and compared as it is written.
-    if uri.len() > LONGEST || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Verdict::Dangerous("is too long, or has characters that no URI has".into()));
-    }
-    strangers_redirect_uri(uri)
-        .map_err(|error| if is_an_apps_own(uri) { Verdict::NotOffered } else { Verdict::Dangerous(error.to_string()) })
-}
-
-/// An address `scheme://…` of a program, without what would be refused in any other.
-fn is_an_apps_own(uri: &str) -> bool {
-    const BROWSERS: [&str; 10] = ["http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
-    let lower = uri.to_ascii_lowercase();
-    match lower.split_once("://") {
-        Some((scheme, _)) => !BROWSERS.contains(&scheme) && !scheme.contains(':') && !uri.contains(['#', '*']),
-        None => false,
-    }
 }
 
 fn refused(description: String) -> Refused {

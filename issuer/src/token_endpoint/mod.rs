@@ -10,10 +10,12 @@ mod steps;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use chancery_core::Source;
 use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
 
@@ -29,15 +31,21 @@ const ENDPOINT: &str = "token";
 pub(crate) async fn token(
     State(server): State<Arc<Server>>,
     Path(tenant): Path<String>,
+    source: Option<Extension<Source>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    answer(&server, &tenant, &headers, body).await.unwrap_or_else(Answer::unanswered)
+    answer(&server, &tenant, (&headers, source.map(|Extension(source)| source)), body).await.unwrap_or_else(Answer::unanswered)
 }
 
-async fn answer(server: &Server, tenant: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
+async fn answer(
+    server: &Server,
+    tenant: &str,
+    asker: (&HeaderMap, Option<Source>),
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
-    let posted = match Posted::read(server, &tenant, headers, body).await? {
+    let posted = match Posted::read(server, &tenant, asker, body).await? {
         Ok(posted) => posted,
         Err(unreadable) => return server.refused(&tenant, ENDPOINT, unreadable).await,
     };

@@ -5,6 +5,7 @@ mod allowed;
 mod apps;
 mod authorization_request;
 mod client_authentication;
+mod client_documents;
 mod code;
 mod consent;
 mod consent_page;

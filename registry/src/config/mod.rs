@@ -7,6 +7,7 @@
 //! What is stored may contradict a file as well; that is for [`crate::plan`] to say.
 
 mod declared;
+mod documents;
 mod nearest;
 mod objects;
 mod outline;
@@ -26,7 +27,7 @@ pub use outline::{ProviderOutline, ResourceOutline};
 pub use problem::Problem;
 pub(crate) use problem::{Complaint, Place};
 pub use schema::schema;
-pub use secret::{LookUp, SecretRef, SecretRefError, Whose};
+pub use secret::{LookUp, STAND_IN, SecretRef, SecretRefError, Whose};
 pub use server::ServerConfig;
 
 use std::collections::BTreeMap;
@@ -110,7 +111,7 @@ fn declared<'a>(
     let items = section.items("resources", "resources: [ { name: bank } ]");
     declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
     declared.extend(policies::policies(section, files, &known, problems));
-    declared.extend(objects::settings(section, &known.agents));
+    declared.extend(objects::settings(section, &known.agents, secrets));
     once_each(&declared, problems);
     declared
 }

@@ -95,9 +95,10 @@ fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Optio
     Some(agent)
 }
 
-pub(super) fn settings(section: &mut Section<'_>, agents: &BTreeSet<Slug>) -> Option<Declared> {
-    let registration = section
-        .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, agents)));
+pub(super) fn settings(section: &mut Section<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Declared> {
+    let registration = section.optional("registration", "registration: { dynamic: closed }", |cursor| {
+        cursor.section(|section| registration(section, agents, secrets))
+    });
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
 
     let registration = registration?.unwrap_or_default();

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chancery_core::Slug;
 use chancery_crypto::jose::KeySet;
 
+use super::documents::documents;
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
+use super::secret::Secrets;
 use super::values;
 use crate::{Dynamic, GrantType, Keys, Platform, Quotas, Registration, StatementIssuer};
 
@@ -14,7 +16,7 @@ use crate::{Dynamic, GrantType, Keys, Platform, Quotas, Registration, StatementI
 const MOST: u32 = 1_000_000;
 
 /// `agents` are those of the file.
-pub(super) fn registration(section: &mut Section<'_>, agents: &BTreeSet<Slug>) -> Option<Registration> {
+pub(super) fn registration(section: &mut Section<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Registration> {
     let dynamic = section.required("dynamic", "dynamic: closed", |cursor| cursor.parsed(dynamic));
     let quarantine = section.optional("quarantine", "quarantine: \"bank:read\"", |cursor| cursor.parsed(values::scopes));
     let quotas = quotas(section);
@@ -24,12 +26,16 @@ pub(super) fn registration(section: &mut Section<'_>, agents: &BTreeSet<Slug>) -
         section.items("platforms", "platforms: [ { name: ci, issuer: https://ci.example.com, claims: { … }, agent: deployer } ]");
     let platforms: Vec<_> = platforms.iter().map(|item| item.section(|section| platform(section, agents))).collect();
 
+    let documents =
+        section.optional("documents", "documents: { enabled: true }", |cursor| cursor.section(|section| documents(section, secrets)));
+
     Some(Registration {
         dynamic: dynamic?,
         quarantine: quarantine?,
         quotas: quotas?,
         statements: statements.into_iter().collect::<Option<_>>()?,
         platforms: platforms.into_iter().collect::<Option<_>>()?,
+        documents: documents?.unwrap_or_default(),
     })
 }
 

@@ -31,6 +31,10 @@ pub type LookUp<'a> = &'a dyn Fn(&SecretRef, Whose) -> Result<Secret<String>, St
 /// The same, once it is clear who needs it.
 pub(super) type Secrets<'a> = &'a dyn Fn(&SecretRef) -> Result<Secret<String>, String>;
 
+/// Stands for a secret that was not looked up, since whoever reads the file needs only what else is in it: long enough to be one, and in
+/// the shape of a store's address, so that no check of either minds it. It is never used.
+pub const STAND_IN: &str = "sqlite:a-secret-that-was-not-looked-up-since-it-was-not-needed";
+
 /// What stands there is no reference; it may be the secret itself, so it is not repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a reference to a secret: write `env:NAME` or `file:PATH`")]

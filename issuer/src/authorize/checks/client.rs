@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use chancery_core::pages::quoted;
-use chancery_registry::{Client, Standing};
+use chancery_registry::{Client, DocumentFault, Standing};
 
 use crate::authorize::arrival::Arrival;
 use crate::page_refusal::PageRefusal;
 
 pub(in crate::authorize) fn known<'a>(arrival: &Arrival<'a>) -> Result<&'a Arc<Client>, PageRefusal> {
     let asked = arrival.form.one("client_id").unwrap_or_default();
+    if let Some(fault) = arrival.fault {
+        return Err(unusable(asked, fault));
+    }
     arrival.client.filter(|client| client.id.as_str() == asked).ok_or_else(|| {
         PageRefusal::new(
             "unknown_client",
@@ -19,6 +22,13 @@ pub(in crate::authorize) fn known<'a>(arrival: &Arrival<'a>) -> Result<&'a Arc<C
              again, or ask who runs this server to register it.",
         )
     })
+}
+
+/// It names itself by a document that says nothing we can go by.
+fn unusable(asked: &str, fault: &DocumentFault) -> PageRefusal {
+    let text = format!("The app is known by the document at {}, and that {}.", quoted(asked), fault.why);
+    let remedy = "Start again from the app in a minute. If it stays so, tell who makes the app, or ask who runs this server.";
+    PageRefusal::new("client_document", "This server cannot find out about the app that sent you here.", text, remedy)
 }
 
 /// One that waits for an administrator's word, or got it: the person reads who must say it, and the app hears nothing.

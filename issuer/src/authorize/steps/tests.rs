@@ -26,7 +26,7 @@ const GOOD: [(&str, &str); 8] = [
 fn check(tenant: &Tenant, form: &Form) -> Result<AuthorizationRequest, Sent> {
     let clients = [desk(), reporter(tenant), no_code_flow(tenant), stranger(STRANGER).into()];
     let client = clients.iter().find(|client| Some(client.id.as_str()) == form.one("client_id"));
-    checked(&Arrival { tenant, form, client })
+    checked(&Arrival { tenant, form, client, fault: None })
 }
 
 /// A client that may only refresh.

@@ -29,7 +29,7 @@ fn admitted(sent: Sent<'_>) -> Result<Admitted, Refused> {
     let client = claim.as_ref().ok().and_then(known);
     let Sent { content_type, authorization, .. } = sent;
     let (content_type, authorization) = (content_type.map(str::to_owned), authorization.map(str::to_owned));
-    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, claim, form, client }, keys: &keys })
+    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, claim, form, client, fault: None }, keys: &keys })
 }
 
 fn refusal(sent: Sent<'_>) -> (Code, &'static str) {

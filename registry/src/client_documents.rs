@@ -1,0 +1,134 @@
+//! Clients by their documents. Steps: 1. the id is a plain address; 2. the tenant's rules have nothing against its place; 3. the copy
+//! that is kept, or a fetch, if this source may cause one; 4. what the document says.
+//!
+//! Each tenant has a cache of its own, so that nobody's strangers push out another's clients, nor a provider's keys. A document that
+//! cannot be used is believed to be so for seconds, and is not kept (CI-03).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use chancery_core::{ClientId, Source, TenantId, Timestamp};
+use chancery_outbound::{Documents, FetchError, FetchTrouble, Fetched, Fetcher, Purpose};
+use chancery_store::StoreError;
+use quick_cache::sync::Cache;
+
+use crate::allowance::Allowance;
+use crate::client_document::{self, DocumentFault, fault};
+use crate::{Client, Tenant};
+
+/// How many documents one tenant keeps; they have 5 KB at most.
+const KEPT: usize = 512;
+
+/// Why there is no telling whether there is such a client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientTrouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The client is named by the address of a document, and cannot be had from it.
+    #[error("the client's document {0}")]
+    Document(DocumentFault),
+    /// So many documents are being fetched that this one must wait.
+    #[error("too many documents of clients are being fetched")]
+    Busy,
+}
+
+impl From<DocumentFault> for ClientTrouble {
+    fn from(fault: DocumentFault) -> Self {
+        Self::Document(fault)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct ClientDocuments {
+    fetcher: OnceLock<Fetcher>,
+    shelves: Mutex<HashMap<TenantId, Arc<Shelf>>>,
+}
+
+/// What one tenant has.
+struct Shelf {
+    documents: Documents,
+    /// What was read from which copy.
+    read: Cache<ClientId, Read>,
+    allowance: Arc<Allowance>,
+}
+
+#[derive(Clone)]
+struct Read {
+    copy: Arc<Fetched>,
+    client: Result<Arc<Client>, DocumentFault>,
+}
+
+impl ClientDocuments {
+    /// Documents are fetched by this. Before it is said, and in a process that never says it, none are.
+    pub(crate) fn go_out_by(&self, fetcher: Fetcher) {
+        let _ = self.fetcher.set(fetcher);
+    }
+
+    /// None, where nobody is known by a document.
+    pub(crate) async fn client(
+        &self,
+        tenant: &Tenant,
+        id: &ClientId,
+        source: Option<Source>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Client>>, ClientTrouble> {
+        let rules = &tenant.registration.documents;
+        let Some(shelf) = self.shelf(&tenant.id).filter(|_| rules.enabled) else { return Ok(None) };
+        let url = client_document::address(id)?; // CI-01
+        rules.admit(id, &url)?; // CI-10
+        let purpose = if rules.may_be_private(id, &url) { Purpose::ListedClientDocument } else { Purpose::ClientDocument }; // CI-04
+
+        let allowed = || shelf.allowance.take(source, now).ok_or(FetchTrouble::Crowded(0));
+        let fetched = shelf.documents.get_if(purpose, id.as_str(), now, allowed).await; // CI-11
+        let copy = fetched.map_err(|error| trouble(id, &error))?;
+        let client = shelf.read(id, copy, now);
+        if let Err(fault) = &client {
+            tracing::debug!(client = %id, row = fault.row, %fault, "a client's document cannot be used");
+            shelf.documents.spoil(purpose, id.as_str(), now); // CI-03
+        }
+        Ok(Some(client?))
+    }
+
+    fn shelf(&self, tenant: &TenantId) -> Option<Arc<Shelf>> {
+        let fetcher = self.fetcher.get()?;
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(shelves.entry(*tenant).or_insert_with(|| {
+            let documents = Documents::holding(KEPT, fetcher.clone());
+            Arc::new(Shelf { documents, read: Cache::new(KEPT), allowance: Arc::default() })
+        })))
+    }
+}
+
+impl Shelf {
+    /// A copy is read once, and what comes after it anew: nothing of it is kept longer (CI-08).
+    fn read(&self, id: &ClientId, copy: Arc<Fetched>, now: Timestamp) -> Result<Arc<Client>, DocumentFault> {
+        if let Some(read) = self.read.get(id).filter(|read| Arc::ptr_eq(&read.copy, &copy)) {
+            // CI-08
+            return read.client;
+        }
+        let client = is_json(&copy).and_then(|()| client_document::client(id, &copy.body, now)).map(Arc::new);
+        self.read.insert(id.clone(), Read { copy, client: client.clone() });
+        client
+    }
+}
+
+fn is_json(fetched: &Fetched) -> Result<(), DocumentFault> {
+    let kind = fetched.content_type.as_deref().and_then(|kind| kind.split(';').next()).map(|kind| kind.trim().to_ascii_lowercase());
+    match kind.as_deref() {
+        Some("application/json") => Ok(()),
+        Some(other) if other.starts_with("application/") && other.ends_with("+json") => Ok(()),
+        _ => Err(fault("CI-03", "is not served as application/json")),
+    }
+}
+
+/// Who asks is a stranger: how an address fails from here, and whether its name is known inside, is not told.
+fn trouble(id: &ClientId, error: &FetchError) -> ClientTrouble {
+    tracing::debug!(client = %id, %error, "a client's document could not be fetched");
+    match &error.trouble {
+        FetchTrouble::Crowded(_) => ClientTrouble::Busy,
+        FetchTrouble::Dial(_) => fault("CI-04", "cannot be reached from here").into(),
+        FetchTrouble::TooSlow(_) => fault("CI-03", "did not come in time").into(),
+        FetchTrouble::Broken(_) => fault("CI-03", "did not come whole").into(),
+        other => fault("CI-03", format!("cannot be had: {other}")).into(),
+    }
+}
