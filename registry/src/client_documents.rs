@@ -102,8 +102,8 @@ impl ClientDocuments {
 impl Shelf {
     /// A copy is read once, and what comes after it anew: nothing of it is kept longer (CI-08).
     fn read(&self, id: &ClientId, copy: Arc<Fetched>, now: Timestamp) -> Result<Arc<Client>, DocumentFault> {
-        if let Some(read) = self.read.get(id).filter(|read| Arc::ptr_eq(&read.copy, &copy)) {
-            // CI-08
+        let same = |read: &Read| Arc::ptr_eq(&read.copy, &copy); // CI-08
+        if let Some(read) = self.read.get(id).filter(same) {
             return read.client;
         }
         let client = is_json(&copy).and_then(|()| client_document::client(id, &copy.body, now)).map(Arc::new);

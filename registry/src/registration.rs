@@ -143,7 +143,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(untagged)]
 enum Written {
     Word(Dynamic),
-    Whole(Whole),
+    Whole(Box<Whole>),
 }
 
 #[derive(Deserialize)]
@@ -166,7 +166,8 @@ impl From<Written> for Registration {
     fn from(written: Written) -> Self {
         match written {
             Written::Word(dynamic) => dynamic.into(),
-            Written::Whole(Whole { dynamic, quarantine, quotas, statements, platforms, documents }) => {
+            Written::Whole(whole) => {
+                let Whole { dynamic, quarantine, quotas, statements, platforms, documents } = *whole;
                 Self { dynamic, quarantine, quotas, statements, platforms, documents }
             }
         }
