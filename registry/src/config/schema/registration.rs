@@ -22,6 +22,24 @@ pub(super) struct Registration {
     statements: Option<Vec<Statement>>,
     /// Platforms whose workloads register by the platform's own token.
     platforms: Option<Vec<Platform>>,
+    /// Apps that are known by a document at their own https address.
+    documents: Option<Documents>,
+}
+
+/// A place is a host, `*.` and a host for all below it, or the whole address of one document.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Documents {
+    /// True, unless told.
+    enabled: Option<bool>,
+    /// The only places where documents may lie; any, unless told, and none but the pinned where the list is empty.
+    allow: Option<Vec<String>>,
+    /// Places where they may not.
+    block: Option<Vec<String>>,
+    /// Places that may be in the company's own network.
+    private: Option<Vec<String>>,
+    /// Documents that are not fetched, by their address: file:PATH, or the JSON itself.
+    pinned: Option<BTreeMap<String, String>>,
 }
 
 /// Who may register an app at run time.
