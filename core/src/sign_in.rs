@@ -1,5 +1,7 @@
 //! How the issuer sends a person to the company's identity provider without knowing one.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,9 @@ pub struct SignInRequest {
     pub login_hint: Option<String>,
     /// The provider must ask again, whatever session it has (`prompt=login`).
     pub fresh: bool,
+    /// How long ago the person may have signed in there, and by what means: passed on (OpenID Connect Core §3.1.2.1).
+    pub max_age: Option<Duration>,
+    pub acr_values: Option<String>,
 }
 
 /// What a sign-in came to: the `result` of its row, left there for the issuer's resume address.
@@ -52,6 +57,9 @@ pub struct Person {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub groups: Vec<String>,
+    /// The provider left groups out, or told them in a form nobody can read: what is in `groups` is not all.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub groups_withheld: bool,
 }
 
 impl Person {

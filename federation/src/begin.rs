@@ -5,10 +5,11 @@
 //! 3. Its row.
 //! 4. The address to go to.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chancery_audit::Draft;
-use chancery_core::{Entropy, Issuer, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
+use chancery_core::{Entropy, Issuer, Scope, ScopeSet, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
 use chancery_crypto::digest::{pkce_s256, secret_text, sha256};
 use chancery_registry::{IdentityProvider, Tenant};
 use chancery_store::repo::sign_ins;
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::metadata::Metadata;
 use crate::pending::Pending;
+use crate::profiles::{self, Offline, Profile};
 use crate::{Parts, provider};
 
 /// From the approval to the way back, the provider's own pages included.
@@ -32,7 +34,7 @@ pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result
 
     let mut entropy = Entropy::draw(&*parts.rng);
     let state = secret_text(entropy.take());
-    let pending = Pending::new(&provider.issuer, request.fresh, &mut entropy);
+    let pending = Pending::new(&provider.issuer, &request, &mut entropy);
     let row = row(parts, provider, &request, Begun { state: &state, pending: &pending, now }).await?;
     let draft = Draft::default().writing(sign_ins::insert(&row));
     // No event: until the person is back, nobody in particular has done nothing in particular.
@@ -92,7 +94,8 @@ struct Asking<'a> {
 /// What the endpoint's address carries already is kept (RFC 6749 §3.1). Never a `resource`.
 fn authorization_url(provider: &IdentityProvider, metadata: &Metadata, asking: &Asking<'_>) -> Result<String, SignInTrouble> {
     let mut url = Url::parse(&metadata.authorization_endpoint).map_err(|error| SignInTrouble::Provider(error.to_string()))?;
-    let scope = provider.scopes.to_string();
+    let profile = profiles::of(provider);
+    let scope = scope(provider, profile, metadata).to_string();
     let challenge = pkce_s256(&asking.pending.verifier);
     let asked = [
         ("response_type", "code"),
@@ -104,10 +107,45 @@ fn authorization_url(provider: &IdentityProvider, metadata: &Metadata, asking: &
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
     ];
-    let hint = asking.request.login_hint.as_deref().map(|hint| ("login_hint", hint));
-    let prompt = asking.request.fresh.then_some(("prompt", "login"));
-    url.query_pairs_mut().extend_pairs(asked.into_iter().chain(hint).chain(prompt));
+    let SignInRequest { login_hint, acr_values, max_age, .. } = asking.request;
+    let hint = login_hint.as_deref().map(|hint| ("login_hint", hint));
+    let means = acr_values.as_deref().map(|values| ("acr_values", values));
+    let age = max_age.map(|age| age.as_secs().to_string());
+    let age = age.as_deref().map(|age| ("max_age", age));
+    url.query_pairs_mut().extend_pairs(asked.into_iter().chain(hint).chain(means).chain(age)).extend_pairs(of_its_own(
+        provider,
+        profile,
+        asking.request.fresh,
+    ));
     Ok(url.into())
+}
+
+/// What the operator wrote, or else what the profile says, with the scope that brings a refresh token where one does.
+pub(crate) fn scope(provider: &IdentityProvider, profile: &Profile, metadata: &Metadata) -> ScopeSet {
+    let offline = || "offline_access".parse::<Scope>().expect("a scope");
+    match (&provider.scopes, &profile.offline) {
+        (Some(scopes), _) => scopes.clone(),
+        (None, Offline::Scope) => profile.scopes.iter().cloned().chain([offline()]).collect(),
+        (None, Offline::ScopeIfListed) if metadata.offers_offline => profile.scopes.iter().cloned().chain([offline()]).collect(),
+        (None, _) => profile.scopes.clone(),
+    }
+}
+
+/// The parameters that are this kind of provider's own, and `prompt`, which they share with us.
+pub(crate) fn of_its_own(provider: &IdentityProvider, profile: &Profile, fresh: bool) -> BTreeMap<String, String> {
+    let mut own = match &profile.offline {
+        Offline::Parameters(parameters) => parameters.clone(),
+        Offline::Scope | Offline::ScopeIfListed | Offline::OfItself => BTreeMap::new(),
+    };
+    if let (Some(domain), [only]) = (&profile.domain, &*provider.domains) {
+        own.insert(domain.parameter.clone(), only.clone());
+    }
+    let prompts: Vec<_> = fresh.then_some(&*profile.prompt).into_iter().chain(own.get("prompt").map(String::as_str)).collect();
+    let prompts = prompts.join(" ");
+    if !prompts.is_empty() {
+        own.insert("prompt".to_owned(), prompts);
+    }
+    own
 }
 
 /// Where this provider sends people back: an address of its own (SB-05).

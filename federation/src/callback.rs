@@ -9,6 +9,8 @@
 //!
 //! Until the claim nothing is changed: if the provider cannot be reached by then, the same address works again.
 
+use std::time::Duration;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
@@ -151,11 +153,12 @@ impl<P: Pages> Visit<'_, P> {
 
     async fn identify(&self, claimed: &Claimed, pending: &Pending, token: &str) -> Result<Identity, Refused> {
         let expected = id_token::Expected {
-            issuer: &self.provider.issuer,
-            client_id: &self.provider.client_id,
+            provider: self.provider,
+            form: &claimed.metadata.issuer,
             nonce: &pending.nonce,
             algorithms: &claimed.metadata.algorithms,
             fresh_since: pending.fresh.then_some(claimed.sign_in.created_at),
+            max_age: pending.max_age.map(Duration::from_secs),
         };
         let header = jose::peek(token).map_err(|error| self.unproven(error.into()))?;
         let keys = provider::keys(&self.parts.documents, &claimed.metadata.jwks_uri, header.kid.as_deref(), self.now).await;
@@ -166,7 +169,7 @@ impl<P: Pages> Visit<'_, P> {
     /// Two first sign-ins of one person may meet: the one whose row is there already gives the id.
     async fn sign_in(&self, sign_in: &SignIn, identity: &Identity) -> Result<(Receipt, Outcome), Refused> {
         let Self { parts, tenant, provider, now } = *self;
-        let key = outcome::key(provider, identity);
+        let key = outcome::key(identity);
         for _ in 0..ATTEMPTS {
             let subject = subjects::by_key(&parts.store, &tenant.id, &provider.name, &key).await.map_err(Refused::unavailable)?;
             let facts = outcome::Facts { tenant: &tenant.name, provider, sign_in, identity, subject, session: tenant.lifetimes.session };

@@ -8,6 +8,7 @@ use chancery_store::repo::sign_ins::SignIn;
 
 use crate::arrival::Arrival;
 use crate::metadata::Metadata;
+use crate::profiles;
 use crate::refused::{Refused, TELL_THE_OPERATORS};
 
 /// What is known when a browser comes back.
@@ -91,7 +92,7 @@ fn in_the_browser_that_began(sign_in: &SignIn, facts: &Facts<'_>) -> Result<(), 
 /// RFC 9207 §2.4. Nothing of a wrong answer is shown, not even its error: it is not the provider's.
 fn from_the_issuer_asked(arrival: &Arrival, provider: &IdentityProvider, metadata: &Metadata) -> Result<(), Refused> {
     match (arrival.iss.as_deref(), metadata.names_itself) {
-        (Some(iss), _) if iss == provider.issuer.as_str() => Ok(()),
+        (Some(iss), _) if profiles::of(provider).issuer.of(provider, iss).is_some() => Ok(()),
         (None, false) => Ok(()),
         (Some(other), _) => {
             let text = format!("`{}` was asked, and the answer names another.", provider.issuer);

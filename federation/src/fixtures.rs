@@ -25,7 +25,11 @@ pub(crate) fn provider(name: &str) -> IdentityProvider {
         issuer: Issuer::foreign("https://idp.example"),
         client_id: "chancery".into(),
         client_secret: Secret::new("secret".into()),
-        scopes: "openid profile".parse().expect("scopes"),
+        scopes: Some("openid profile".parse().expect("scopes")),
+        profile: None,
+        issuers: Vec::new(),
+        domains: Vec::new(),
+        groups_claim: None,
     }
 }
 
@@ -36,6 +40,8 @@ pub(crate) fn metadata(names_itself: bool) -> Metadata {
         jwks_uri: "https://idp.example/keys".into(),
         client_authentication: ClientAuthentication::Basic,
         names_itself,
+        offers_offline: false,
+        issuer: "https://idp.example".into(),
         algorithms: Vec::new(),
     }
 }

@@ -5,23 +5,33 @@ use std::time::Duration;
 use chancery_core::{Authentication, Issuer, Person, Timestamp};
 use chancery_crypto::digest::same;
 use chancery_crypto::jose::{self, Algorithm, JoseError, KeySet, Typ};
+use chancery_registry::IdentityProvider;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::groups;
+use crate::profiles::{self, IssuerForm, Profile};
 
 /// What the ID token must say to be the answer to our request.
 pub(crate) struct Expected<'a> {
-    pub issuer: &'a Issuer,
-    pub client_id: &'a str,
+    pub provider: &'a IdentityProvider,
+    /// What the provider's metadata calls it, or the form of the names it speaks by.
+    pub form: &'a str,
     pub nonce: &'a str,
     pub algorithms: &'a [Algorithm],
     /// The person must have signed in since then, if the provider says when.
     pub fresh_since: Option<Timestamp>,
+    /// The person must have signed in no longer ago, and the provider must say when.
+    pub max_age: Option<Duration>,
 }
 
 /// Who came back.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
-    /// The provider's stable name for the person: only good together with the provider's issuer.
-    pub subject: String,
+    /// Who vouches for the person.
+    pub issuer: Issuer,
+    /// Its stable name for them: only good together with the issuer.
+    pub key: String,
     pub authentication: Authentication,
     pub person: Person,
 }
@@ -49,6 +59,14 @@ pub(crate) enum Trouble {
     NotFresh,
     #[error("it names nobody")]
     Subject,
+    #[error("it does not say when you signed in, and the app asked for a sign-in of a certain age")]
+    Undated,
+    #[error("it lacks the claims by which this provider names people for ever; do the scopes have `profile`?")]
+    Key,
+    #[error("it is not an ID token")]
+    NotIdToken,
+    #[error("you are not of an organisation that may sign in here")]
+    Domain,
 }
 
 impl Trouble {
@@ -58,9 +76,11 @@ impl Trouble {
             Self::Jose(JoseError::WrongType | JoseError::Malformed(_)) => "JW-02",
             Self::Jose(JoseError::WrongClaims) => "JW-06",
             Self::Jose(_) => "JW-01",
+            Self::NotIdToken => "JW-02",
+            Self::Key => "JW-06",
             Self::Issuer | Self::Expired | Self::FromTheFuture | Self::Stale => "JW-06",
             Self::Nonce => "JW-08",
-            Self::Audience | Self::AuthorizedParty | Self::NotFresh | Self::Subject => "",
+            Self::Audience | Self::AuthorizedParty | Self::NotFresh | Self::Undated | Self::Subject | Self::Domain => "",
         }
     }
 }
@@ -77,34 +97,67 @@ pub(crate) fn read(token: &str, keys: &KeySet, expected: &Expected<'_>, now: Tim
 }
 
 /// The numbers are the steps of §3.1.3.7.
-fn check(claims: UnverifiedClaims, expected: &Expected<'_>, now: Timestamp) -> Result<Identity, Trouble> {
-    of_the_provider(&claims, expected)?; // 2, JW-06
+pub(crate) fn check(claims: UnverifiedClaims, expected: &Expected<'_>, now: Timestamp) -> Result<Identity, Trouble> {
+    let profile = profiles::of(expected.provider);
+    let issuer = of_the_provider(&claims, expected, profile)?; // 2, JW-06
+    marked(&claims, profile)?; // JW-02
     for_us(&claims, expected)?; // 3
     for_us_among_several(&claims, expected)?; // 4, 5
     not_expired(&claims, now)?; // 9, JW-06
     issued_just_now(&claims, now)?; // 10, JW-06
     in_answer_to_our_request(&claims, expected)?; // 11, JW-08
     signed_in_anew(&claims, expected)?; // 13
-    let subject = named(&claims.sub)?.to_owned();
+    signed_in_lately(&claims, expected, now)?; // 13
+    of_a_domain_of_ours(&claims, expected.provider, profile)?;
+    named(&claims.sub)?;
+    let key = key(&claims, profile)?; // JW-06
+    let (groups, groups_withheld) = groups::of(&claims.rest, expected.provider, profile);
     let auth_time = claims.auth_time.map(|at| at.instant()); // AT-06
     let authentication = Authentication { auth_time, acr: claims.acr, amr: claims.amr };
-    let person = Person { username: claims.preferred_username, email: claims.email, name: claims.name, groups: claims.groups };
-    Ok(Identity { subject, authentication, person })
+    let person = Person { username: claims.preferred_username, email: claims.email, name: claims.name, groups, groups_withheld };
+    Ok(Identity { issuer, key, authentication, person })
 }
 
-/// Byte for byte, as the operator wrote it: a key set belongs to one issuer, and no other speaks by it.
-fn of_the_provider(claims: &UnverifiedClaims, expected: &Expected<'_>) -> Result<(), Trouble> {
-    if claims.iss == expected.issuer.as_str() { Ok(()) } else { Err(Trouble::Issuer) }
+/// Byte for byte, as the operator wrote it: a key set belongs to one issuer, and no other speaks by it. Where it speaks for many, the name is the form of their names, filled by the token's own claim.
+fn of_the_provider(claims: &UnverifiedClaims, expected: &Expected<'_>, profile: &Profile) -> Result<Issuer, Trouble> {
+    let issuer = profile.issuer.of(expected.provider, &claims.iss).ok_or(Trouble::Issuer)?;
+    if let IssuerForm::Template { template, claim } = &profile.issuer
+        && expected.form.contains(template.as_str())
+    {
+        let filled = claims.text(claim).map(|value| expected.form.replace(template, value));
+        return filled.filter(|filled| *filled == claims.iss).map(|_| issuer.clone()).ok_or(Trouble::Issuer);
+    }
+    Ok(issuer.clone())
+}
+
+/// Some sign ID and access tokens alike, and only a claim tells them apart.
+fn marked(claims: &UnverifiedClaims, profile: &Profile) -> Result<(), Trouble> {
+    let has = |(claim, value): (&String, &String)| claims.text(claim) == Some(value.as_str());
+    if profile.required.iter().all(has) { Ok(()) } else { Err(Trouble::NotIdToken) }
+}
+
+/// Where everybody may have an account, the operator says whose people are meant.
+fn of_a_domain_of_ours(claims: &UnverifiedClaims, provider: &IdentityProvider, profile: &Profile) -> Result<(), Trouble> {
+    let Some(domain) = profile.domain.as_ref().filter(|_| !provider.domains.is_empty()) else { return Ok(()) };
+    let is_ours = claims.text(&domain.claim).is_some_and(|claimed| provider.domains.iter().any(|ours| ours.eq_ignore_ascii_case(claimed)));
+    if is_ours { Ok(()) } else { Err(Trouble::Domain) }
+}
+
+/// What names the person for ever, by the profile's claims. `sub` may be another for each app, and an address is nobody's for ever.
+fn key(claims: &UnverifiedClaims, profile: &Profile) -> Result<String, Trouble> {
+    let part = |claim: &String| claims.text(claim).filter(|text| named(text).is_ok()).ok_or(Trouble::Key);
+    let parts: Result<Vec<_>, _> = profile.key.iter().map(part).collect();
+    Ok(parts?.join("/"))
 }
 
 fn for_us(claims: &UnverifiedClaims, expected: &Expected<'_>) -> Result<(), Trouble> {
-    if claims.aud.iter().any(|aud| aud == expected.client_id) { Ok(()) } else { Err(Trouble::Audience) }
+    if claims.aud.contains(&expected.provider.client_id) { Ok(()) } else { Err(Trouble::Audience) }
 }
 
 /// Where several are addressed, `azp` must say that we asked; and whatever it says, it must be that.
 fn for_us_among_several(claims: &UnverifiedClaims, expected: &Expected<'_>) -> Result<(), Trouble> {
     match claims.azp.as_deref() {
-        Some(azp) if azp == expected.client_id => Ok(()),
+        Some(azp) if azp == expected.provider.client_id => Ok(()),
         None if claims.aud.len() == 1 => Ok(()),
         _ => Err(Trouble::AuthorizedParty),
     }
@@ -134,6 +187,12 @@ fn signed_in_anew(claims: &UnverifiedClaims, expected: &Expected<'_>) -> Result<
     }
 }
 
+fn signed_in_lately(claims: &UnverifiedClaims, expected: &Expected<'_>, now: Timestamp) -> Result<(), Trouble> {
+    let Some(age) = expected.max_age else { return Ok(()) };
+    let at = claims.auth_time.ok_or(Trouble::Undated)?;
+    if now <= at.instant() + age + SKEW { Ok(()) } else { Err(Trouble::NotFresh) }
+}
+
 /// At most 255 characters (§2), none of them unseen.
 fn named(sub: &str) -> Result<&str, Trouble> {
     let shaped = !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control);
@@ -142,7 +201,7 @@ fn named(sub: &str) -> Result<&str, Trouble> {
 
 /// The claims as they came. Required ones have no default, so a token without them is refused as malformed.
 #[derive(Deserialize)]
-struct UnverifiedClaims {
+pub(crate) struct UnverifiedClaims {
     iss: String,
     sub: String,
     #[serde(deserialize_with = "one_or_more")]
@@ -163,8 +222,15 @@ struct UnverifiedClaims {
     email: Option<String>,
     #[serde(default, deserialize_with = "if_text")]
     name: Option<String>,
-    #[serde(default, deserialize_with = "if_texts")]
-    groups: Vec<String>,
+    /// What else it says: which of it is read, the provider's profile says.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl UnverifiedClaims {
+    fn text(&self, claim: &str) -> Option<&str> {
+        if claim == "sub" { Some(&self.sub) } else { self.rest.get(claim).and_then(Value::as_str) }
+    }
 }
 
 /// A JSON number of seconds, whole or not (RFC 7519 §2).

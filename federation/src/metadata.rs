@@ -2,20 +2,26 @@
 
 use chancery_core::Issuer;
 use chancery_crypto::jose::Algorithm;
+use chancery_registry::IdentityProvider;
 use serde::Deserialize;
 use url::Url;
 
+use crate::profiles::{self, IssuerForm};
 use crate::provider::ProviderTrouble;
 
 /// A provider's metadata, checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Metadata {
+    /// What it calls itself: its name, or the form of the names of many.
+    pub issuer: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub jwks_uri: String,
     pub client_authentication: ClientAuthentication,
     /// It says that it names itself in every answer (RFC 9207 §3).
     pub names_itself: bool,
+    /// It lists the scope `offline_access`.
+    pub offers_offline: bool,
     /// What its ID tokens may be signed with, of what we verify.
     pub algorithms: Vec<Algorithm>,
 }
@@ -34,10 +40,11 @@ pub(crate) fn address(issuer: &Issuer) -> String {
 
 impl Metadata {
     /// Reads the document of the provider that an operator wrote as `issuer`.
-    pub fn parse(issuer: &Issuer, document: &[u8]) -> Result<Self, ProviderTrouble> {
+    pub fn parse(provider: &IdentityProvider, document: &[u8]) -> Result<Self, ProviderTrouble> {
+        let issuer = &provider.issuer;
         let unverified: Unverified =
             serde_json::from_slice(document).map_err(|error| wrong(issuer, format!("it cannot be read: {error}")))?; // MD-07
-        names_the_issuer_asked(issuer, &unverified)?; // MD-07
+        names_the_issuer_asked(provider, &unverified)?; // MD-07
         for endpoint in [&unverified.authorization_endpoint, &unverified.token_endpoint, &unverified.jwks_uri] {
             as_secure_as_its_issuer(issuer, endpoint)?;
         }
@@ -45,6 +52,8 @@ impl Metadata {
             client_authentication: client_authentication(issuer, unverified.token_endpoint_auth_methods_supported)?,
             algorithms: algorithms(issuer, unverified.id_token_signing_alg_values_supported)?, // JW-01
             names_itself: unverified.authorization_response_iss_parameter_supported,
+            offers_offline: unverified.scopes_supported.iter().flatten().any(|scope| scope == "offline_access"),
+            issuer: unverified.issuer,
             authorization_endpoint: unverified.authorization_endpoint,
             token_endpoint: unverified.token_endpoint,
             jwks_uri: unverified.jwks_uri,
@@ -58,16 +67,32 @@ struct Unverified {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    scopes_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
 
-/// Byte for byte: a provider that calls itself otherwise is another one (Discovery §4.3).
-fn names_the_issuer_asked(issuer: &Issuer, unverified: &Unverified) -> Result<(), ProviderTrouble> {
-    if unverified.issuer == issuer.as_str() {
+/// Byte for byte: a provider that calls itself otherwise is another one (Discovery §4.3). One that speaks for many gives the form of their
+/// names; then the operator says which of them may.
+fn names_the_issuer_asked(provider: &IdentityProvider, unverified: &Unverified) -> Result<(), ProviderTrouble> {
+    let issuer = &provider.issuer;
+    if unverified.issuer == issuer.as_str() && provider.issuers.is_empty() {
         return Ok(());
+    }
+    if let IssuerForm::Template { template, .. } = &profiles::of(provider).issuer
+        && let Some((head, tail)) = unverified.issuer.split_once(template.as_str())
+    {
+        if provider.issuers.is_empty() {
+            let says = format!("it stands for every {:?}; write under `issuers` those whose people may sign in", unverified.issuer);
+            return Err(wrong(issuer, says));
+        }
+        let stranger = provider.issuers.iter().find(|one| !one.as_str().starts_with(head) || !one.as_str().ends_with(tail));
+        return stranger.map_or(Ok(()), |one| {
+            let says = format!("`issuers` lists {one}, which is none of its {:?}", unverified.issuer);
+            Err(wrong(issuer, says))
+        });
     }
     let says = format!("it is that of the issuer {:?}; if that is the one you mean, write it so in the configuration", unverified.issuer);
     Err(wrong(issuer, says))
@@ -120,6 +145,10 @@ mod tests {
         Issuer::foreign("https://idp.example/realms/corp")
     }
 
+    fn provider() -> IdentityProvider {
+        IdentityProvider { issuer: issuer(), ..crate::fixtures::provider("corp") }
+    }
+
     fn document(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let mut document = json!({
             "issuer": "https://idp.example/realms/corp",
@@ -133,7 +162,7 @@ mod tests {
     }
 
     fn parse(change: impl FnOnce(&mut Value)) -> Result<Metadata, ProviderTrouble> {
-        Metadata::parse(&issuer(), &document(change))
+        Metadata::parse(&provider(), &document(change))
     }
 
     #[test]
@@ -154,7 +183,7 @@ mod tests {
     #[test]
     fn md_07_what_is_not_the_document_is_refused() {
         for body in ["", "<html>", "[]", "{}", "{\"issuer\":\"https://idp.example/realms/corp\""] {
-            assert!(Metadata::parse(&issuer(), body.as_bytes()).is_err(), "{body}");
+            assert!(Metadata::parse(&provider(), body.as_bytes()).is_err(), "{body}");
         }
     }
 

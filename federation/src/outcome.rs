@@ -34,8 +34,8 @@ pub(crate) struct Outcome {
 }
 
 /// The provider's name for the person, together with whose name it is: under another issuer the same `sub` is somebody else (JW-06).
-pub(crate) fn key(provider: &IdentityProvider, identity: &Identity) -> SubjectKey {
-    SubjectKey::of(&provider.issuer, &identity.subject)
+pub(crate) fn key(identity: &Identity) -> SubjectKey {
+    SubjectKey::of(&identity.issuer, &identity.key)
 }
 
 pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<(Outcome, Draft), Refused> {
@@ -97,7 +97,7 @@ fn first(facts: &Facts<'_>, claims: String, now: Timestamp, entropy: &mut Entrop
         tenant: facts.sign_in.tenant,
         id,
         provider: facts.provider.name.clone(),
-        key: key(facts.provider, facts.identity),
+        key: key(facts.identity),
         status: Standing::Active,
         claims,
         seen_at: now,

@@ -1,6 +1,6 @@
 //! What only we and the provider may know of a sign-in on its way: sealed in its row.
 
-use chancery_core::{Entropy, Issuer, TenantId};
+use chancery_core::{Entropy, Issuer, SignInRequest, TenantId};
 use chancery_crypto::digest::{hex, secret_text};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,24 @@ pub(crate) struct Pending {
     pub verifier: String,
     /// The person must have signed in anew.
     pub fresh: bool,
+    /// Or no longer ago than this, in seconds.
+    pub max_age: Option<u64>,
 }
 
 impl Pending {
-    pub fn new(issuer: &Issuer, fresh: bool, entropy: &mut Entropy) -> Self {
+    pub fn new(issuer: &Issuer, request: &SignInRequest, entropy: &mut Entropy) -> Self {
         let mut draw = || secret_text(entropy.take()).expose().clone();
-        Self { issuer: issuer.clone(), nonce: draw(), verifier: draw(), fresh }
+        Self {
+            issuer: issuer.clone(),
+            nonce: draw(),
+            verifier: draw(),
+            fresh: request.fresh,
+            max_age: request.max_age.map(|age| age.as_secs()),
+        }
     }
 
     pub async fn seal(&self, sealer: &Sealer, tenant: &TenantId, state: &[u8; 32]) -> Result<Vec<u8>, SealError> {
-        let plain = serde_json::to_vec(self).expect("three strings and a flag always serialise");
+        let plain = serde_json::to_vec(self).expect("strings, a flag and a number always serialise");
         sealer.seal(&place(tenant, &hex(state)), &plain).await
     }
 

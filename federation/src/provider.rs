@@ -37,7 +37,7 @@ impl From<FetchError> for ProviderTrouble {
 
 pub(crate) async fn metadata(documents: &Documents, provider: &IdentityProvider, now: Timestamp) -> Result<Metadata, ProviderTrouble> {
     let fetched = documents.get(Purpose::ProviderMetadata, &address(&provider.issuer), now).await?;
-    Metadata::parse(&provider.issuer, &fetched.body)
+    Metadata::parse(provider, &fetched.body)
 }
 
 /// The provider's keys. A key we have not seen is looked for once more: providers rotate without a word.

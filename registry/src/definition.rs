@@ -26,7 +26,24 @@ pub(crate) enum Definition {
 pub(crate) struct ProviderDefinition {
     pub issuer: String,
     pub client_id: String,
-    pub scopes: ScopeSet,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scopes: Option<ScopeSet>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub issuers: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub domains: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub groups_claim: Option<String>,
+}
+
+impl ProviderDefinition {
+    /// The issuers whose people may sign in by it.
+    pub(crate) fn vouching(&self) -> impl Iterator<Item = &str> {
+        let own = self.issuers.is_empty().then_some(&self.issuer);
+        own.into_iter().chain(&self.issuers).map(String::as_str)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub use apply::{Applied, ApplyError, Applying};
 pub use client::{About, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY};
 pub use client_document::{DocumentFault, names_document};
 pub use client_documents::ClientTrouble;
-pub use config::{Config, Problem};
+pub use config::{Config, PROFILES, Problem};
 pub use document_rules::DocumentRules;
 pub use plan::{Plan, PlanError, Removed};
 pub use redirect_uri::{RedirectUriError, Registrable, redirect_uri, registrable_uri, strangers_redirect_uri};

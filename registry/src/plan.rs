@@ -210,12 +210,13 @@ fn removed(object: &Object) -> Option<Removed> {
     }
 }
 
-/// The issuer that vouched by this provider and does so no more.
-fn disowned(object: &Object, now: Option<&Definition>) -> Result<Option<Removed>, RegistryError> {
-    let Definition::IdentityProvider(before) = Definition::of(object)? else { return Ok(None) };
-    let still = matches!(now, Some(Definition::IdentityProvider(now)) if now.issuer == before.issuer);
-    let name = object.name.parse().map_err(|error| RegistryError::unreadable(object, error))?;
-    Ok((!still).then(|| Removed::Provider { name, issuer: Issuer::foreign(before.issuer) }))
+/// The issuers that vouched by this provider and do so no more.
+fn disowned(object: &Object, now: Option<&Definition>) -> Result<Vec<Removed>, RegistryError> {
+    let Definition::IdentityProvider(before) = Definition::of(object)? else { return Ok(Vec::new()) };
+    let still = |issuer: &str| matches!(now, Some(Definition::IdentityProvider(now)) if now.vouching().any(|known| known == issuer));
+    let name: Slug = object.name.parse().map_err(|error| RegistryError::unreadable(object, error))?;
+    let gone = before.vouching().filter(|issuer| !still(issuer));
+    Ok(gone.map(|issuer| Removed::Provider { name: name.clone(), issuer: Issuer::foreign(issuer) }).collect())
 }
 
 fn is(object: &Object, declared: &Declared) -> bool {

@@ -158,6 +158,10 @@ async fn provider(object: &Object, definition: ProviderDefinition, sealer: &Seal
         client_id: definition.client_id,
         client_secret: open_secret(object, sealer).await?,
         scopes: definition.scopes,
+        profile: definition.profile,
+        issuers: definition.issuers.into_iter().map(Issuer::foreign).collect(),
+        domains: definition.domains,
+        groups_claim: definition.groups_claim,
     })
 }
 

@@ -52,7 +52,24 @@ pub struct IdentityProvider {
     pub issuer: Issuer,
     pub client_id: String,
     pub client_secret: Secret<String>,
-    pub scopes: ScopeSet,
+    /// What to ask for; the profile's, where nothing is said.
+    pub scopes: Option<ScopeSet>,
+    /// What kind of provider it is, where the issuer does not tell.
+    pub profile: Option<String>,
+    /// Whose people may sign in, where one discovery document speaks for several issuers.
+    pub issuers: Vec<Issuer>,
+    /// The domains of its people's addresses, in lower case.
+    pub domains: Vec<String>,
+    /// The claim with the person's groups, where it is not the profile's.
+    pub groups_claim: Option<String>,
+}
+
+impl IdentityProvider {
+    /// The issuers whose people may sign in by it: its own, unless the file lists them.
+    pub fn vouching(&self) -> impl Iterator<Item = &Issuer> {
+        let own = self.issuers.is_empty().then_some(&self.issuer);
+        own.into_iter().chain(&self.issuers)
+    }
 }
 
 /// A workload with an identity of its own.
@@ -147,7 +164,7 @@ impl Tenant {
     /// Whether this provider, as the file has it now, still vouches for this person. One that was taken out of the file, or that was put
     /// another issuer's, vouches for nobody it did before.
     pub fn vouches_for(&self, provider: &Slug, subject: &SubjectKey) -> bool {
-        self.provider(provider).is_some_and(|provider| subject.is_of(&provider.issuer))
+        self.provider(provider).is_some_and(|provider| provider.vouching().any(|issuer| subject.is_of(issuer)))
     }
 
     /// What of these scopes a client's tokens may carry, whoever allows it: one that nobody vouches for stays in quarantine, where the

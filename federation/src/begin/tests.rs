@@ -12,10 +12,13 @@ fn sent(change: impl FnOnce(&mut SignInRequest)) -> (String, HashMap<String, Str
         request: "sealed".into(),
         login_hint: None,
         fresh: false,
+        max_age: None,
+        acr_values: None,
     };
     change(&mut request);
     let (provider, metadata) = (provider("corp"), metadata(true));
-    let pending = Pending { issuer: provider.issuer.clone(), nonce: "n".into(), verifier: VERIFIER.into(), fresh: request.fresh };
+    let pending =
+        Pending { issuer: provider.issuer.clone(), nonce: "n".into(), verifier: VERIFIER.into(), fresh: request.fresh, max_age: None };
     let redirect_uri = redirect_uri(&Issuer::foreign("https://gw.example/t/acme"), &provider.name);
     let asking = Asking { request: &request, redirect_uri: &redirect_uri, state: &Secret::new("s".into()), pending: &pending };
     let url = Url::parse(&authorization_url(&provider, &metadata, &asking).expect("a URL")).expect("a URL");
@@ -56,8 +59,12 @@ fn sb_05_each_provider_answers_at_an_address_of_its_own() {
 fn a_new_sign_in_and_a_hint_are_asked_for() {
     let (_, query) = sent(|request| {
         request.fresh = true;
+        request.max_age = Some(Duration::from_secs(60));
+        request.acr_values = Some("mfa phr".into());
         request.login_hint = Some("alice@corp.example".into());
     });
     assert_eq!(query.get("prompt").map(String::as_str), Some("login"));
+    assert_eq!(query.get("max_age").map(String::as_str), Some("60"));
+    assert_eq!(query.get("acr_values").map(String::as_str), Some("mfa phr"));
     assert_eq!(query.get("login_hint").map(String::as_str), Some("alice@corp.example"));
 }

@@ -15,8 +15,8 @@ fn claims() -> Value {
 fn checked_with(change: impl FnOnce(&mut Value), fresh_since: Option<Timestamp>) -> Result<Identity, Trouble> {
     let mut claims = claims();
     change(&mut claims);
-    let issuer = Issuer::foreign("https://idp.example");
-    let expected = Expected { issuer: &issuer, client_id: "chancery", nonce: "n-1", algorithms: &[], fresh_since };
+    let provider = crate::fixtures::provider("corp");
+    let expected = Expected { provider: &provider, form: "https://idp.example", nonce: "n-1", algorithms: &[], fresh_since, max_age: None };
     let claims = serde_json::from_value(claims).map_err(|_| Trouble::Jose(JoseError::WrongClaims))?;
     check(claims, &expected, NOW)
 }
@@ -32,7 +32,8 @@ fn with(claim: &'static str, value: Value) -> Result<Identity, Trouble> {
 #[test]
 fn a_good_token_says_who_and_how() {
     let identity = checked(|_| ()).expect("good");
-    assert_eq!(identity.subject, "u-42");
+    assert_eq!(identity.key, "u-42");
+    assert_eq!(identity.issuer.as_str(), "https://idp.example");
     let authentication = Authentication {
         auth_time: Some(Timestamp::from_seconds(1_763_990_000)),
         acr: Some("mfa".into()),
@@ -133,8 +134,15 @@ fn jw_01_the_signature_is_by_the_providers_key_and_an_algorithm_it_named() {
     let key = SigningKey::generate(Algorithm::Es256, "k-1".into()).expect("a key");
     let stranger = SigningKey::generate(Algorithm::Es256, "k-1".into()).expect("a key");
     let keys = KeySet::from_keys([key.jwk()]);
-    let issuer = Issuer::foreign("https://idp.example");
-    let expecting = |algorithms| Expected { issuer: &issuer, client_id: "chancery", nonce: "n-1", algorithms, fresh_since: None };
+    let provider = crate::fixtures::provider("corp");
+    let expecting = |algorithms| Expected {
+        provider: &provider,
+        form: "https://idp.example",
+        nonce: "n-1",
+        algorithms,
+        fresh_since: None,
+        max_age: None,
+    };
 
     let token = key.sign("JWT", &claims()).expect("signed");
     assert!(read(&token, &keys, &expecting(&[Algorithm::Es256]), NOW).is_ok());
@@ -146,8 +154,15 @@ fn jw_01_the_signature_is_by_the_providers_key_and_an_algorithm_it_named() {
 #[test]
 fn jw_02_another_kind_of_token_is_no_id_token() {
     let key = SigningKey::generate(Algorithm::Es256, "k-1".into()).expect("a key");
-    let issuer = Issuer::foreign("https://idp.example");
-    let expected = Expected { issuer: &issuer, client_id: "chancery", nonce: "n-1", algorithms: &[Algorithm::Es256], fresh_since: None };
+    let provider = crate::fixtures::provider("corp");
+    let expected = Expected {
+        provider: &provider,
+        form: "https://idp.example",
+        nonce: "n-1",
+        algorithms: &[Algorithm::Es256],
+        fresh_since: None,
+        max_age: None,
+    };
     for typ in ["at+jwt", "logout+jwt", "secevent+jwt", "client-authentication+jwt"] {
         let token = key.sign(typ, &claims()).expect("signed");
         let came = read(&token, &KeySet::from_keys([key.jwk()]), &expected, NOW);

@@ -17,14 +17,19 @@ impl Case {
         Self {
             provider: fixtures::provider("corp"),
             sign_in: SignIn { claimed_at: Some(NOW), ..sign_in() },
-            identity: Identity { subject: "u-42".into(), authentication, person },
+            identity: Identity {
+                issuer: chancery_core::Issuer::foreign("https://idp.example"),
+                key: "u-42".into(),
+                authentication,
+                person,
+            },
             entropy: fixtures::entropy(),
         }
     }
 
     fn subject(&mut self, status: Standing) -> Subject {
         let id = SubjectId::mint(NOW, &mut self.entropy);
-        let key = key(&self.provider, &self.identity);
+        let key = key(&self.identity);
         Subject { tenant: self.sign_in.tenant, id, provider: self.provider.name.clone(), key, status, claims: "{}".into(), seen_at: NOW }
     }
 
@@ -79,7 +84,7 @@ fn who_was_suspended_does_not_come_in() {
 #[test]
 fn jw_06_the_same_sub_of_another_issuer_is_somebody_else() {
     let mut case = Case::new();
-    let here = key(&case.provider, &case.identity);
-    case.provider.issuer = Issuer::foreign("https://elsewhere.example");
-    assert_ne!(here, key(&case.provider, &case.identity));
+    let here = key(&case.identity);
+    case.identity.issuer = Issuer::foreign("https://elsewhere.example");
+    assert_ne!(here, key(&case.identity));
 }

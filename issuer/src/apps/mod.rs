@@ -118,6 +118,8 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
         request: Errand {}.seal(&keys.page, &tenant.id, &mut moment).ok_or(Unanswered::NoKeys(tenant.id))?,
         login_hint: None,
         fresh: false,
+        max_age: None,
+        acr_values: None,
     };
     let receipt = match front.server.journal.commit(&tenant.id, chancery_audit::Draft::default().writing(consuming)).await {
         Ok(receipt) => receipt,

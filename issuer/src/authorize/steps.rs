@@ -64,6 +64,8 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
         silent: prompt.silent,
         fresh: prompt.fresh,
         ask: prompt.ask,
+        max_age: prompt.max_age,
+        acr_values: prompt.acr_values,
     })
 }
 

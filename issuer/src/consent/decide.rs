@@ -40,7 +40,7 @@ pub(crate) enum Next {
     /// Back to the client, with a code.
     Issued(Issued),
     /// To the identity provider; the draft consumes the page.
-    SignIn(Approved, Draft),
+    SignIn(Box<Approved>, Draft),
 }
 
 /// Where a finished sign-in leads.
@@ -56,7 +56,8 @@ pub(crate) fn decide(page: &Page, decision: Decision, facts: Facts<'_>, moment: 
     if decision == Decision::Deny {
         return Ok(Next::Denied(denied(page, consuming, facts, moment)));
     }
-    match facts.visitor.filter(|visitor| page.person == Some(visitor.signed_in.subject) && !page.request.fresh) {
+    let is_met = |visitor: &&Visitor| page.request.is_met_by(&visitor.signed_in.authentication, moment.now);
+    match facts.visitor.filter(|visitor| page.person == Some(visitor.signed_in.subject)).filter(is_met) {
         Some(visitor) => {
             let alive = sessions::alive(&facts.tenant.id, &visitor.session, moment.now);
             let approval = Approval { tenant: facts.tenant, client, request: &page.request, by: &visitor.signed_in };
@@ -64,7 +65,7 @@ pub(crate) fn decide(page: &Page, decision: Decision, facts: Facts<'_>, moment: 
         }
         None => {
             let approved = Approved { request: page.request.clone(), person: page.person };
-            Ok(Next::SignIn(approved, Draft::default().writing(consuming)))
+            Ok(Next::SignIn(Box::new(approved), Draft::default().writing(consuming)))
         }
     }
 }
@@ -81,8 +82,7 @@ pub(crate) fn resume(
     let consuming = sign_ins::resume(&facts.tenant.id, &row.state, moment.now);
     if approved.person.is_some_and(|named| named != by.subject) {
         // Who came has just signed in: to ask for that again would never end.
-        let request = AuthorizationRequest { fresh: false, ..approved.request.clone() };
-        return Ok(Resumed::AskAgain(request, Draft::default().writing(consuming)));
+        return Ok(Resumed::AskAgain(approved.request.signed_in(), Draft::default().writing(consuming)));
     }
     // A sign-in may wait here for minutes: whoever was revoked meanwhile is not let in by it.
     let alive = sessions::alive_by_id(&facts.tenant.id, &by.session, moment.now);

@@ -10,7 +10,7 @@ use crate::return_to::ReturnTo;
 
 pub(super) const BROWSER: [u8; 32] = [7; 32];
 
-pub(super) fn request() -> AuthorizationRequest {
+pub(crate) fn request() -> AuthorizationRequest {
     AuthorizationRequest {
         client: ClientId::claimed(DESK),
         return_to: ReturnTo { uri: CALLBACK.to_owned(), state: Some("s".to_owned()) },
@@ -22,6 +22,8 @@ pub(super) fn request() -> AuthorizationRequest {
         silent: false,
         fresh: false,
         ask: false,
+        max_age: None,
+        acr_values: None,
     }
 }
 

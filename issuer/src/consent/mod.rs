@@ -11,7 +11,7 @@
 mod approval;
 mod decide;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod onward;
 mod page;
 pub(crate) mod post;
@@ -63,7 +63,7 @@ pub(crate) async fn ask<P: Pages>(
 ) -> Result<Answer, Unanswered> {
     let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
-    let named = visitor.filter(|_| !request.fresh);
+    let named = visitor.filter(|visitor| request.is_met_by(&visitor.signed_in.authentication, moment.now));
     let page = Page::of(request, browser.hash(), named.map(|visitor| visitor.signed_in.subject), moment);
     let sealed = page.seal(&visit.keys.page, &visit.tenant.id, moment).ok_or(Unanswered::NoKeys(visit.tenant.id))?;
     let client = front.server.registry.client(visit.tenant, &page.request.client).await?;

@@ -1,5 +1,7 @@
 //! On from an answered page: the decision is committed, which happens once, and the browser is sent where it leads.
 
+use std::time::Duration;
+
 use chancery_audit::{Draft, Receipt};
 use chancery_core::oauth::Code;
 use chancery_core::{Decision, Pages, SignInRequest, SignInTrouble};
@@ -72,6 +74,8 @@ async fn to_sign_in<P: Pages>(
         request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
         login_hint: approved.request.login_hint.clone(),
         fresh: approved.request.fresh,
+        max_age: approved.request.max_age.map(|seconds| Duration::from_secs(seconds.into())),
+        acr_values: approved.request.acr_values.clone(),
     };
     match front.sign_in.begin(request).await {
         Ok(url) => Ok(Answer::redirect(&url, receipt.into())),

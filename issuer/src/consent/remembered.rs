@@ -86,6 +86,7 @@ pub(super) fn may_be_spared(known: Known<'_>, headers: &HeaderMap) -> Result<(),
 pub(super) fn decide(tenant: &Tenant, known: Known<'_>, approvals: &[Remembered], moment: &mut Moment) -> Result<Issued, Asked> {
     let Known { request, client, visitor } = known;
     let now = moment.now;
+    refuse(!request.is_met_by(&visitor.signed_in.authentication, now), Asked::SignInComesFirst)?;
     let approvals = covering(request, client, approvals, now)?;
     let until = approvals.iter().map(|approval| approval.expires_at).min().ok_or(Asked::NotAllowed)?;
     let session = sessions::alive(&tenant.id, &visitor.session, now);

@@ -8,6 +8,7 @@
 
 mod declared;
 mod documents;
+mod identity_provider;
 mod nearest;
 mod objects;
 mod outline;
@@ -23,6 +24,7 @@ mod values;
 mod yaml;
 
 pub(crate) use declared::{Declared, DeclaredSecret};
+pub use identity_provider::PROFILES;
 pub use outline::{ProviderOutline, ResourceOutline};
 pub use problem::Problem;
 pub(crate) use problem::{Complaint, Place};
@@ -103,7 +105,7 @@ fn declared<'a>(
         let remedy = "add one, such as `identity_providers: [ { name: corp, issuer: https://login.example.com, … } ]`";
         problems.add(&section.place_of("identity_providers"), Complaint::new("without an identity provider nobody can sign in", remedy));
     }
-    declared.extend(providers.iter().filter_map(|cursor| objects::identity_provider(cursor, secrets)));
+    declared.extend(providers.iter().filter_map(|cursor| identity_provider::identity_provider(cursor, secrets)));
     let items = section.items("agents", "agents: [ { name: reporter, owner: finance } ]");
     declared.extend(items.iter().filter_map(|cursor| objects::agent(cursor, &mut known.agents)));
     let items = section.items("clients", "clients: [ { name: desk, redirect_uris: [ https://desk.example.com/callback ] } ]");
@@ -113,6 +115,7 @@ fn declared<'a>(
     declared.extend(policies::policies(section, files, &known, problems));
     declared.extend(objects::settings(section, &known.agents, secrets));
     once_each(&declared, problems);
+    identity_provider::one_domain_each(&declared, problems);
     declared
 }
 

@@ -1,9 +1,9 @@
-//! The objects of a tenant, each kind's keys in one function: identity providers, agents, clients, settings.
+//! The objects of a tenant, each kind's keys in one function: agents, clients, settings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chancery_core::{LONGEST_TOKEN_LIFE, Scope, ScopeSet, Slug};
+use chancery_core::{LONGEST_TOKEN_LIFE, Scope, Slug};
 use chancery_crypto::digest;
 
 use super::declared::{Declared, DeclaredSecret};
@@ -13,34 +13,10 @@ use super::registration::registration;
 use super::secret::{Secrets, secret};
 use super::values;
 use crate::Lifetimes;
-use crate::definition::{AgentDefinition, ClientDefinition, Definition, ProviderDefinition, SettingsDefinition};
+use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
 
 /// 128 bits even where each character carries only four (JW-08).
 const CLIENT_SECRET_LENGTH: usize = 32;
-
-pub(super) fn identity_provider(cursor: &Cursor<'_>, secrets: Secrets<'_>) -> Option<Declared> {
-    cursor.section(|section| {
-        let name = section.required("name", "name: corp", named);
-        let issuer = section.required("issuer", "issuer: https://login.example.com", |cursor| cursor.parsed(values::provider_issuer));
-        let client_id = section.required("client_id", "client_id: chancery", |cursor| cursor.text().map(str::to_owned));
-        let found = section.required("client_secret", "client_secret: env:CORP_CLIENT_SECRET", |cursor| secret(cursor, secrets, 0));
-        let scopes = section.optional("scopes", "scopes: openid profile email", |cursor| cursor.parsed(provider_scopes));
-
-        let (name, at) = name?;
-        let scopes = scopes?.unwrap_or_else(|| "openid profile email".parse().expect("three scopes"));
-        let definition = ProviderDefinition { issuer: issuer?, client_id: client_id?, scopes };
-        let secret = Some(DeclaredSecret::Sealed(found?));
-        Some(Declared { secret, ..Declared::new(name, Definition::IdentityProvider(definition), at) })
-    })
-}
-
-fn provider_scopes(text: &str) -> Result<ScopeSet, Complaint> {
-    let scopes = values::scopes(text)?;
-    if scopes.iter().any(|scope| scope.as_str() == "openid") {
-        return Ok(scopes);
-    }
-    Err(Complaint::new("without the scope `openid` the provider does not say who signed in", format!("write `openid {scopes}`")))
-}
 
 /// The names of agents are noted even where the rest is wrong, so that no client is told its agent is unknown.
 pub(super) fn agent(cursor: &Cursor<'_>, names: &mut BTreeSet<Slug>) -> Option<Declared> {

@@ -1,7 +1,10 @@
 //! What a file says of the world around this server: whom it sends people to, and where it can be met. For who goes and looks.
 
 use super::Config;
-use crate::definition::Definition;
+use crate::definition::{Definition, ProviderDefinition};
+
+/// What every kind of provider is asked for, where the file does not say.
+const USUAL_SCOPES: &str = "openid profile email";
 
 /// An identity provider, as far as a visitor needs to know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,8 +38,9 @@ impl Config {
             redirect_uri: format!("{}/callback/{name}", self.issuer()),
             scopes,
         };
+        let scopes = |provider: &ProviderDefinition| provider.scopes.as_ref().map_or_else(|| USUAL_SCOPES.to_owned(), ToString::to_string);
         let all = self.declared.iter().filter_map(|declared| match &declared.definition {
-            Definition::IdentityProvider(provider) => Some(outline(declared.name.as_str(), &provider.issuer, provider.scopes.to_string())),
+            Definition::IdentityProvider(provider) => Some(outline(declared.name.as_str(), &provider.issuer, scopes(provider))),
             _ => None,
         });
         all.collect()

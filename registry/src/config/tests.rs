@@ -178,6 +178,12 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:9: identity_providers[0].issuer: over plain http anybody on the way reads and changes what is sent — use https; plain http is for 127.0.0.1, [::1] and localhost only"]),
     ("issuer: https://login.example.com", "issuer: https://login.example.com\n    scopes: profile", &[
         "chancery.yaml:10: identity_providers[0].scopes: without the scope `openid` the provider does not say who signed in — write `openid profile`"]),
+    ("issuer: https://login.example.com", "issuer: https://login.example.com\n    profile: entrra", &[
+        "chancery.yaml:10: identity_providers[0].profile: `entrra` is not a kind of identity provider — did you mean `entra`?"]),
+    ("issuer: https://login.example.com", "issuer: https://login.example.com\n    domains: [ alice@example.com ]", &[
+        "chancery.yaml:10: identity_providers[0].domains[0]: `alice@example.com` is not a domain — write what stands behind the @ of people's addresses, such as example.com"]),
+    ("issuer: https://login.example.com", "issuer: https://login.example.com\n    issuers: [ \"https://login.example.com/a b\" ]", &[
+        "chancery.yaml:10: identity_providers[0].issuers[0]: an issuer has no space in it — write it as the provider's discovery document says it"]),
     ("server:\n", "server: [\n", &[
         "chancery.yaml:3: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}' — correct the line, or the one before it"]),
 ];

@@ -244,7 +244,8 @@ fn at_04_a_resource_for_agents_takes_a_client_that_proves_to_be_one() {
 fn oa_21_prompt_none_stands_alone() {
     assert!(request(&[("prompt", "none")]).silent);
     assert!(request(&[("prompt", "login consent")]).fresh);
-    assert!(request(&[("max_age", "60")]).fresh);
+    let aged = request(&[("max_age", "60"), ("acr_values", "mfa phr")]);
+    assert_eq!((aged.fresh, aged.max_age, aged.acr_values.as_deref()), (false, Some(60), Some("mfa phr")));
     assert!(!request(&[("prompt", "consent")]).fresh);
     assert_eq!(back(&[("prompt", "none login")]), (Code::InvalidRequest, "OA-21"));
     assert_eq!(back(&[("max_age", "soon")]), (Code::InvalidRequest, "OA-21"));

@@ -30,7 +30,7 @@ fn sign_in(next: Result<Next, PageRefusal>) -> Approved {
     match next.expect("an outcome") {
         Next::SignIn(approved, draft) => {
             assert_eq!(draft.writes[0].guard, Guard::Exactly(1), "the page is consumed");
-            approved
+            *approved
         }
         Next::Issued(_) => panic!("a code was issued"),
         Next::Denied(_) => panic!("it was denied"),

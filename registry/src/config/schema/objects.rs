@@ -16,8 +16,17 @@ pub(super) struct Provider {
     client_id: String,
     #[schemars(regex(pattern = r"^(env|file):."))]
     client_secret: String,
-    /// openid among them; openid profile email unless told.
+    /// openid among them; unless told, openid profile email and what brings a refresh token there.
     scopes: Option<String>,
+    /// What kind of provider it is, where its host does not tell.
+    #[schemars(regex(pattern = r"^(entra|okta|cognito|auth0|google|keycloak|oidc)$"))]
+    profile: Option<String>,
+    /// Whose people may sign in, where one discovery document speaks for several issuers (Entra's common and organizations).
+    issuers: Option<Vec<String>>,
+    /// The domains of its people's addresses, such as example.com.
+    domains: Option<Vec<String>>,
+    /// The ID token claim with the person's groups, where it is not the usual one there.
+    groups_claim: Option<String>,
 }
 
 #[derive(JsonSchema)]
