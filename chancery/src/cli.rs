@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, audit, demo, doctor, plan, revoke, schema, serve};
+use crate::commands::{apply, audit, demo, doctor, plan, registration, revoke, schema, serve};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -34,6 +34,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
+    /// Decide by hand who may register a client
+    #[command(subcommand)]
+    Registration(registration::Command),
     /// Read the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -64,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Revoke(args) => revoke::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Schema => schema::run(),
+            Command::Registration(command) => registration::run(command).await,
             Command::Audit(AuditCommand::Tail(args)) => audit::run(args).await,
         }
     });

@@ -9,6 +9,7 @@ use chancery_federation::Federation;
 use chancery_gateway::Gateway;
 use chancery_issuer::{AuthorizationServer, OwnCredentials};
 use chancery_outbound::{Dialer, Documents, Fetcher, Upstreams};
+use chancery_registry::IssuerKeys;
 use chancery_tokens::Verifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -149,6 +150,7 @@ async fn keep_sound(beside: &mut JoinSet<()>, served: &CancellationToken, stop: 
 impl Endpoints {
     fn wire<P: Pages>(ground: &Ground, out: Out, pages: Arc<P>) -> Self {
         let Ground { store, sealer, keyring, signer, ended, journal, counters, registry, clock, rng, .. } = ground;
+        let issuer_keys = IssuerKeys::new(out.documents.clone());
         let federation = Federation::new(chancery_federation::Parts {
             registry: registry.clone(),
             store: store.clone(),
@@ -171,6 +173,7 @@ impl Endpoints {
             journal: journal.clone(),
             store: store.clone(),
             counters: counters.clone(),
+            issuer_keys,
             sign_in,
             pages,
             clock: clock.clone(),

@@ -69,6 +69,14 @@ kinds! {
     ConsentRemembered = "consent_remembered";
     /// A person ended what they had allowed a client.
     ApprovalEnded = "approval_ended";
+    /// A registered client changed what it says of itself (RFC 7592).
+    ClientChanged = "client_changed";
+    /// A registered client ended its own registration.
+    ClientDeleted = "client_deleted";
+    /// An administrator let a client in that waited, or refused it.
+    ClientJudged = "client_judged";
+    /// An administrator made an initial access token.
+    RegistrationTokenMade = "registration_token_made";
 }
 
 macro_rules! fields {

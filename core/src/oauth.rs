@@ -21,6 +21,8 @@ pub enum Code {
     ConsentRequired,
     InvalidRedirectUri,
     InvalidClientMetadata,
+    InvalidSoftwareStatement,
+    UnapprovedSoftwareStatement,
     InvalidToken,
     InsufficientScope,
     UnsupportedTokenType,
@@ -44,6 +46,8 @@ impl Code {
             Self::ConsentRequired => "consent_required",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
@@ -86,6 +90,7 @@ pub struct Error {
     description: String,
     detail: Option<String>,
     fault: Fault,
+    wait: Option<u64>,
 }
 
 impl Error {
@@ -96,13 +101,30 @@ impl Error {
             Code::TemporarilyUnavailable => Fault::Dependency,
             _ => Fault::Peer,
         };
-        Self { code, description: description.into(), detail: None, fault }
+        Self { code, description: description.into(), detail: None, fault, wait: None }
     }
 
     /// What the log should know besides; never sent.
     pub fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+
+    /// The peer asks too often, and may ask again after so many seconds (RFC 6585 §4).
+    pub const fn too_often(mut self, seconds: u64) -> Self {
+        self.wait = Some(seconds);
+        self.fault = Fault::Peer;
+        self
+    }
+
+    /// After how many seconds the peer may ask again, where it asks too often.
+    pub const fn wait(&self) -> Option<u64> {
+        self.wait
+    }
+
+    /// The HTTP status of a direct answer.
+    pub const fn status(&self) -> u16 {
+        if self.wait.is_some() { 429 } else { self.code.status() }
     }
 
     pub const fn code(&self) -> Code {

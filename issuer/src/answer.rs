@@ -67,6 +67,21 @@ impl Answer {
         Self(StatusCode::OK.into_response()).not_stored() // RV-01, RV-02
     }
 
+    /// RFC 7592 §2.2. The same of a registration that was changed.
+    pub fn changed(client: &Value, _committed: Receipt) -> Self {
+        Self::json(StatusCode::OK, client) // DR-08
+    }
+
+    /// RFC 7592 §2.3.
+    pub fn deleted(_committed: Receipt) -> Self {
+        Self(StatusCode::NO_CONTENT.into_response()).not_stored() // DR-09
+    }
+
+    /// RFC 7592 §2.1: what a client said of itself, for itself. Nothing is decided, so there is nothing to record.
+    pub(crate) fn client_information(client: &Value) -> Self {
+        Self::json(StatusCode::OK, client)
+    }
+
     /// RFC 6749 §5.2, RFC 7591 §3.2.2. What the error says to the log stays at home.
     pub fn refused(error: &Error, _record: Recorded) -> Self {
         Self::error(error).not_before_a_second()
@@ -122,6 +137,16 @@ impl Answer {
         self.with(WWW_AUTHENTICATE, HeaderValue::from_str(&challenge).expect("a slug can stand in a header"))
     }
 
+    /// A 401 to a protected registration says which scheme is taken, and of a token that came what is wrong with it (RFC 6750 §3).
+    pub(crate) fn challenging_bearer(self, tenant: &Tenant, presented: bool) -> Self {
+        if self.0.status() != StatusCode::UNAUTHORIZED {
+            return self;
+        }
+        let error = if presented { ", error=\"invalid_token\"" } else { "" };
+        let challenge = format!("Bearer realm=\"{}\"{error}", tenant.name);
+        self.with(WWW_AUTHENTICATE, HeaderValue::from_str(&challenge).expect("a slug can stand in a header")) // DR-05, DR-07
+    }
+
     pub(crate) fn setting_cookie(self, cookie: Option<String>) -> Self {
         match cookie {
             Some(cookie) => self.with(SET_COOKIE, HeaderValue::from_str(&cookie).expect("cookies are made of slugs and base64url")),
@@ -140,8 +165,8 @@ impl Answer {
             error: &'static str,
             error_description: String,
         }
-        let status = StatusCode::from_u16(error.code().status()).expect("the code's statuses are statuses");
-        Self::json(status, &Body { error: error.code().as_str(), error_description: error.description() }) // OA-19
+        let status = StatusCode::from_u16(error.status()).expect("the code's statuses are statuses");
+        Self::json(status, &Body { error: error.code().as_str(), error_description: error.description() }).not_before(error.wait()) // OA-19
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
@@ -157,6 +182,13 @@ impl Answer {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers_mut().insert(name, value);
         self
+    }
+
+    fn not_before(self, wait: Option<u64>) -> Self {
+        match wait {
+            Some(seconds) => self.with(RETRY_AFTER, HeaderValue::from(seconds)),
+            None => self,
+        }
     }
 
     fn not_before_a_second(self) -> Self {

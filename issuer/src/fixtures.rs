@@ -106,7 +106,12 @@ pub(crate) fn by_desk() -> AuthenticatedClient {
 }
 
 pub(crate) fn by_reporter(tenant: &Tenant) -> AuthenticatedClient {
-    authenticated(&reporter(tenant), &format!("client_id={REPORTER}&client_secret={SECRET}"))
+    by(&reporter(tenant))
+}
+
+/// A client with the reporter's id and secret.
+pub(crate) fn by(client: &Arc<Client>) -> AuthenticatedClient {
+    authenticated(client, &format!("client_id={REPORTER}&client_secret={SECRET}"))
 }
 
 fn authenticated(client: &Arc<Client>, form: &str) -> AuthenticatedClient {

@@ -48,7 +48,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use chancery_audit::{Counters, Journal};
 use chancery_core::{Clock, Pages, Rng, SignIn};
-use chancery_registry::Registry;
+use chancery_registry::{IssuerKeys, Registry};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, Verifier};
 
@@ -67,6 +67,7 @@ pub struct Parts<P> {
     pub journal: Journal,
     pub store: Store,
     pub counters: Counters,
+    pub issuer_keys: IssuerKeys,
     pub sign_in: Arc<dyn SignIn>,
     pub pages: Arc<P>,
     pub clock: Arc<dyn Clock>,
@@ -80,8 +81,10 @@ pub struct AuthorizationServer<P> {
 
 impl<P: Pages> AuthorizationServer<P> {
     pub fn new(parts: Parts<P>) -> Self {
-        let Parts { registry, keyring, signer, verifier, journal, store, counters, sign_in, pages, clock, rng } = parts;
-        let server = Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, clock, rng });
+        let Parts { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, sign_in, pages, clock, rng } = parts;
+        let registrations = register::Registrations::new(clock.clone());
+        let server =
+            Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, registrations, clock, rng });
         Self { front: Arc::new(Front { server, pages, sign_in }) }
     }
 
@@ -95,6 +98,7 @@ impl<P: Pages> AuthorizationServer<P> {
             .route("/t/{tenant}/jwks",                                   get(metadata::jwks))
             .route("/t/{tenant}/token",                                  post(token_endpoint::token)) // OA-07
             .route("/t/{tenant}/register",                               post(register::register))
+            .route("/t/{tenant}/register/{client}",                      get(register::read).put(register::change).delete(register::delete))
             .route("/t/{tenant}/revoke",                                 post(revocation::revoke)) // RV-01
             .layer(middleware::from_fn(cors::open_to_browsers)) // OA-18
             .with_state(Arc::clone(&self.front.server));

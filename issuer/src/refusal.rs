@@ -48,6 +48,12 @@ impl Refused {
         self
     }
 
+    /// The peer asks too often.
+    pub fn too_often(mut self, seconds: u64) -> Self {
+        self.error = Box::new(self.error.too_often(seconds));
+        self
+    }
+
     /// The conformance row that refuses. What a check says about itself goes over what its caller says.
     pub fn by_row(mut self, row: &'static str) -> Self {
         if self.row.is_empty() {

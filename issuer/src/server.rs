@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chancery_audit::{Counter, Counters, Draft, Journal, Recorded};
 use chancery_core::oauth::Error;
 use chancery_core::{Clock, Rng};
-use chancery_registry::{Registry, Tenant};
+use chancery_registry::{IssuerKeys, Registry, Tenant};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
 
 use crate::answer::Answer;
 use crate::moment::Moment;
 use crate::refusal::Refused;
+use crate::register::Registrations;
 use crate::unanswered::Unanswered;
 
 pub(crate) struct Server {
@@ -22,6 +23,8 @@ pub(crate) struct Server {
     pub journal: Journal,
     pub store: Store,
     pub counters: Counters,
+    pub issuer_keys: IssuerKeys,
+    pub registrations: Registrations,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }

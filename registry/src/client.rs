@@ -95,7 +95,7 @@ pub struct About {
 }
 
 impl GrantType {
-    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
     /// What a person's app needs, and all that a stranger may have (DR-06).
     pub const OF_THE_CODE_FLOW: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
 

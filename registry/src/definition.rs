@@ -1,14 +1,14 @@
 //! Definitions: what an operator said of each object, as the registry keeps it. They hold no secret, so they can be shown, compared and
 //! logged, and they call other objects by name, so an object that comes again under its name is found again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
 use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lifetimes, Registration, RegistryError, Tool, Upstream};
+use crate::{GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,9 +69,16 @@ pub(crate) struct AgentDefinition {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientDefinition {
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub redirect_uris: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<Slug>,
+    /// Those of the code flow, where the file does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grants: Option<BTreeSet<GrantType>>,
+    /// At most; what its resources have, where the file does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scopes: Option<ScopeSet>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

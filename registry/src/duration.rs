@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 
 const UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
 
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+/// Reads a duration as people write it.
+pub fn parse(text: &str) -> Option<Duration> {
     let (number, seconds) = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))?;
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let number: u32 = digits.then(|| number.parse().ok())??;

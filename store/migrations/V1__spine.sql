@@ -36,6 +36,17 @@ CREATE INDEX clients_never_used ON clients (tenant, created_at) WHERE used_at IS
 CREATE INDEX clients_waiting ON clients (tenant, created_at) WHERE standing <> 'active';
 CREATE INDEX clients_by_end ON clients (tenant, keep_until);
 
+CREATE TABLE registration_tokens (
+    tenant     {text} NOT NULL,
+    hash       {blob} NOT NULL,
+    label      {text} NOT NULL,
+    uses_left  {int}  NOT NULL,
+    created_at {int}  NOT NULL,
+    expires_at {int}  NOT NULL,
+    PRIMARY KEY (tenant, hash)
+){clustered};
+CREATE INDEX registration_tokens_by_end ON registration_tokens (tenant, expires_at);
+
 CREATE TABLE subjects (
     tenant   {text} NOT NULL,
     id       {text} NOT NULL,

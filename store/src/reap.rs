@@ -22,7 +22,7 @@ const FEED_STAYS: Duration = Duration::from_hours(24);
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;
 
-const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, approvals, ended, consumed, feed];
+const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, approvals, ended, consumed, registration_tokens, feed];
 
 /// Deletes all that has expired. Call it every few minutes; several nodes may do so at once.
 ///
@@ -96,6 +96,12 @@ fn ended(tenant: &TenantId, now: Timestamp) -> Write {
 fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM consumed WHERE tenant = $1 AND (kind, key) IN \
          (SELECT kind, key FROM consumed WHERE tenant = $1 AND until < $2 ORDER BY until LIMIT $3)";
+    Write::any(EXPIRED, values![tenant, now, BITE])
+}
+
+fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {
+    const EXPIRED: &str = "DELETE FROM registration_tokens WHERE tenant = $1 AND hash IN \
+         (SELECT hash FROM registration_tokens WHERE tenant = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now, BITE])
 }
 

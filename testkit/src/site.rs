@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chancery::admin::message::{Answer as Administered, Files, Revocable, Revoke, SentSecret, Task};
+use chancery::admin::message::{Answer as Administered, Files, Registering, Registration, Revocable, Revoke, SentSecret, Task};
 use chancery::admin::{Administration, Administrator};
 use chancery::exit::Failure;
 use chancery::stop::Stop;
@@ -142,6 +142,14 @@ impl Site {
     /// Has the first node's administration do something, and waits until every node knows.
     pub async fn administer(&self, task: &Task) -> Result<Administered, Failure> {
         let answer = self.0.administration.answer(task, &Administrator::at_start()).await;
+        self.settle().await;
+        answer
+    }
+
+    /// Has the first node's administration govern registration, and waits until every node knows.
+    pub async fn registration(&self, what: Registering) -> Result<Administered, Failure> {
+        let asked = Registration { tenant: TENANT.to_owned(), what };
+        let answer = self.0.administration.answer(&Task::Registration(asked), &Administrator::at_start()).await;
         self.settle().await;
         answer
     }

@@ -7,6 +7,7 @@ pub mod socket;
 
 mod found;
 mod list;
+mod registration;
 mod revoke;
 mod tail;
 
@@ -100,6 +101,7 @@ impl Administration {
             Task::Revoke(asked) => by.may_touch(&asked.tenant).map(|()| self.revoke(asked, by))?.await,
             Task::Stand(asked) => by.may_touch(&asked.tenant).map(|()| self.stand(asked, by))?.await,
             Task::List(asked) => by.may_touch(&asked.tenant).map(|()| self.list(asked))?.await,
+            Task::Registration(asked) => by.may_touch(&asked.tenant).map(|()| self.registration(asked, by))?.await,
         }
     }
 

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod demo;
 pub mod doctor;
 pub mod plan;
+pub mod registration;
 pub mod revoke;
 pub mod schema;
 pub mod serve;

@@ -1,6 +1,7 @@
 //! What administration is asked and what it answers, in JSON: the same over the admin socket, over the admin API, and in the commands.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chancery_core::{EventId, Secret};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 pub use super::listing::{
     AllowedItem, ClientItem, Clients, GrantItem, Grants, KeyItem, Keys, ObjectItem, Objects, SessionItem, Sessions, SubjectItem, Subjects,
 };
+pub use super::registering::{Judged, Registering, Registration, RegistrationToken, Waiting, WaitingClient};
 
 /// What administration does.
 #[derive(Serialize, Deserialize)]
@@ -20,6 +22,7 @@ pub enum Task {
     Revoke(Revoke),
     Stand(Stand),
     List(List),
+    Registration(Registration),
 }
 
 /// A configuration, as its files say it, and the secrets it refers to, which whoever asks looked up. No Debug: it holds them.
@@ -37,6 +40,18 @@ pub struct Files {
 /// A secret on its way to the server: the one place where secrets are written out.
 #[derive(Clone)]
 pub struct SentSecret(pub Secret<String>);
+
+impl PartialEq for SentSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+}
+
+impl fmt::Debug for SentSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a secret)")
+    }
+}
 
 impl Serialize for SentSecret {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -175,6 +190,9 @@ pub enum Answer {
     Subjects(Subjects),
     Sessions(Sessions),
     Keys(Keys),
+    RegistrationToken(RegistrationToken),
+    Waiting(Waiting),
+    Judged(Judged),
     Event { event: serde_json::Value },
 }
 

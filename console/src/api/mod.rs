@@ -2,3 +2,4 @@
 
 mod listing;
 pub mod message;
+mod registering;

@@ -7,6 +7,7 @@
 use chancery_audit::Draft;
 use chancery_core::{Event, FamilyId, Field, Kind, TenantId, Timestamp};
 use chancery_crypto::digest::sha256;
+use chancery_registry::GrantType;
 use chancery_store::repo::codes::{self, Code};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
@@ -47,15 +48,25 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let permit = wanted.permit(moment)?;
 
     let access = wanted.mint(&permit, moment);
-    let family = family_of(grant, asking, moment);
+    let family = refreshes(asking).then(|| family_of(grant, asking, moment));
     let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone()));
-    let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment).with(Field::Family, family.id);
-    let redeemed = codes::redeem(&code.tenant, &code.hash, Some(&family.id), moment.now); // OA-08
-    Ok(Granted::tokens(access, permit.scope().union(&identity_of(&allowed.scope)))
-        .with_refresh_token(family.id, family.generation)
+    let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment);
+    let event = event.with_some(Field::Family, family.as_ref().map(|family| family.id));
+    let redeemed = codes::redeem(&code.tenant, &code.hash, family.as_ref().map(|family| &family.id), moment.now); // OA-08
+    let writes = [redeemed].into_iter().chain(family.iter().map(families::insert)).collect();
+    let granted = Granted::tokens(access, permit.scope().union(&identity_of(&allowed.scope)))
         .with_id_token(id)
-        .with(Draft { writes: vec![redeemed, families::insert(&family)], events: vec![event], ..Draft::default() })
-        .with(used(asking, moment.now)))
+        .with(Draft { writes, events: vec![event], ..Draft::default() })
+        .with(used(asking, moment.now));
+    Ok(match family {
+        Some(family) => granted.with_refresh_token(family.id, family.generation),
+        None => granted,
+    })
+}
+
+/// A client that did not register for it could not use one.
+fn refreshes(asking: Asking<'_>) -> bool {
+    asking.by.client().grant_types.contains(&GrantType::RefreshToken)
 }
 
 fn known(facts: &Facts) -> Result<(&Code, &Grant), Refused> {

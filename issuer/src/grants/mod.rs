@@ -3,6 +3,7 @@
 //! `match` here.
 
 mod authorization_code;
+mod client_credentials;
 mod granted;
 mod refresh_token;
 mod wanted;
@@ -10,7 +11,6 @@ mod wanted;
 use std::time::Duration;
 
 use chancery_audit::{Change, Draft, Topic};
-use chancery_core::oauth::Code;
 use chancery_core::{Event, Field, Kind, TenantId, Timestamp};
 use chancery_registry::{GrantType, Tenant};
 use chancery_store::repo::clients;
@@ -31,6 +31,7 @@ pub use granted::Signed;
 pub(crate) enum Asked {
     Code(authorization_code::Request),
     Refresh(refresh_token::Request),
+    Credentials(client_credentials::Request),
 }
 
 /// Who asks, of which tenant.
@@ -45,11 +46,11 @@ impl Asked {
         match grant {
             GrantType::AuthorizationCode => authorization_code::Request::read(form).map(Self::Code),
             GrantType::RefreshToken => refresh_token::Request::read(form, tenant, keys).map(Self::Refresh),
-            GrantType::ClientCredentials => Err(Refused::new(Code::UnsupportedGrantType, "this grant type is not offered here")),
+            GrantType::ClientCredentials => client_credentials::Request::read(form).map(Self::Credentials),
         }
     }
 
-    /// Loads what is to be known, by one read, and decides.
+    /// Loads what is to be known, by one read at most, and decides.
     pub async fn decide(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
         let tenant = &asking.tenant.id;
         Ok(match self {
@@ -62,6 +63,10 @@ impl Asked {
                 let facts = refresh_token::Facts::load(store, tenant, request).await?;
                 let outcome = refresh_token::decide(request, asking, &facts, moment);
                 outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
+            }
+            Self::Credentials(request) => {
+                let outcome = client_credentials::decide(request, asking, moment);
+                outcome.map_err(|refused| witnessed(refused, asking, None, moment))
             }
         })
     }

@@ -116,6 +116,6 @@ fn same_actor(grant: &Grant, asking: Asking<'_>) -> Result<(), Refused> {
 }
 
 /// An actor is never dropped: who cannot act as the agent gets nothing.
-fn agent_is_gone() -> Refused {
+pub(super) fn agent_is_gone() -> Refused {
     Refused::new(Code::AccessDenied, "the agent that this client acts as is no longer registered; ask who runs this server")
 }

@@ -1,9 +1,13 @@
 //! Client metadata (RFC 7591 §2): what of it matters here, read and judged. Unknown members are ignored; those that we know and do not
-//! use are read as far as a contradiction in them is worth telling (DR-03).
+//! use are read as far as a contradiction in them is worth telling (DR-03). No address in it is ever fetched or shown (DR-10).
 
+use std::collections::BTreeSet;
+
+use chancery_registry::{About, GrantType, shown_name};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::admission::Admission;
 use super::redirect_uris::registrable;
 use crate::refusal::{ByRow, Refused};
 
@@ -12,14 +16,21 @@ use crate::refusal::{ByRow, Refused};
 pub(super) struct ClientMetadata {
     pub name: String,
     pub redirect_uris: Vec<String>,
+    pub grants: BTreeSet<GrantType>,
+    /// Whether it is to have a secret.
+    pub confidential: bool,
+    pub about: About,
 }
 
-/// The members that we look at, as they came.
+/// The members that we look at, as they came. One that is `null` was not sent.
 #[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    redirect_uris: Vec<String>,
+struct Members {
+    redirect_uris: Option<Vec<String>>,
     client_name: Option<String>,
+    client_uri: Option<String>,
+    contacts: Option<Vec<String>>,
+    software_id: Option<String>,
+    software_version: Option<String>,
     token_endpoint_auth_method: Option<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
@@ -29,10 +40,14 @@ struct Asked {
     id_token_signed_response_alg: Option<String>,
 }
 
-const LONGEST_NAME: usize = 200;
-const NAMELESS: &str = "An app without a name";
+/// A body that is a JSON object; nothing of it is judged yet.
+pub(super) struct Asked(Map<String, Value>);
 
-/// The registered methods (IANA, OAuth token endpoint authentication methods). All of them come to `none` here.
+const NAMELESS: &str = "An app without a name";
+const LONGEST_WORD: usize = 200;
+const MOST_CONTACTS: usize = 5;
+
+/// The registered methods (IANA, OAuth token endpoint authentication methods). Those that we do not offer come to `none`.
 const METHODS: [&str; 7] = [
     "none",
     "client_secret_post",
@@ -42,22 +57,69 @@ const METHODS: [&str; 7] = [
     "tls_client_auth",
     "self_signed_tls_client_auth",
 ];
+const WITH_SECRET: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-pub(super) fn read(body: &[u8]) -> Result<ClientMetadata, Refused> {
-    let asked: Asked = serde_json::from_slice(body)
-        .map_err(|error| {
-            Refused::invalid_metadata("the body is not client metadata: a JSON object as in RFC 7591").because(error.to_string())
+impl Asked {
+    pub fn read(body: &[u8]) -> Result<Self, Refused> {
+        let not_metadata = |why: String| {
+            Refused::invalid_metadata("the body is not client metadata: a JSON object as in RFC 7591").because(why).by_row("DR-03")
+        };
+        serde_json::from_slice(body).map(Self).map_err(|error| not_metadata(error.to_string()))
+    }
+
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.0.get(member).and_then(Value::as_str)
+    }
+
+    /// Whether a member is there and says something.
+    pub fn says(&self, member: &str) -> bool {
+        self.0.get(member).is_some_and(|value| !value.is_null())
+    }
+
+    /// What a software statement says goes over what the client says (RFC 7591 §2.3; DR-04).
+    pub fn overruled_by(&mut self, statement: Map<String, Value>) {
+        const OF_THE_TOKEN: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+        self.0.extend(statement.into_iter().filter(|(member, _)| !OF_THE_TOKEN.contains(&&**member)));
+    }
+
+    /// What is registered of it, under the rules by which the client comes in.
+    pub fn judged(self, admission: &Admission) -> Result<ClientMetadata, Refused> {
+        let members: Members = serde_json::from_value(Value::Object(self.0))
+            .map_err(|error| {
+                Refused::invalid_metadata("a member of the client metadata is of another type than RFC 7591 says")
+                    .because(error.to_string())
+            })
+            .row("DR-03")?;
+        known_method(&members).row("DR-03")?;
+        let grants = grants(&members, admission).row("DR-06")?;
+        response_types_fit(&members, &grants).row("DR-03")?;
+        keys_make_sense(&members).row("DR-03")?;
+        nothing_unsigned(&members).row("DR-03")?;
+        let redirect_uris = match members.redirect_uris.as_deref().unwrap_or_default() {
+            [] if !grants.contains(&GrantType::AuthorizationCode) => Vec::new(),
+            asked => registrable(asked).row("DR-02")?,
+        };
+        let method = members.token_endpoint_auth_method.as_deref().filter(|method| WITH_SECRET.contains(method));
+        let needs_one = grants.contains(&GrantType::ClientCredentials);
+        let method = method.or_else(|| needs_one.then_some(WITH_SECRET[0])).map(str::to_owned); // OA-16
+        Ok(ClientMetadata {
+            name: members.client_name.as_deref().and_then(shown_name).unwrap_or_else(|| NAMELESS.to_owned()),
+            redirect_uris,
+            grants,
+            confidential: method.is_some(),
+            about: About {
+                client_uri: members.client_uri.filter(|uri| is_web_page(uri)),
+                contacts: words(members.contacts.unwrap_or_default()).take(MOST_CONTACTS).collect(),
+                software_id: words(members.software_id).next(),
+                software_version: words(members.software_version).next(),
+                token_endpoint_auth_method: method,
+                admitted_by: admission.by.clone(),
+            },
         })
-        .row("DR-03")?;
-    known_method(&asked).row("DR-03")?;
-    the_code_flow(&asked).row("DR-03")?;
-    keys_make_sense(&asked).row("DR-03")?;
-    nothing_unsigned(&asked).row("DR-03")?;
-    let redirect_uris = registrable(&asked.redirect_uris).row("DR-02")?;
-    Ok(ClientMetadata { name: name(asked.client_name.as_deref()), redirect_uris })
+    }
 }
 
-fn known_method(asked: &Asked) -> Result<(), Refused> {
+fn known_method(asked: &Members) -> Result<(), Refused> {
     match &asked.token_endpoint_auth_method {
         Some(method) if !METHODS.contains(&method.as_str()) => {
             Err(Refused::invalid_metadata("token_endpoint_auth_method is none that RFC 7591 knows; leave it out, or send none"))
@@ -66,22 +128,29 @@ fn known_method(asked: &Asked) -> Result<(), Refused> {
     }
 }
 
-/// The one flow that is offered. A client that names others as well is registered for this one; a client that leaves it out could do
-/// nothing here.
-fn the_code_flow(asked: &Asked) -> Result<(), Refused> {
-    let names = |list: &Option<Vec<String>>, word: &str| list.as_ref().is_none_or(|list| list.iter().any(|is| is == word));
-    if !names(&asked.grant_types, "authorization_code") {
-        return Err(Refused::invalid_metadata(
-            "a client that registers itself is one of the code flow; grant_types must name authorization_code",
-        ));
+/// What it asks for, as far as its admission goes; all of that, where it does not say. What goes further is left out, and the answer
+/// says so by what it has not: clients ask for more than they need.
+fn grants(asked: &Members, admission: &Admission) -> Result<BTreeSet<GrantType>, Refused> {
+    let Some(names) = &asked.grant_types else { return Ok(admission.grants.clone()) };
+    let asked_for = |grant: &&GrantType| names.iter().any(|name| name == grant.as_str());
+    let grants: BTreeSet<GrantType> = admission.grants.iter().filter(asked_for).copied().collect();
+    if grants.iter().any(|grant| *grant != GrantType::RefreshToken) {
+        return Ok(grants);
     }
-    if !names(&asked.response_types, "code") {
-        return Err(Refused::invalid_metadata("response_types must name code, as grant_types names authorization_code"));
-    }
-    Ok(())
+    let may: Vec<_> = admission.grants.iter().map(|grant| grant.as_str()).collect();
+    Err(Refused::invalid_metadata(format!("grant_types names none that this client may have by itself: {}", may.join(", ")))
+        .by_row("DR-03"))
 }
 
-fn keys_make_sense(asked: &Asked) -> Result<(), Refused> {
+fn response_types_fit(asked: &Members, grants: &BTreeSet<GrantType>) -> Result<(), Refused> {
+    let names_code = asked.response_types.as_ref().is_none_or(|list| list.iter().any(|is| is == "code"));
+    if names_code || !grants.contains(&GrantType::AuthorizationCode) {
+        return Ok(());
+    }
+    Err(Refused::invalid_metadata("response_types must name code, as grant_types names authorization_code"))
+}
+
+fn keys_make_sense(asked: &Members) -> Result<(), Refused> {
     if asked.jwks.is_some() && asked.jwks_uri.is_some() {
         return Err(Refused::invalid_metadata("send jwks or jwks_uri, not both"));
     }
@@ -100,7 +169,7 @@ fn is_public(key: &Value) -> bool {
     key.is_object() && !SECRET.iter().any(|member| key.get(member).is_some()) && key.get("kty").is_some_and(|kty| kty != "oct")
 }
 
-fn nothing_unsigned(asked: &Asked) -> Result<(), Refused> {
+fn nothing_unsigned(asked: &Members) -> Result<(), Refused> {
     let algorithms = [&asked.token_endpoint_auth_signing_alg, &asked.id_token_signed_response_alg];
     if algorithms.into_iter().flatten().any(|algorithm| algorithm.eq_ignore_ascii_case("none")) {
         return Err(Refused::invalid_metadata("nothing is sent or taken here that is not signed; none is no algorithm"));
@@ -108,81 +177,16 @@ fn nothing_unsigned(asked: &Asked) -> Result<(), Refused> {
     Ok(())
 }
 
-/// It is shown to people, with the words that nobody vouches for it; what cannot be shown is left out of it.
-fn name(asked: Option<&str>) -> String {
-    let shown: String = asked.unwrap_or_default().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-    match shown.trim() {
-        "" => NAMELESS.to_owned(),
-        name => name.to_owned(),
-    }
+/// Short words that an administrator may read in a terminal.
+fn words(asked: impl IntoIterator<Item = String>) -> impl Iterator<Item = String> {
+    asked
+        .into_iter()
+        .filter(|word| !word.is_empty() && word.len() <= LONGEST_WORD && word.chars().all(|c| c.is_ascii_graphic() || c == ' '))
+}
+
+fn is_web_page(uri: &str) -> bool {
+    uri.len() <= LONGEST_WORD && uri.bytes().all(|byte| byte.is_ascii_graphic()) && uri.starts_with("https://")
 }
 
 #[cfg(test)]
-mod tests {
-    use chancery_core::oauth::Code;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    /// Good metadata with members put over it.
-    fn with(members: Value) -> Result<ClientMetadata, Refused> {
-        let mut body = json!({ "redirect_uris": ["http://127.0.0.1/cb"], "client_name": "Desk" });
-        body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
-        read(body.to_string().as_bytes())
-    }
-
-    #[test]
-    fn dr_03_contradictions_are_refused() {
-        for bad in [
-            json!({ "token_endpoint_auth_method": "magic" }),
-            json!({ "grant_types": ["client_credentials"] }),
-            json!({ "grant_types": [] }),
-            json!({ "grant_types": ["authorization_code"], "response_types": ["token"] }),
-            json!({ "jwks": { "keys": [] }, "jwks_uri": "https://app.example/jwks" }),
-            json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } }),
-            json!({ "jwks": { "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y", "d": "d" }] } }),
-            json!({ "jwks": "keys" }),
-            json!({ "id_token_signed_response_alg": "none" }),
-            json!({ "redirect_uris": "http://127.0.0.1/cb" }),
-            json!({ "client_name": 7 }),
-        ] {
-            let refused = with(bad.clone()).expect_err("refused");
-            assert_eq!(refused.error().code(), Code::InvalidClientMetadata, "{bad}");
-        }
-    }
-
-    #[test]
-    fn dr_03_unknown_members_are_ignored_and_known_methods_are_taken_for_none() {
-        for good in [
-            json!({}),
-            json!({ "x": [1, null], "application_type": "web", "scope": "bank:read", "logo_uri": "https://app.example/logo" }),
-            json!({ "token_endpoint_auth_method": "client_secret_basic" }),
-            json!({ "grant_types": ["authorization_code", "refresh_token", "client_credentials"], "response_types": ["code", "token"] }),
-            json!({ "jwks": { "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] } }),
-        ] {
-            assert_eq!(with(good.clone()).expect("registered").name, "Desk", "{good}");
-        }
-    }
-
-    #[test]
-    fn dr_02_metadata_without_an_address_is_refused() {
-        let refused = read(br#"{"client_name":"Desk"}"#).expect_err("refused");
-        assert_eq!(refused.error().code(), Code::InvalidRedirectUri);
-    }
-
-    #[test]
-    fn a_name_is_one_line_that_can_be_shown() {
-        assert_eq!(name(Some(" De\u{0}s\nk ")), "Desk");
-        assert_eq!(name(Some("\u{7}")), NAMELESS);
-        assert_eq!(name(None), NAMELESS);
-        assert_eq!(name(Some(&"a".repeat(500))).len(), LONGEST_NAME);
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_makes_reading_panic(body: Vec<u8>) {
-            let _ = read(&body);
-        }
-    }
-}
+mod tests;

@@ -1,103 +1,198 @@
-//! Dynamic client registration (RFC 7591), in its simplest governed form: a tenant has it or has not, and what registers itself is a
-//! public client of the code flow, whatever it asks for (quarantine, DR-06).
+//! Dynamic client registration (RFC 7591) and its management (RFC 7592), governed: who may register, and what a client may have that
+//! did, is the tenant's to say (DR-06).
 //!
-//! `token_endpoint_auth_method`: the answer is always `none`. A client that asks for a secret gets none, which RFC 7591 §3.2.1 allows,
-//! and is told so: a secret that anybody may fetch proves nothing, and PKCE and rotation protect a public client. Who needs to prove who
-//! it is, and to act as an agent, is registered in `chancery.yaml`.
+//! `token_endpoint_auth_method`: a client that names a secret's method gets a secret; any other, and one that says nothing, is a public
+//! client, and the answer says so. A secret that anybody may fetch proves no more than that the same program came back.
 //!
-//! 1. The tenant takes registrations, and not too many of them came to nothing.
-//! 2. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out.
-//! 3. The client, its event and its feed entry are one Unit. The answer echoes what was registered, and nothing else.
+//! 1. The source has not asked too often.
+//! 2. What is presented leads to the rule that lets it in ([`admission`]).
+//! 3. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out ([`client_metadata`]).
+//! 4. The client, its event, its feed entry and what it consumes are one Unit. The answer echoes what was registered.
 
+mod admission;
 mod client_metadata;
+mod echo;
+mod manage;
+mod platform;
+mod quota;
 mod redirect_uris;
+mod statement;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use chancery_audit::{Change, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
-use chancery_core::{ClientId, Event, Field, Kind};
-use chancery_registry::{Client, GrantType, Tenant};
+use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
+use chancery_crypto::digest::{secret_text, sha256};
+use chancery_registry::{Client, ClientAuthentication, Origin, Registered, ScopeLimit, Tenant};
 use chancery_store::repo::clients;
-use serde_json::{Value, json};
 
-use self::client_metadata::ClientMetadata;
+use self::admission::{Admission, Presented};
+use self::client_metadata::{Asked, ClientMetadata};
+use self::echo::{Issued, echo};
 use crate::answer::Answer;
 use crate::body::whole;
 use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::server::Server;
-use crate::unanswered::Unanswered;
+use crate::unanswered::{ATTEMPTS, Unanswered};
+
+pub(crate) use manage::{change, delete, read};
+pub(crate) use quota::Registrations;
 
 const ENDPOINT: &str = "register";
 
-/// How many clients of one tenant may have registered themselves and got no token yet.
-const MOST_NEVER_USED: u32 = 10_000;
+/// Where a request came from; nowhere, of one that no listener took.
+pub(crate) type From = Option<Extension<Source>>;
 
-pub(crate) async fn register(State(server): State<Arc<Server>>, Path(tenant): Path<String>, body: Result<Bytes, BytesRejection>) -> Answer {
-    answered(&server, &tenant, body).await.unwrap_or_else(Answer::unanswered)
+pub(crate) async fn register(
+    State(server): State<Arc<Server>>,
+    Path(tenant): Path<String>,
+    source: From,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let source = source.map_or_else(|| Source::new(Ipv4Addr::UNSPECIFIED.into()), |Extension(source)| source);
+    answered(&server, &tenant, (source, &headers), body).await.unwrap_or_else(Answer::unanswered)
 }
 
-async fn answered(server: &Server, tenant: &str, body: Result<Bytes, BytesRejection>) -> Result<Answer, Unanswered> {
+async fn answered(
+    server: &Server,
+    tenant: &str,
+    (source, headers): (Source, &HeaderMap),
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Answer, Unanswered> {
     let (tenant, _) = server.tenant(tenant, ENDPOINT)?;
     // MD-05: where it is not offered, nothing lies here.
     if !tenant.registration.is_offered() {
         server.counters.count(Some(tenant.id), Counter { endpoint: ENDPOINT, reason: "closed", row: "MD-05" });
         return Err(Unanswered::NotHere);
     }
-    let body = whole(body).map_err(|unread| Refused::invalid_metadata(unread.words()));
-    let read = body.and_then(|body| client_metadata::read(&body));
-    match read {
-        Ok(asked) => registered(server, &tenant, &asked).await,
-        Err(refused) => server.refused(&tenant, ENDPOINT, refused).await,
+    let presented = Presented::read(headers);
+    let has_credential = presented.is_something();
+    let answer = match registered(server, &tenant, (source, &presented), body).await? {
+        Ok(answer) => answer,
+        Err(refused) => {
+            // Who guesses is counted like who registers.
+            let refused = if has_credential { server.registrations.admit(&tenant, source).err().unwrap_or(refused) } else { refused };
+            server.refused(&tenant, ENDPOINT, refused).await?
+        }
+    };
+    Ok(answer.challenging_bearer(&tenant, has_credential))
+}
+
+async fn registered(
+    server: &Server,
+    tenant: &Tenant,
+    (source, presented): (Source, &Presented),
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Result<Answer, Refused>, Unanswered> {
+    if !presented.is_something()
+        && let Err(refused) = server.registrations.admit(tenant, source)
+    {
+        return Ok(Err(refused)); // DR-05
+    }
+    let body = match whole(body) {
+        Ok(body) => body,
+        Err(unread) => return Ok(Err(Refused::invalid_metadata(unread.words()))),
+    };
+    let mut overtaken = 0;
+    for _ in 0..ATTEMPTS {
+        match once(server, tenant, presented, &body).await {
+            Err(Unanswered::Overtaken(write)) => overtaken = write, // somebody used the last use of the token
+            outcome => return outcome,
+        }
+    }
+    Err(Unanswered::Overtaken(overtaken))
+}
+
+async fn once(server: &Server, tenant: &Tenant, presented: &Presented, body: &[u8]) -> Result<Result<Answer, Refused>, Unanswered> {
+    let mut asked = match Asked::read(body) {
+        Ok(asked) => asked,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mut admission = match Admission::find(server, tenant, presented, &mut asked).await? {
+        Ok(admission) => admission,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let most = tenant.registration.quotas.never_used;
+    if admission.is_stranger
+        && let Err(refused) = there_is_room(clients::never_used(&server.store, &tenant.id, most).await?, most)
+    {
+        return Ok(Err(refused));
+    }
+    let metadata = match asked.judged(&admission) {
+        Ok(metadata) => metadata,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let consumes = std::mem::take(&mut admission.consumes);
+    let Decided { registered, issued, draft } = decide(metadata, &admission, tenant, &mut server.moment());
+    let draft = consumes.into_iter().fold(draft, Draft::writing);
+    match server.journal.commit(&tenant.id, draft).await {
+        Ok(receipt) => Ok(Ok(Answer::registered(&echo(&registered.client, &issued, tenant), receipt))),
+        Err(chancery_audit::CommitError::GuardFailed(_)) if admission.agent.is_some() => Ok(Err(used_before())),
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn registered(server: &Server, tenant: &Tenant, asked: &ClientMetadata) -> Result<Answer, Unanswered> {
-    if let Err(refused) = there_is_room(clients::never_used(&server.store, &tenant.id, MOST_NEVER_USED).await?) {
-        return server.refused(tenant, ENDPOINT, refused).await;
-    }
-    let (client, draft) = decide(asked, tenant, &mut server.moment());
-    let receipt = server.journal.commit(&tenant.id, draft).await?;
-    Ok(Answer::registered(&echo(&client), receipt))
+/// A platform's token registers one client.
+fn used_before() -> Refused {
+    Refused::new(Code::InvalidToken, "this platform's token has registered a client before; ask the platform for a new one").by_row("DR-05")
 }
 
 /// Strangers fill no disk: those that came to nothing go after an hour, and until then there are only so many of them.
-fn there_is_room(never_used: u64) -> Result<(), Refused> {
-    if never_used < u64::from(MOST_NEVER_USED) {
+fn there_is_room(never_used: u64, most: u32) -> Result<(), Refused> {
+    if never_used < u64::from(most) {
         return Ok(());
     }
     let description = "too many clients have registered here and were never used; try again later, or have this one registered by hand";
-    Err(Refused::new(Code::TemporarilyUnavailable, description))
+    Err(Refused::new(Code::TemporarilyUnavailable, description).by_row("DR-05"))
 }
 
-fn decide(asked: &ClientMetadata, tenant: &Tenant, moment: &mut Moment) -> (Client, Draft) {
-    let id = ClientId::mint(moment.now, &mut moment.entropy);
-    let client = Client::dynamic(id, asked.name.clone(), asked.redirect_uris.clone(), moment.now); // DR-06
+/// A registration that is about to be written, and the secrets that only its answer says.
+struct Decided {
+    registered: Registered,
+    issued: Issued,
+    draft: Draft,
+}
+
+fn decide(asked: ClientMetadata, admission: &Admission, tenant: &Tenant, moment: &mut Moment) -> Decided {
+    let access = secret_text(moment.entropy.take());
+    let secret = asked.confidential.then(|| secret_text(moment.entropy.take()));
+    let client = Client {
+        id: ClientId::mint(moment.now, &mut moment.entropy),
+        name: asked.name,
+        origin: Origin::Dynamic,
+        redirect_uris: asked.redirect_uris,
+        authentication: authentication(secret.as_ref()),
+        grant_types: asked.grants, // DR-06
+        agent: admission.agent,
+        scopes: admission.scopes.clone().map_or(ScopeLimit::Unlimited, ScopeLimit::Only),
+        standing: admission.standing,
+        about: asked.about,
+        created_at: moment.now,
+        keep_until: Some(moment.now + admission.stays),
+    };
     let event = Event::new(Kind::ClientRegistered, tenant.id, moment.now, &mut moment.entropy)
         .with(Field::Client, &client.id)
-        .with(Field::ClientName, &client.name);
-    let draft = Draft::default()
-        .writing(client.registration(&tenant.id))
-        .recording(event)
-        .telling(Change { topic: Topic::Client, key: client.id.to_string() });
-    (client, draft)
+        .with(Field::ClientName, &client.name)
+        .with_some(Field::Agent, client.agent)
+        .with_some(Field::Reason, admission.by.as_ref());
+    let change = Change { topic: Topic::Client, key: client.id.to_string() };
+    let registered = Registered { client, access: Some(sha256(access.expose().as_bytes())) };
+    let draft = Draft::default().writing(registered.insert(&tenant.id)).recording(event).telling(change);
+    Decided { registered, issued: Issued { access, secret }, draft }
 }
 
-/// All that was registered, as it was registered (RFC 7591 §3.2.1; DR-01). No member is `null` or empty: clients refuse that.
-fn echo(client: &Client) -> Value {
-    json!({
-        "client_id": client.id,
-        "client_id_issued_at": client.created_at.seconds(),
-        "client_name": client.name,
-        "redirect_uris": client.redirect_uris,
-        "token_endpoint_auth_method": "none",
-        "grant_types": GrantType::ALL.map(GrantType::as_str),
-        "response_types": ["code"],
-    })
+/// Only the digest is kept (JW-08).
+fn authentication(secret: Option<&Secret<String>>) -> ClientAuthentication {
+    secret.map_or(ClientAuthentication::None, |secret| ClientAuthentication::Secret { digest: sha256(secret.expose().as_bytes()) })
 }
 
 #[cfg(test)]

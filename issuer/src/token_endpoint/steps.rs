@@ -17,15 +17,16 @@ const NO: bool = false;
 /// Every step of the token endpoint, in order, and the grants it applies to. The endpoint runs this table from the top.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    //   step                           code  refresh   row
-    step(form_post_only,               [YES,  YES],    "OA-07"),
-    step(no_doubled_parameters,        [YES,  YES],    "OA-06"),
-    step(known_grant_type,             [YES,  YES],    "OA-05"),
-    step(one_client_authentication,    [YES,  YES],    "OA-11"),
-    step(client_is_who_it_says,        [YES,  YES],    "OA-11"),
-    step(client_may_use_the_grant,     [YES,  YES],    "OA-17"),
-    step(well_formed_verifier,         [YES,  NO ],    "PK-03"),
-    step(one_resource_at_most,         [YES,  YES],    "RI-06"),
+    //   step                           code  refresh  credentials   row
+    step(form_post_only,               [YES,  YES,     YES],         "OA-07"),
+    step(no_doubled_parameters,        [YES,  YES,     YES],         "OA-06"),
+    step(known_grant_type,             [YES,  YES,     YES],         "OA-05"),
+    step(one_client_authentication,    [YES,  YES,     YES],         "OA-11"),
+    step(client_is_who_it_says,        [YES,  YES,     YES],         "OA-11"),
+    step(confidential_client,          [NO,   NO,      YES],         "OA-16"),
+    step(client_may_use_the_grant,     [YES,  YES,     YES],         "OA-17"),
+    step(well_formed_verifier,         [YES,  NO,      NO ],         "PK-03"),
+    step(one_resource_at_most,         [YES,  YES,     YES],         "RI-06"),
 ];
 
 /// What arrived, read once, and what was loaded to judge it by. Nothing of it is believed yet.
@@ -76,6 +77,14 @@ fn one_client_authentication(arrival: &Arrival<'_>) -> Result<(), Refused> {
 
 fn client_is_who_it_says(arrival: &Arrival<'_>) -> Result<(), Refused> {
     authenticated(arrival).map(drop)
+}
+
+/// Who proves nothing has no authority of its own.
+fn confidential_client(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    if authenticated(arrival)?.is_proven() {
+        return Ok(());
+    }
+    Err(Refused::new(Code::UnauthorizedClient, "a public client gets no token of its own; have this one registered with a secret"))
 }
 
 fn client_may_use_the_grant(arrival: &Arrival<'_>) -> Result<(), Refused> {

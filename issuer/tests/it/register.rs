@@ -1,4 +1,4 @@
-//! Dynamic client registration (RFC 7591), as far as it is governed: public clients of the code flow.
+//! Dynamic client registration (RFC 7591), where it is open to everybody.
 
 use std::collections::BTreeSet;
 
@@ -49,12 +49,50 @@ chancery_testkit::both_stores! {
         }
     }
 
-    async fn dr_01_who_asks_for_a_secret_is_told_that_there_is_none(site: Site) {
-        for method in ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] {
+    async fn dr_01_who_asks_for_a_secret_gets_one_and_has_to_show_it(site: Site) {
+        for method in ["client_secret_basic", "client_secret_post"] {
+            let client = site.register(&with(json!({ "token_endpoint_auth_method": method }))).await.has_status(201).json();
+            assert_eq!((&client["token_endpoint_auth_method"], &client["client_secret_expires_at"]), (&json!(method), &json!(0)));
+            let secret = client["client_secret"].as_str().expect("a secret");
+            assert!(secret.len() >= 43 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)), "{secret}");
+
+            let app = App { secret: Some(secret.to_owned().leak()), ..app(&client) };
+            let code = site.ask_as(app.clone()).approved_by(ALICE).await;
+            code.redeem_as(&App { secret: None, ..app.clone() }, &[]).await.refused(401, "invalid_client");
+            code.redeem_as(&App { secret: Some("wrong"), ..app }, &[]).await.refused(401, "invalid_client");
+            code.redeem().await.granted().refresh().await.granted();
+        }
+        for method in [json!("private_key_jwt"), json!("none"), Value::Null] {
             let client = site.register(&with(json!({ "token_endpoint_auth_method": method }))).await.has_status(201).json();
             assert_eq!(client["token_endpoint_auth_method"], "none", "{method}");
             assert!(client.get("client_secret").is_none(), "{client}");
         }
+    }
+
+    async fn dr_06_a_client_that_wants_no_refresh_token_gets_none(site: Site) {
+        let client = site.register(&with(json!({ "grant_types": ["authorization_code"] }))).await.has_status(201).json();
+        assert_eq!(client["grant_types"], json!(["authorization_code"]));
+
+        let tokens = site.ask_as(app(&client)).approved_by(ALICE).await.redeem().await.granted();
+
+        assert_eq!(tokens.refresh, None);
+        tokens.call(BANK, "account_balance").await.answered();
+    }
+
+    async fn dr_06_a_quarantine_holds_whatever_a_person_allows(site: Site) {
+        site.apply(|file| file["registration"]["quarantine"] = json!("bank:read")).await;
+        let client = site.register(&with(json!({}))).await.has_status(201).json();
+        assert_eq!(client["scope"], "bank:read");
+        let ask = site.ask_as(app(&client));
+
+        let tokens = ask.clone().scope("bank:read bank:transfer").approved_by(ALICE).await.redeem().await.granted();
+        ask.scope("bank:transfer").open(&site.browser()).await.sent_back("invalid_scope");
+
+        assert_eq!(tokens.claims()["scope"], "bank:read");
+        let named = site.ask(chancery_testkit::cast::PUBLIC_CLIENT).scope("bank:transfer").approved_by(ALICE).await;
+        assert_eq!(named.redeem().await.granted().claims()["scope"], "bank:transfer");
+        site.apply(|file| file["registration"]["quarantine"] = json!("exchange:convert")).await;
+        assert_eq!(tokens.refresh().await.granted().claims()["scope"], "", "a quarantine of today holds for a grant of yesterday");
     }
 
     async fn dr_02_a_dangerous_redirect_uri_refuses_the_registration(site: Site) {
@@ -125,9 +163,25 @@ chancery_testkit::both_stores! {
 
         let client = site.register(&with(members)).await.has_status(201).json();
 
-        for unknown in ["software_id", "logo_uri", "x", "contacts"] {
+        for unknown in ["logo_uri", "x", "application_type"] {
             assert!(client.get(unknown).is_none(), "{client}");
         }
+        assert_eq!((&client["software_id"], &client["contacts"]), (&json!("x"), &json!(["me@app.example"])));
+    }
+
+    async fn dr_10_addresses_in_metadata_are_neither_fetched_nor_shown(site: Site) {
+        let (listener, here) = chancery_testkit::listen().await;
+        let uris = json!({
+            "logo_uri": format!("{here}/logo.png"), "policy_uri": format!("{here}/policy"), "tos_uri": format!("{here}/tos"),
+            "jwks_uri": format!("{here}/jwks"), "client_uri": format!("{here}/"),
+        });
+
+        let client = site.register(&with(uris)).await.has_status(201).json();
+        let page = site.ask_as(app(&client)).open(&site.browser()).await;
+
+        assert!(!page.has_status(200).text().contains(&here), "{page:?}");
+        let visited = std::future::poll_fn(|cx| std::task::Poll::Ready(listener.poll_accept(cx).is_ready())).await;
+        assert!(!visited, "somebody fetched what a stranger named");
     }
 
     async fn dr_06_a_registered_client_gets_what_registration_allows_and_no_more(site: Site) {
@@ -144,7 +198,8 @@ chancery_testkit::both_stores! {
         assert_eq!(client["response_types"], json!(["code"]));
         assert!(client["client_id"] != "cli_mine" && client.get("client_secret").is_none() && client.get("scope").is_none(), "{client}");
         let app = app(&client);
-        for grant in ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
+        site.post_token(&app, &[("grant_type", "client_credentials")]).await.refused(400, "unauthorized_client");
+        for grant in ["urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
             site.post_token(&app, &[("grant_type", grant)]).await.refused(400, "unsupported_grant_type");
         }
         site.post_token(&App { secret: Some("mine"), ..app.clone() }, &[("grant_type", "refresh_token")]).await.refused(401, "invalid_client");

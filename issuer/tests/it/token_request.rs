@@ -81,7 +81,7 @@ chancery_testkit::both_stores! {
         let app = site.app(AGENT_CLIENT);
 
         for grant in [
-            "client_credentials",
+
             "urn:ietf:params:oauth:grant-type:token-exchange",
             "urn:ietf:params:oauth:grant-type:device_code",
             "urn:ietf:params:oauth:grant-type:jwt-bearer",

@@ -68,7 +68,7 @@ impl Registered {
 
     /// Replaces what it said of itself before; the guard fails when it says something else by now, or is gone.
     pub fn replace(&self, tenant: &TenantId, before: &Self) -> Write {
-        clients::replace(tenant, &self.client.id, (&before.body(), &self.body()))
+        clients::replace(tenant, &self.client.id, (&before.body(), &self.body()), self.client.standing)
     }
 
     fn body(&self) -> String {

@@ -9,11 +9,11 @@ use chancery_crypto::digest;
 use super::declared::{Declared, DeclaredSecret};
 use super::problem::{Complaint, Place};
 use super::reader::{Cursor, Section};
-use super::registration::registration;
+use super::registration::{grants, registration};
 use super::secret::{Secrets, secret};
 use super::values;
-use crate::Lifetimes;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
+use crate::{GrantType, Lifetimes};
 
 /// 128 bits even where each character carries only four (JW-08).
 const CLIENT_SECRET_LENGTH: usize = 32;
@@ -33,16 +33,39 @@ pub(super) fn agent(cursor: &Cursor<'_>, names: &mut BTreeSet<Slug>) -> Option<D
 pub(super) fn client(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Declared> {
     cursor.section(|section| {
         let name = section.required("name", "name: desk", named);
-        let redirect_uris = section.required("redirect_uris", "redirect_uris: [ https://desk.example.com/callback ]", redirect_uris);
+        let grants = section.optional("grants", "grants: [ client_credentials ]", grants);
+        let code_flow = !matches!(&grants, Some(Some(grants)) if !grants.contains(&GrantType::AuthorizationCode));
+        let example = "redirect_uris: [ https://desk.example.com/callback ]";
+        let redirect_uris = if code_flow {
+            section.required("redirect_uris", example, redirect_uris)
+        } else {
+            section.optional("redirect_uris", example, redirect_uris).map(Option::unwrap_or_default)
+        };
         let found = section.optional("secret", "secret: env:DESK_SECRET", |cursor| secret(cursor, secrets, CLIENT_SECRET_LENGTH));
         let public = matches!(found, Some(None));
         let agent = section.optional("agent", "agent: reporter", |cursor| agent_of(cursor, agents, public));
+        let scopes = section.optional("scopes", "scopes: \"bank:read\"", |cursor| cursor.parsed(values::scopes));
+        let by_itself = matches!(&grants, Some(Some(grants)) if grants.contains(&GrantType::ClientCredentials));
+        let sound = !by_itself || can_act_by_itself(section, public, scopes == Some(None));
 
         let (name, at) = name?;
-        let definition = ClientDefinition { redirect_uris: redirect_uris?, agent: agent? };
+        let definition = ClientDefinition { redirect_uris: redirect_uris?, agent: agent?, grants: grants?, scopes: scopes? };
         let secret = found?.map(|secret| DeclaredSecret::Digest(digest::sha256(secret.expose().as_bytes())));
-        Some(Declared { secret, ..Declared::new(name, Definition::Client(definition), at) })
+        sound.then(|| Declared { secret, ..Declared::new(name, Definition::Client(definition), at) })
     })
+}
+
+/// Where nobody consents, the file says all: who it is, and what for.
+fn can_act_by_itself(section: &Section<'_>, public: bool, unlimited: bool) -> bool {
+    if public {
+        let remedy = "give it one, such as `secret: env:DESK_SECRET`, or leave client_credentials out of its grants";
+        section.complain("secret", "a client without a secret proves nothing, so it gets no token of its own", remedy); // OA-16
+    }
+    if unlimited {
+        let remedy = "add them, such as `scopes: \"bank:read\"`";
+        section.complain("scopes", "a client that nobody consents for must say which scopes it may have", remedy);
+    }
+    !public && !unlimited
 }
 
 fn redirect_uris(cursor: &Cursor<'_>) -> Option<Vec<String>> {

@@ -34,7 +34,7 @@ const WAITING: &str = "SELECT tenant, id, body, standing, created_at, used_at, k
      WHERE tenant = $1 AND standing <> 'active' ORDER BY created_at LIMIT $2";
 const INSERT: &str =
     "INSERT INTO clients (tenant, id, body, standing, created_at, used_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const REPLACE: &str = "UPDATE clients SET body = $4 WHERE tenant = $1 AND id = $2 AND body = $3";
+const REPLACE: &str = "UPDATE clients SET body = $4, standing = $5 WHERE tenant = $1 AND id = $2 AND body = $3";
 const JUDGE: &str = "UPDATE clients SET standing = $4, keep_until = $5 WHERE tenant = $1 AND id = $2 AND standing = $3";
 const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
 const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
@@ -64,8 +64,8 @@ pub fn insert(client: &Client) -> Write {
 }
 
 /// The guard fails when the body is another than the one `before`.
-pub fn replace(tenant: &TenantId, id: &ClientId, (before, after): (&str, &str)) -> Write {
-    Write::one(REPLACE, values![tenant, id, before, after])
+pub fn replace(tenant: &TenantId, id: &ClientId, (before, after): (&str, &str), standing: Standing) -> Write {
+    Write::one(REPLACE, values![tenant, id, before, after, standing])
 }
 
 /// From one standing to another; the guard fails when it has neither that one any more.

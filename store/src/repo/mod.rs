@@ -10,6 +10,7 @@ pub mod families;
 pub mod grants;
 pub mod keys;
 pub mod objects;
+pub mod registration_tokens;
 pub mod sessions;
 pub mod sign_ins;
 pub mod subjects;

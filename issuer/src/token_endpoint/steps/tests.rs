@@ -67,10 +67,18 @@ fn oa_06_no_parameter_comes_twice() {
 
 #[test]
 fn oa_05_the_password_grant_and_oa_17_unknown_grants_are_unsupported() {
-    for grant in ["password", "implicit", "client_credentials", "urn:x", "AUTHORIZATION_CODE"] {
+    for grant in ["password", "implicit", "urn:x", "AUTHORIZATION_CODE"] {
         assert_eq!(refusal(changed("grant_type", grant)), (Code::UnsupportedGrantType, "OA-05"), "{grant}");
     }
     assert_eq!(refusal(changed("grant_type", "")), (Code::InvalidRequest, "OA-05"));
+}
+
+#[test]
+fn oa_16_a_public_client_has_no_authority_of_its_own() {
+    let asked =
+        |pairs: &[(&'static str, &'static str)]| refusal(sent([("grant_type", "client_credentials")].into_iter().chain(pairs.to_vec())));
+    assert_eq!(asked(&[("client_id", DESK)]), (Code::UnauthorizedClient, "OA-16"));
+    assert_eq!(asked(&[("client_id", REPORTER), ("client_secret", "wrong")]), (Code::InvalidClient, "OA-11"));
 }
 
 #[test]

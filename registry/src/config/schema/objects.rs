@@ -41,13 +41,17 @@ pub(super) struct Agent {
 #[schemars(deny_unknown_fields)]
 pub(super) struct Client {
     name: String,
-    /// Where the app waits for the answer. Of an address on this computer any port will do.
-    redirect_uris: Vec<String>,
+    /// What it may do; authorization_code and refresh_token unless told.
+    grants: Option<Vec<String>>,
+    /// Where the app waits for the answer; needed for authorization_code. Of an address on this computer any port will do.
+    redirect_uris: Option<Vec<String>>,
     /// At least 32 random characters. Without one the app proves nothing.
     #[schemars(regex(pattern = r"^(env|file):."))]
     secret: Option<String>,
     /// The agent that it is; it must have a secret then.
     agent: Option<String>,
+    /// The scopes that it may have at most; needed for client_credentials.
+    scopes: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -1,0 +1,96 @@
+//! `chancery registration`: who may register, decided by hand.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use super::server::ConfigArgs;
+use crate::admin::message::{Answer, Judged, Registering, Registration, Task, WaitingClient};
+use crate::exit::{Exit, Failure};
+use crate::print;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make an initial access token: who has it may register a client
+    Token(TokenArgs),
+    /// Show the clients that wait for approval, or were refused it
+    List(Common),
+    /// Let a waiting client in
+    Approve(ClientArgs),
+    /// Keep a waiting client out
+    Deny(ClientArgs),
+}
+
+#[derive(clap::Args)]
+pub struct Common {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Whose; the configuration's tenant unless told. With --socket, no configuration is read then
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub struct TokenArgs {
+    #[command(flatten)]
+    common: Common,
+    /// What it is for: the audit log, and each client that it lets in, say so
+    #[arg(long, default_value = "unnamed")]
+    label: String,
+    /// How many clients it may register
+    #[arg(long, default_value_t = 1)]
+    uses: u32,
+    /// How long it is good, such as 1h or 7d
+    #[arg(long, default_value = "1h", value_parser = lasting)]
+    lasts: Duration,
+}
+
+#[derive(clap::Args)]
+pub struct ClientArgs {
+    #[command(flatten)]
+    common: Common,
+    /// The client's id (cli_…)
+    id: String,
+}
+
+fn lasting(text: &str) -> Result<Duration, String> {
+    chancery_registry::duration(text).ok_or_else(|| "write a number and its unit: 90s, 5m, 8h or 30d".to_owned())
+}
+
+pub async fn run(command: Command) -> Result<Exit, Failure> {
+    let (common, what) = match command {
+        Command::Token(TokenArgs { common, label, uses, lasts }) => {
+            (common, Registering::MakeToken { label, uses, lasts: lasts.as_secs() })
+        }
+        Command::List(common) => (common, Registering::List),
+        Command::Approve(ClientArgs { common, id }) => (common, Registering::Approve { id }),
+        Command::Deny(ClientArgs { common, id }) => (common, Registering::Deny { id }),
+    };
+    let (socket, tenant) = common.config.place(common.tenant.as_deref())?;
+    let answer = common.config.answer(&socket, Task::Registration(Registration { tenant, what })).await?;
+    if common.json { print::json(&answer) } else { told(&answer) }
+}
+
+fn told(answer: &Answer) -> Result<Exit, Failure> {
+    match answer {
+        // Alone on its line, so that a script can take it.
+        Answer::RegistrationToken(made) => print::line(&made.token.0.expose())?,
+        Answer::Waiting(waiting) if waiting.clients.is_empty() => print::line(&format_args!("tenant {}: no client waits", waiting.tenant))?,
+        Answer::Waiting(waiting) => waiting.clients.iter().try_for_each(client)?,
+        Answer::Judged(Judged { tenant, id, standing }) => print::line(&format_args!("tenant {tenant}: client {id} is {standing}"))?,
+        _ => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn client(client: &WaitingClient) -> Result<(), Failure> {
+    print::line(&format_args!("{}  {}  calls itself {:?}", client.id, client.standing, client.name))?;
+    let said = [("page", client.client_uri.as_deref()), ("software", client.software_id.as_deref())];
+    let said = said.into_iter().filter_map(|(what, said)| Some((what, said?)));
+    let addresses = client.redirect_uris.iter().map(|uri| ("returns to", &**uri));
+    let contacts = client.contacts.iter().map(|contact| ("contact", &**contact));
+    addresses.chain(said).chain(contacts).try_for_each(|(what, said)| print::line(&format_args!("    {what}: {said}")))
+}

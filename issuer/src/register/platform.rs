@@ -1,0 +1,130 @@
+//! A platform's own token as the bearer of a registration: the CI system says whose workload it is, and a rule of the file says what such
+//! workloads may have. No ticket, and no secret that waits in a vault for its pipeline.
+//!
+//! 1. The rule is chosen by `iss`, and the token is verified with that issuer's keys.
+//! 2. It is for us, it is valid now, and it says what the rule wants; one of several rules of an issuer is enough.
+//! 3. It is used once: its id is consumed in the registration's Unit.
+
+use chancery_core::Timestamp;
+use chancery_core::oauth::Code;
+use chancery_crypto::digest::{hex, sha256};
+use chancery_crypto::jose::peek;
+use chancery_registry::{Platform, Tenant};
+use chancery_store::repo::consumed;
+use serde_json::{Map, Value};
+
+use super::admission::Admission;
+use crate::refusal::Refused;
+use crate::server::Server;
+
+/// Clocks differ.
+const LEEWAY: i64 = 60;
+/// A token that is good for longer is not one of a job.
+const LONGEST_LIFE: i64 = 24 * 3600;
+
+/// The rule of whoever issued this token, if there is one. Nothing of the token is believed yet.
+pub(super) fn of<'a>(tenant: &'a Tenant, token: &str) -> Option<&'a Platform> {
+    let issuer = peek(token).ok()?.issuer?;
+    tenant.registration.platforms.iter().find(|rule| rule.issuer == issuer)
+}
+
+pub(super) async fn admitted(
+    server: &Server,
+    tenant: &Tenant,
+    (rule, token): (&Platform, &str),
+    now: Timestamp,
+) -> Result<Admission, Refused> {
+    let payload = server.issuer_keys.verify(token, (&rule.issuer, rule.keys.as_ref()), now).await;
+    let payload = payload.map_err(|error| refused("its signature could not be verified").because(error.to_string()))?;
+    let claims: Map<String, Value> = payload.claims().map_err(|error| refused("it has no claims").because(error.to_string()))?;
+    let until = valid_until(&claims, now)?;
+    let rules = tenant.registration.platforms.iter().filter(|other| other.issuer == rule.issuer);
+    let mut fitting = rules.filter(|rule| is_for_us(&claims, rule, tenant) && fits(&claims, rule));
+    let rule = fitting.next().ok_or_else(|| refused("it is not for this issuer, or no rule fits what it says of the workload"))?;
+
+    let id = claims.get("jti").and_then(Value::as_str).map_or_else(|| hex(&sha256(token.as_bytes())), str::to_owned);
+    let key = hex(&sha256(format!("{} {id}", rule.issuer).as_bytes()));
+    Admission::by_platform(tenant, rule, consumed::consume(&tenant.id, "platform_token", &key, until))
+}
+
+/// When it ends, of one that is valid now.
+fn valid_until(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Refused> {
+    let at = |name: &str| claims.get(name).and_then(Value::as_i64);
+    let (now, expires) = (now.seconds(), at("exp").ok_or_else(|| refused("it never ends"))?);
+    if expires + LEEWAY <= now {
+        return Err(refused("it has expired; ask the platform for a new one"));
+    }
+    if at("nbf").or_else(|| at("iat")).is_some_and(|from| from > now + LEEWAY) {
+        return Err(refused("it is not valid yet"));
+    }
+    if expires > now + LONGEST_LIFE {
+        return Err(refused("it is good for longer than a day"));
+    }
+    Ok(Timestamp::from_seconds(expires + LEEWAY))
+}
+
+/// A token that the workload got for somebody else would be good here too, if this were not looked at.
+fn is_for_us(claims: &Map<String, Value>, rule: &Platform, tenant: &Tenant) -> bool {
+    let wanted = rule.audience.as_deref().unwrap_or_else(|| tenant.issuer.as_str());
+    match claims.get("aud") {
+        Some(Value::String(audience)) => audience == wanted,
+        Some(Value::Array(audiences)) => audiences.iter().any(|audience| audience == wanted),
+        _ => false,
+    }
+}
+
+fn fits(claims: &Map<String, Value>, rule: &Platform) -> bool {
+    rule.claims.iter().all(|(name, pattern)| claims.get(name).and_then(text).is_some_and(|said| matches(pattern, &said)))
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether all of `text` is as the pattern says, in which `*` stands for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').map_or(("", rest), |(middle, last)| (middle, last));
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
+fn refused(why: &str) -> Refused {
+    Refused::new(Code::InvalidToken, format!("the platform's token lets nobody in here: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_the_whole_text() {
+        for (pattern, text, fits) in [
+            ("acme/app", "acme/app", true),
+            ("acme/app", "acme/app2", false),
+            ("acme/*", "acme/app", true),
+            ("acme/*", "acme", false),
+            ("acme/*", "evil/acme/app", false),
+            ("*/main", "refs/heads/main", true),
+            ("*/main", "refs/heads/main/x", false),
+            ("refs/*/main", "refs/heads/main", true),
+            ("refs/*/main", "refs/main", false),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a*a", "a", false),
+            ("*", "anything", true),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}
