@@ -77,6 +77,12 @@ kinds! {
     ClientJudged = "client_judged";
     /// An administrator made an initial access token.
     RegistrationTokenMade = "registration_token_made";
+    /// The identity provider was asked whether it still vouches for a person.
+    Rechecked = "rechecked";
+    /// A person ended their session here.
+    SignedOut = "signed_out";
+    /// The identity provider told us that its session with a person is over.
+    SignedOutByProvider = "signed_out_by_provider";
 }
 
 macro_rules! fields {

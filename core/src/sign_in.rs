@@ -92,16 +92,19 @@ pub enum RecheckTrouble {
     /// We asked once and lost the answer, and the token we have is no longer taken. It says nothing of the person.
     #[error("an answer of the identity provider was lost, and it takes the older token no more")]
     Lost,
-    /// It does not answer, or answers what nobody can use.
+    /// It could not be reached, or refuses us rather than the person.
     #[error("the identity provider could not be asked")]
     Unusable,
+    /// It was asked, and no answer that anybody can read came back: it may have changed the token all the same.
+    #[error("the identity provider did not answer")]
+    Silent,
     /// Our own records could not be read or written.
     #[error("the check could not be recorded")]
     Store,
 }
 
 impl RecheckTrouble {
-    const ALL: [Self; 5] = [Self::Refused, Self::SignInAgain, Self::Lost, Self::Unusable, Self::Store];
+    const ALL: [Self; 6] = [Self::Refused, Self::SignInAgain, Self::Lost, Self::Unusable, Self::Silent, Self::Store];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -109,6 +112,7 @@ impl RecheckTrouble {
             Self::SignInAgain => "sign_in_again",
             Self::Lost => "lost",
             Self::Unusable => "unusable",
+            Self::Silent => "silent",
             Self::Store => "store",
         }
     }
@@ -134,4 +138,9 @@ pub const PROVIDER_REFUSED: &str = "provider_refused_refresh";
 /// browser is sent to the issuer's resume address with `?sign_in=` and a single-use key to the row's result.
 pub trait SignIn: Send + Sync + 'static {
     fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>>;
+
+    /// Asks the provider whether it still vouches for a person, by the refresh token it gave when they signed in. What it says is
+    /// written before this returns; of any number who ask at once, on any node, one asks the provider. Somebody for whom it gave no
+    /// refresh token is not asked about.
+    fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>>;
 }

@@ -4,7 +4,7 @@
 //! 2. Load the sign-in and decide; claim it by a guarded write, so that everything after happens once.
 //! 3. Redeem the code.
 //! 4. Check the ID token.
-//! 5. Write subject, session and result in one Unit.
+//! 5. Write subject, session, the provider's refresh token, sealed, and the result, in one Unit.
 //! 6. On to the issuer.
 //!
 //! Until the claim nothing is changed: if the provider cannot be reached by then, the same address works again.
@@ -17,7 +17,7 @@ use axum::http::header::COOKIE;
 use axum::response::Response;
 use chancery_audit::{CommitError, Draft, Receipt};
 use chancery_core::oauth::Fault;
-use chancery_core::{Cookie, Entropy, Pages, Secret, Slug, Timestamp};
+use chancery_core::{Cookie, Entropy, Pages, Slug, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_crypto::jose;
 use chancery_registry::{IdentityProvider, Tenant};
@@ -28,10 +28,11 @@ use crate::arrival::Arrival;
 use crate::begin::redirect_uri;
 use crate::decide::{Facts, Next, decide};
 use crate::id_token::{self, Identity};
+use crate::kept::{Kept, Names};
 use crate::metadata::Metadata;
 use crate::outcome::{self, Outcome};
 use crate::pending::Pending;
-use crate::provider::{self, ProviderTrouble, Redemption};
+use crate::provider::{self, ProviderTrouble, Redemption, Tokens};
 use crate::refuse::{At, refuse};
 use crate::refused::{Refused, TELL_THE_OPERATORS};
 use crate::{Federation, Parts, respond};
@@ -129,9 +130,9 @@ impl<P: Pages> Visit<'_, P> {
 
     async fn finish(&self, claimed: &Claimed) -> Result<(Receipt, Outcome), Refused> {
         let pending = self.pending(&claimed.sign_in).await?;
-        let token = self.redeem(claimed, &pending).await?;
-        let identity = self.identify(claimed, &pending, token.expose()).await?;
-        self.sign_in(&claimed.sign_in, &identity).await
+        let tokens = self.redeem(claimed, &pending).await?;
+        let identity = self.identify(claimed, &pending, tokens.id_token.expose()).await?;
+        self.sign_in(&claimed.sign_in, &identity, &tokens).await
     }
 
     /// What was sealed when it began; the answer must be to that.
@@ -145,7 +146,7 @@ impl<P: Pages> Visit<'_, P> {
         Err(Refused::new("provider changed", "The sign-in service was changed meanwhile.", text).by("SB-05"))
     }
 
-    async fn redeem(&self, claimed: &Claimed, pending: &Pending) -> Result<Secret<String>, Refused> {
+    async fn redeem(&self, claimed: &Claimed, pending: &Pending) -> Result<Tokens, Refused> {
         let redirect_uri = redirect_uri(&self.tenant.issuer, &self.provider.name);
         let redemption = Redemption { code: &claimed.code, verifier: &pending.verifier, redirect_uri: &redirect_uri };
         provider::redeem(&self.parts.fetcher, self.provider, &claimed.metadata, &redemption).await.map_err(|trouble| self.unusable(trouble))
@@ -155,7 +156,7 @@ impl<P: Pages> Visit<'_, P> {
         let expected = id_token::Expected {
             provider: self.provider,
             form: &claimed.metadata.issuer,
-            nonce: &pending.nonce,
+            nonce: Some(&pending.nonce),
             algorithms: &claimed.metadata.algorithms,
             fresh_since: pending.fresh.then_some(claimed.sign_in.created_at),
             max_age: pending.max_age.map(Duration::from_secs),
@@ -167,13 +168,25 @@ impl<P: Pages> Visit<'_, P> {
     }
 
     /// Two first sign-ins of one person may meet: the one whose row is there already gives the id.
-    async fn sign_in(&self, sign_in: &SignIn, identity: &Identity) -> Result<(Receipt, Outcome), Refused> {
+    async fn sign_in(&self, sign_in: &SignIn, identity: &Identity, tokens: &Tokens) -> Result<(Receipt, Outcome), Refused> {
         let Self { parts, tenant, provider, now } = *self;
         let key = outcome::key(identity);
         for _ in 0..ATTEMPTS {
             let subject = subjects::by_key(&parts.store, &tenant.id, &provider.name, &key).await.map_err(Refused::unavailable)?;
-            let facts = outcome::Facts { tenant: &tenant.name, provider, sign_in, identity, subject, session: tenant.lifetimes.session };
-            let (outcome, draft) = outcome::decide(&facts, now, &mut Entropy::draw(&*parts.rng))?;
+            let mut entropy = Entropy::draw(&*parts.rng);
+            let names = Names::new(subject.as_ref(), now, &mut entropy);
+            let kept = Kept::of(parts, (tenant.id, &provider.name), &names, tokens, now).await.map_err(Refused::unavailable)?;
+            let facts = outcome::Facts {
+                tenant: &tenant.name,
+                provider,
+                sign_in,
+                identity,
+                subject,
+                names,
+                kept,
+                session: tenant.lifetimes.session,
+            };
+            let (outcome, draft) = outcome::decide(&facts, now, &mut entropy)?;
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(receipt) => return Ok((receipt, outcome)),
                 Err(CommitError::GuardFailed(_)) => {}

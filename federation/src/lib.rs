@@ -13,11 +13,13 @@ mod callback;
 mod decide;
 mod groups;
 mod id_token;
+mod kept;
 mod metadata;
 mod outcome;
 mod pending;
 pub mod profiles;
 mod provider;
+mod recheck;
 mod refuse;
 mod refused;
 mod respond;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chancery_audit::{Counters, Journal};
-use chancery_core::{Clock, Pages, Rng, SignIn, SignInRequest, SignInTrouble, Timestamp};
+use chancery_core::{Clock, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp};
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
 use chancery_registry::{IdentityProvider, Registry};
@@ -81,6 +83,10 @@ impl<P: Pages> Federation<P> {
 impl<P: Pages> SignIn for Federation<P> {
     fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>> {
         Box::pin(begin::begin(&self.parts, request))
+    }
+
+    fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>> {
+        Box::pin(recheck::recheck(Arc::clone(&self.parts), tenant, subject))
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a good sign-in leaves behind, in one Unit: the subject's row, a session, the result for the issuer, and the event.
+//! What a good sign-in leaves behind, in one Unit: the subject's row, a session, what the provider can be asked by again, the result for
+//! the issuer, and the event.
 
 use std::time::Duration;
 
 use chancery_audit::Draft;
-use chancery_core::{Entropy, Event, Field, Kind, Secret, SessionId, SignedIn, Slug, SubjectId, SubjectKey, Timestamp};
+use chancery_core::{Entropy, Event, Field, Kind, Secret, SignedIn, Slug, SubjectId, SubjectKey, Timestamp};
 use chancery_crypto::digest::{secret_text, sha256};
 use chancery_registry::IdentityProvider;
 use chancery_store::repo::sessions::{self, Session};
@@ -11,6 +12,7 @@ use chancery_store::repo::sign_ins::{self, SignIn};
 use chancery_store::repo::subjects::{self, Standing, Subject};
 
 use crate::id_token::Identity;
+use crate::kept::{Kept, Names};
 use crate::refused::Refused;
 
 /// What is known when the ID token was good.
@@ -21,6 +23,8 @@ pub(crate) struct Facts<'a> {
     pub identity: &'a Identity,
     /// The row of this person, if they were here before.
     pub subject: Option<Subject>,
+    pub names: Names,
+    pub kept: Kept,
     /// How long a session lives.
     pub session: Duration,
 }
@@ -39,12 +43,12 @@ pub(crate) fn key(identity: &Identity) -> SubjectKey {
 }
 
 pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<(Outcome, Draft), Refused> {
-    let Facts { provider, sign_in, identity, .. } = facts;
+    let Facts { provider, sign_in, identity, names, .. } = facts;
     let tenant = sign_in.tenant;
     let claims = serde_json::to_string(&identity.person).expect("texts always serialise");
     let (subject, seen) = match &facts.subject {
         Some(known) => (welcome(known)?, subjects::seen(&tenant, &known.id, &claims, now)),
-        None => first(facts, claims, now, entropy),
+        None => first(facts, claims, now),
     };
 
     // The tenant stands in the cookie's name and, bound by the hash, in its content.
@@ -53,12 +57,12 @@ pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
     let session = Session {
         tenant,
         hash: sha256(cookie.expose().as_bytes()),
-        id: SessionId::mint(now, entropy),
+        id: names.session,
         subject,
         provider: provider.name.clone(),
         authentication: identity.authentication.clone(),
-        their_id: None,
-        id_token: None,
+        their_id: identity.session.clone(),
+        id_token: Some(facts.kept.id_token.clone()),
         created_at: now,
         used_at: now,
         expires_at: now + facts.session,
@@ -76,6 +80,7 @@ pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
         .writing(seen)
         .writing(sessions::insert(&session))
         .writing(sign_ins::finish(&tenant, &sign_in.state, &result, &sha256(resume.expose().as_bytes()), now))
+        .writing(facts.kept.voucher.clone())
         .recording(event);
     Ok((Outcome { cookie, resume }, draft))
 }
@@ -91,8 +96,8 @@ fn welcome(known: &Subject) -> Result<SubjectId, Refused> {
     }
 }
 
-fn first(facts: &Facts<'_>, claims: String, now: Timestamp, entropy: &mut Entropy) -> (SubjectId, chancery_audit::Write) {
-    let id = SubjectId::mint(now, entropy);
+fn first(facts: &Facts<'_>, claims: String, now: Timestamp) -> (SubjectId, chancery_audit::Write) {
+    let id = facts.names.subject;
     let subject = Subject {
         tenant: facts.sign_in.tenant,
         id,

@@ -60,20 +60,26 @@ pub(crate) struct Redemption<'a> {
     pub redirect_uri: &'a str,
 }
 
-/// Redeems the code for an ID token. Whatever else the provider gives is not kept.
+/// What the provider gave, as far as it is of use. Its access token opens nothing of ours and is not kept.
+pub(crate) struct Tokens {
+    pub id_token: Secret<String>,
+    pub refresh_token: Option<Secret<String>>,
+}
+
+/// Redeems the code for an ID token.
 pub(crate) async fn redeem(
     fetcher: &Fetcher,
     provider: &IdentityProvider,
     metadata: &Metadata,
     redemption: &Redemption<'_>,
-) -> Result<Secret<String>, ProviderTrouble> {
-    let (headers, form) = token_request(provider, metadata.client_authentication, redemption);
+) -> Result<Tokens, ProviderTrouble> {
+    let (headers, form) = code_request(provider, metadata.client_authentication, redemption);
     let answer = fetcher.post_form(Purpose::ProviderToken, &metadata.token_endpoint, &headers, form).await?;
-    id_token_of(&metadata.token_endpoint, &answer)
+    tokens_of(&metadata.token_endpoint, &answer)
 }
 
 /// Never a `resource`: some providers refuse what they do not know, and what the client asked of us is not the provider's matter.
-fn token_request(
+fn code_request(
     provider: &IdentityProvider,
     by: ClientAuthentication,
     redemption: &Redemption<'_>,
@@ -83,6 +89,15 @@ fn token_request(
         .append_pair("code", redemption.code)
         .append_pair("redirect_uri", redemption.redirect_uri)
         .append_pair("code_verifier", redemption.verifier);
+    authenticated(provider, by, form)
+}
+
+/// A token request with our client authentication.
+pub(crate) fn authenticated(
+    provider: &IdentityProvider,
+    by: ClientAuthentication,
+    mut form: Serializer<'static, String>,
+) -> (Vec<(HeaderName, HeaderValue)>, String) {
     let headers = match by {
         ClientAuthentication::Basic => vec![(AUTHORIZATION, basic(&provider.client_id, &provider.client_secret))],
         ClientAuthentication::Post => {
@@ -105,12 +120,13 @@ fn basic(client_id: &str, secret: &Secret<String>) -> HeaderValue {
 #[derive(Deserialize)]
 struct Answer {
     id_token: Option<String>,
+    refresh_token: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
 }
 
 /// Some providers answer an error with status 200, some with HTML.
-fn id_token_of(endpoint: &str, answer: &Fetched) -> Result<Secret<String>, ProviderTrouble> {
+fn tokens_of(endpoint: &str, answer: &Fetched) -> Result<Tokens, ProviderTrouble> {
     let status = answer.status.as_u16();
     if answer.status.is_server_error() {
         return Err(ProviderTrouble::Unreachable(format!("{endpoint} answered with status {status}")));
@@ -120,7 +136,9 @@ fn id_token_of(endpoint: &str, answer: &Fetched) -> Result<Secret<String>, Provi
     };
     match parsed {
         Answer { error: Some(error), error_description, .. } => Err(refused(endpoint, &error, error_description.unwrap_or_default())),
-        Answer { id_token: Some(token), .. } if answer.status.is_success() => Ok(Secret::new(token)),
+        Answer { id_token: Some(token), refresh_token, .. } if answer.status.is_success() => {
+            Ok(Tokens { id_token: Secret::new(token), refresh_token: refresh_token.filter(|token| !token.is_empty()).map(Secret::new) })
+        }
         _ => {
             Err(ProviderTrouble::Wrong(format!("{endpoint} answered with status {status} and no id_token; is `openid` among the scopes?")))
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use chancery_audit::Counter;
-use chancery_core::{EventId, Html, Pages, RefusalPage, SignIn};
+use chancery_core::{EventId, Html, Pages, RefusalPage};
 use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
 
@@ -18,7 +18,6 @@ use crate::unanswered::Unanswered;
 pub(crate) struct Front<P> {
     pub server: Arc<Server>,
     pub pages: Arc<P>,
-    pub sign_in: Arc<dyn SignIn>,
 }
 
 /// One request of a browser at a tenant's page.

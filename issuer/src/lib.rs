@@ -83,9 +83,21 @@ impl<P: Pages> AuthorizationServer<P> {
     pub fn new(parts: Parts<P>) -> Self {
         let Parts { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, sign_in, pages, clock, rng } = parts;
         let registrations = register::Registrations::new(clock.clone());
-        let server =
-            Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, registrations, clock, rng });
-        Self { front: Arc::new(Front { server, pages, sign_in }) }
+        let server = Arc::new(Server {
+            registry,
+            keyring,
+            signer,
+            verifier,
+            journal,
+            store,
+            counters,
+            issuer_keys,
+            registrations,
+            sign_in,
+            clock,
+            rng,
+        });
+        Self { front: Arc::new(Front { server, pages }) }
     }
 
     /// All of its endpoints.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chancery_audit::{Counter, Counters, Draft, Journal, Recorded};
 use chancery_core::oauth::Error;
-use chancery_core::{Clock, Rng};
+use chancery_core::{Clock, Rng, SignIn};
 use chancery_registry::{IssuerKeys, Registry, Tenant};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
@@ -25,6 +25,7 @@ pub(crate) struct Server {
     pub counters: Counters,
     pub issuer_keys: IssuerKeys,
     pub registrations: Registrations,
+    pub sign_in: Arc<dyn SignIn>,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }

@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
+use crate::{GrantType, Lifetimes, Registration, RegistryError, SignOut, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Definition {
     Agent(AgentDefinition),
     Client(ClientDefinition),
     Policy(PolicyDefinition),
-    Settings(SettingsDefinition),
+    Settings(Box<SettingsDefinition>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub(crate) struct PolicyDefinition {
 pub(crate) struct SettingsDefinition {
     pub registration: Registration,
     pub lifetimes: Lifetimes,
+    #[serde(default)]
+    pub sign_out: SignOut,
 }
 
 impl Definition {

@@ -112,9 +112,10 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::IdentityProvider(definition) => tenant.providers.push(provider(object, definition, sealer).await?),
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
             Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
-            Definition::Settings(SettingsDefinition { registration, lifetimes }) => {
+            Definition::Settings(settings) => {
+                let SettingsDefinition { registration, lifetimes, sign_out } = *settings;
                 tenant.clients.extend(pinned(&registration, row.created_at));
-                (tenant.registration, tenant.lifetimes) = (registration, lifetimes);
+                (tenant.registration, tenant.lifetimes, tenant.sign_out) = (registration, lifetimes, sign_out);
             }
         }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, SubjectKey, TenantId};
+use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, SubjectKey, TenantId, Timestamp};
 use chancery_policy::{AgentRef, PolicySet};
+use chancery_store::repo::vouchers::Checked;
 use serde::{Deserialize, Serialize};
 
 use crate::{Client, Origin, Registration, Resource, ScopeLimit, metadata};
@@ -28,6 +29,7 @@ pub struct Tenant {
     pub policy: Arc<PolicySet>,
     pub registration: Registration,
     pub lifetimes: Lifetimes,
+    pub sign_out: SignOut,
     pub(crate) documents: Documents,
 }
 
@@ -104,9 +106,18 @@ pub struct Lifetimes {
     /// A person's signed-in browser.
     #[serde(with = "crate::duration")]
     pub session: Duration,
+    /// A browser in which nobody did anything for so long is signed out.
+    #[serde(with = "crate::duration")]
+    pub session_idle: Duration,
     /// From showing the consent page to the answer.
     #[serde(with = "crate::duration")]
     pub consent_page: Duration,
+    /// How old the identity provider's word for a person may be when what they allowed is refreshed; then it is asked again.
+    #[serde(with = "crate::duration")]
+    pub recheck: Duration,
+    /// How old it may become while the provider does not answer.
+    #[serde(with = "crate::duration")]
+    pub stale: Duration,
 }
 
 impl Default for Lifetimes {
@@ -119,8 +130,54 @@ impl Default for Lifetimes {
             refresh_idle: Duration::from_secs(30 * DAY),
             refresh_absolute: Duration::from_secs(90 * DAY),
             session: Duration::from_secs(8 * 60 * MINUTE),
+            session_idle: Duration::from_secs(8 * 60 * MINUTE),
             consent_page: Duration::from_secs(10 * MINUTE),
+            recheck: Duration::from_secs(15 * MINUTE),
+            stale: Duration::from_secs(4 * 60 * MINUTE),
         }
+    }
+}
+
+impl Lifetimes {
+    /// Whether the identity provider is to be asked again. One that is in trouble is left alone for a minute.
+    pub fn is_recheck_due(&self, checked: &Checked, now: Timestamp) -> bool {
+        const REST: Duration = Duration::from_secs(60);
+        self.is_old(checked, now) && (checked.trouble.is_none() || now >= checked.tried_at + REST)
+    }
+
+    /// Whether its word is older than it may be while all is well.
+    pub fn is_old(&self, checked: &Checked, now: Timestamp) -> bool {
+        now >= checked.at + self.recheck
+    }
+
+    /// Whether its word is so old that nobody goes by it.
+    pub fn is_stale(&self, checked: &Checked, now: Timestamp) -> bool {
+        now >= checked.at + self.recheck.max(self.stale)
+    }
+}
+
+/// What the end of a session ends besides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Nothing: what was allowed in it goes on.
+    Session,
+    /// What was allowed in it.
+    Grants,
+}
+
+/// What signing out ends, by where it happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignOut {
+    pub here: Ending,
+    /// As the provider tells us (OpenID Connect Back-Channel Logout).
+    pub at_provider: Ending,
+}
+
+impl Default for SignOut {
+    fn default() -> Self {
+        Self { here: Ending::Session, at_provider: Ending::Grants } // BL-02
     }
 }
 
@@ -140,6 +197,7 @@ impl Tenant {
             policy: Arc::new(PolicySet::default_set()),
             registration: Registration::default(),
             lifetimes: Lifetimes::default(),
+            sign_out: SignOut::default(),
             documents: Documents::default(),
         }
     }

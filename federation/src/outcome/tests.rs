@@ -22,6 +22,7 @@ impl Case {
                 key: "u-42".into(),
                 authentication,
                 person,
+                session: Some("theirs".into()),
             },
             entropy: fixtures::entropy(),
         }
@@ -36,7 +37,10 @@ impl Case {
     fn decided(&mut self, subject: Option<Subject>) -> Result<(Outcome, Draft), Refused> {
         let tenant = "acme".parse().expect("a slug");
         let (provider, sign_in, identity) = (&self.provider, &self.sign_in, &self.identity);
-        let facts = Facts { tenant: &tenant, provider, sign_in, identity, subject, session: Duration::from_secs(60) };
+        let names = Names::new(subject.as_ref(), NOW, &mut self.entropy);
+        let voucher = chancery_store::repo::vouchers::seen(&sign_in.tenant, &names.subject, NOW);
+        let kept = Kept { id_token: vec![1, 2, 3], voucher };
+        let facts = Facts { tenant: &tenant, provider, sign_in, identity, subject, names, kept, session: Duration::from_secs(60) };
         decide(&facts, NOW, &mut self.entropy)
     }
 }
@@ -65,7 +69,7 @@ fn one_unit_holds_subject_session_result_and_event() {
     assert_ne!(outcome.cookie.expose(), outcome.resume.expose());
 }
 
-const TABLES: [&str; 3] = ["subjects", "sessions", "sign_ins"];
+const TABLES: [&str; 4] = ["subjects", "sessions", "sign_ins", "vouchers"];
 
 #[test]
 fn neither_cookie_nor_key_is_stored() {

@@ -41,7 +41,7 @@ impl Known {
     fn checked_with(&self, max_age: Option<Duration>) -> Result<Identity, Trouble> {
         let metadata = self.metadata();
         let expected =
-            Expected { provider: &self.provider, form: &metadata.issuer, nonce: "n-1", algorithms: &[], fresh_since: None, max_age };
+            Expected { provider: &self.provider, form: &metadata.issuer, nonce: Some("n-1"), algorithms: &[], fresh_since: None, max_age };
         check(serde_json::from_value(self.id_token.clone()).expect("claims"), &expected, NOW)
     }
 

@@ -14,7 +14,7 @@ const REDEMPTION: Redemption<'_> = Redemption { code: "c+1", verifier: "v", redi
 /// Vector V9.
 #[test]
 fn basic_credentials_are_form_encoded_first() {
-    let (headers, form) = token_request(&provider(), ClientAuthentication::Basic, &REDEMPTION);
+    let (headers, form) = code_request(&provider(), ClientAuthentication::Basic, &REDEMPTION);
     let [(name, value)] = &headers[..] else { panic!("one header") };
     assert_eq!((name, value.to_str().expect("text")), (&AUTHORIZATION, "Basic YSUzQWIlMkYlQzMlQTk6cCUyNXcrZCUyQg=="));
     assert!(value.is_sensitive());
@@ -26,24 +26,24 @@ fn basic_credentials_are_form_encoded_first() {
 
 #[test]
 fn the_secret_goes_one_way_only() {
-    let (headers, form) = token_request(&provider(), ClientAuthentication::Post, &REDEMPTION);
+    let (headers, form) = code_request(&provider(), ClientAuthentication::Post, &REDEMPTION);
     assert!(headers.is_empty());
     assert!(form.ends_with("&client_id=a%3Ab%2F%C3%A9&client_secret=p%25w+d%2B"));
-    let (_, form) = token_request(&provider(), ClientAuthentication::Basic, &REDEMPTION);
+    let (_, form) = code_request(&provider(), ClientAuthentication::Basic, &REDEMPTION);
     assert!(!form.contains("client_"));
 }
 
 #[test]
 fn no_resource_is_sent_to_the_provider() {
     for by in [ClientAuthentication::Basic, ClientAuthentication::Post] {
-        assert!(!token_request(&provider(), by, &REDEMPTION).1.contains("resource"));
+        assert!(!code_request(&provider(), by, &REDEMPTION).1.contains("resource"));
     }
 }
 
 fn answered(status: u16, body: &str) -> Result<String, ProviderTrouble> {
     let status = StatusCode::from_u16(status).expect("a status");
     let fetched = Fetched { status, content_type: None, body: body.to_owned().into(), max_age: None };
-    id_token_of("https://idp.example/token", &fetched).map(|token| token.expose().clone())
+    tokens_of("https://idp.example/token", &fetched).map(|tokens| tokens.id_token.expose().clone())
 }
 
 #[test]

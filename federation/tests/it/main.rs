@@ -4,5 +4,6 @@ mod answers;
 mod browsers;
 mod id_tokens;
 mod provider;
+mod recheck;
 mod replays;
 mod way;

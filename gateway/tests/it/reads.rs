@@ -15,6 +15,8 @@ async fn reads<T>(site: &Site, what: impl Future<Output = T>) -> (u64, T) {
 
 chancery_testkit::both_stores! {
     async fn a_warm_call_reads_the_store_never_and_a_grant_once(site: Site) {
+        // What the provider last said of a person is read with what they allowed.
+        site.apply(|file| file["identity_providers"][0]["scopes"] = json!("openid offline_access")).await;
         let code = site.ask(PUBLIC_CLIENT).approved_by(ALICE).await;
         let (count, granting) = reads(&site, code.redeem()).await;
         let mut alice = granting.granted();

@@ -126,7 +126,7 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
         Err(chancery_audit::CommitError::GuardFailed(_)) => return front.refuse(visit, ending::not_taken(used())).await,
         Err(trouble) => return Err(trouble.into()),
     };
-    match front.sign_in.begin(request).await {
+    match front.server.sign_in.begin(request).await {
         Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
         Err(trouble) => {
             tracing::warn!(tenant = %tenant.name, %trouble, "a sign-in could not begin");

@@ -77,7 +77,7 @@ async fn to_sign_in<P: Pages>(
         max_age: approved.request.max_age.map(|seconds| Duration::from_secs(seconds.into())),
         acr_values: approved.request.acr_values.clone(),
     };
-    match front.sign_in.begin(request).await {
+    match front.server.sign_in.begin(request).await {
         Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
         Err(trouble) => {
             tracing::warn!(tenant = %visit.tenant.name, %trouble, "a sign-in could not begin");

@@ -6,12 +6,13 @@ mod authorization_code;
 mod client_credentials;
 mod granted;
 mod refresh_token;
+mod vouched;
 mod wanted;
 
 use std::time::Duration;
 
 use chancery_audit::{Change, Draft, Topic};
-use chancery_core::{Event, Field, Kind, TenantId, Timestamp};
+use chancery_core::{Event, Field, Kind, RecheckTrouble, SubjectId, TenantId, Timestamp};
 use chancery_registry::{GrantType, Tenant};
 use chancery_store::repo::clients;
 use chancery_store::repo::grants::{AllowedResource, Grant};
@@ -41,6 +42,32 @@ pub(crate) struct Asking<'a> {
     pub by: &'a AuthenticatedClient,
 }
 
+/// What a grant comes to, unless it refuses.
+pub(crate) enum Outcome {
+    Granted(Box<Granted>),
+    /// Something must be learned first.
+    Need(Need),
+}
+
+/// What is to be learned before it is decided again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Need {
+    /// Whether the identity provider still vouches for this person.
+    Recheck(SubjectId),
+}
+
+/// What was learned for this request, besides what the store says.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Learned {
+    pub rechecked: Option<Result<(), RecheckTrouble>>,
+}
+
+impl From<Granted> for Outcome {
+    fn from(granted: Granted) -> Self {
+        Self::Granted(Box::new(granted))
+    }
+}
+
 impl Asked {
     pub fn read(grant: GrantType, form: &Form, tenant: &TenantId, keys: &RefreshTokenKeys) -> Result<Self, Refused> {
         match grant {
@@ -51,21 +78,27 @@ impl Asked {
     }
 
     /// Loads what is to be known, by one read at most, and decides.
-    pub async fn decide(&self, asking: Asking<'_>, store: &Store, moment: &mut Moment) -> Result<Result<Granted, Refused>, StoreError> {
+    pub async fn decide(
+        &self,
+        asking: Asking<'_>,
+        learned: Learned,
+        store: &Store,
+        moment: &mut Moment,
+    ) -> Result<Result<Outcome, Refused>, StoreError> {
         let tenant = &asking.tenant.id;
         Ok(match self {
             Self::Code(request) => {
                 let facts = authorization_code::Facts::load(store, tenant, request).await?;
-                let outcome = authorization_code::decide(request, asking, &facts, moment);
+                let outcome = authorization_code::decide(request, asking, &facts, moment).map(Outcome::from);
                 outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
             }
             Self::Refresh(request) => {
-                let facts = refresh_token::Facts::load(store, tenant, request).await?;
+                let facts = refresh_token::Facts::load(store, tenant, request, learned).await?;
                 let outcome = refresh_token::decide(request, asking, &facts, moment);
                 outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
             }
             Self::Credentials(request) => {
-                let outcome = client_credentials::decide(request, asking, moment);
+                let outcome = client_credentials::decide(request, asking, moment).map(Outcome::from);
                 outcome.map_err(|refused| witnessed(refused, asking, None, moment))
             }
         })

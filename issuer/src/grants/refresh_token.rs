@@ -13,8 +13,9 @@ use chancery_store::repo::grants::Grant;
 use chancery_store::{Store, StoreError, Write};
 use chancery_tokens::{Presented, RefreshTokenKeys, end_of_grant};
 
+use super::vouched::{self, vouched};
 use super::wanted::Wanted;
-use super::{Asking, Granted, one_of};
+use super::{Asking, Granted, Learned, Outcome, one_of};
 use crate::form::Form;
 use crate::identity_scope::{heard, identity_of};
 use crate::moment::Moment;
@@ -33,6 +34,7 @@ pub(crate) struct Request {
 /// What one read of the store knows about it.
 pub(super) struct Facts {
     pub found: Option<Refreshable>,
+    pub learned: Learned,
 }
 
 /// Where the presented token stands in its family.
@@ -44,11 +46,14 @@ enum Turn {
     Again,
 }
 
-pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Granted, Refused> {
-    let (family, grant) = known(facts).row("OA-14")?;
+pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Outcome, Refused> {
+    let Refreshable { family, grant, checked } = known(facts).row("OA-14")?;
     belongs_to(family, asking).row("OA-14")?;
     alive(family, grant, asking, moment.now).row("OA-14")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
+    if let Some(need) = vouched(grant, checked.as_ref(), facts.learned, asking, moment).row("SB-08")? {
+        return Ok(Outcome::Need(need));
+    }
     let allowed = one_of(&family.scopes, asked.resource.as_deref()).row("RI-02")?;
     let scope = narrowed(&allowed.scope, asked.scope.as_ref()).row("OA-14")?;
     let wanted = Wanted::of(allowed, scope, grant, asking).row("RI-01")?;
@@ -56,16 +61,14 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
 
     let access = wanted.mint(&permit, moment);
     let event = wanted.issued(Kind::TokenRefreshed, &permit, &access, moment).with(Field::Family, family.id);
-    Ok(Granted::tokens(access, permit.scope().union(&identity_of(scope)))
+    let granted = Granted::tokens(access, permit.scope().union(&identity_of(scope)))
         .with_refresh_token(family.id, turn.successor(family))
-        .with(Draft::default().writing(turn.write(family, moment.now)).recording(event.with(Field::Outcome, turn.word()))))
+        .with(Draft::default().writing(turn.write(family, moment.now)).recording(event.with(Field::Outcome, turn.word())));
+    Ok(granted.into())
 }
 
-fn known(facts: &Facts) -> Result<(&Family, &Grant), Refused> {
-    match &facts.found {
-        Some(Refreshable { family, grant, .. }) => Ok((family, grant)),
-        None => Err(Refused::invalid_grant("this refresh token is long gone; authorize again")),
-    }
+fn known(facts: &Facts) -> Result<&Refreshable, Refused> {
+    facts.found.as_ref().ok_or_else(|| Refused::invalid_grant("this refresh token is long gone; authorize again"))
 }
 
 fn belongs_to(family: &Family, asking: Asking<'_>) -> Result<(), Refused> {
@@ -74,7 +77,7 @@ fn belongs_to(family: &Family, asking: Asking<'_>) -> Result<(), Refused> {
 
 fn alive(family: &Family, grant: &Grant, asking: Asking<'_>, now: Timestamp) -> Result<(), Refused> {
     if grant.ended_at.is_some() {
-        return Err(Refused::invalid_grant("what was allowed has been ended; authorize again"));
+        return Err(vouched::ended(grant));
     }
     let idle = now >= family.used_at + asking.tenant.lifetimes.refresh_idle;
     if idle || now >= family.expires_at || !grant.is_alive(now) {
@@ -162,8 +165,8 @@ impl Request {
 }
 
 impl Facts {
-    pub async fn load(store: &Store, tenant: &TenantId, asked: &Request) -> Result<Self, StoreError> {
-        Ok(Self { found: families::with_grant(store, tenant, &asked.token.family).await? })
+    pub async fn load(store: &Store, tenant: &TenantId, asked: &Request, learned: Learned) -> Result<Self, StoreError> {
+        Ok(Self { found: families::with_grant(store, tenant, &asked.token.family).await?, learned })
     }
 
     /// The grant of a family that still lives.

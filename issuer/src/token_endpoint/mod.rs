@@ -2,7 +2,7 @@
 //!
 //! 1. What arrived is read once, and the client it names is loaded.
 //! 2. The table of steps runs from the top ([`steps`]).
-//! 3. The grant loads its facts by one read, and decides.
+//! 3. The grant loads its facts by one read, and decides. Where the identity provider must be asked first, it is, and it decides again.
 //! 4. The outcome's Unit commits. A failed guard means that somebody was first: load again, decide again.
 //! 5. Tokens are signed, and the receipt makes the answer.
 
@@ -21,7 +21,7 @@ use chancery_tokens::TenantKeys;
 
 use self::steps::{Admitted, Arrival, admit, witnessed};
 use crate::answer::Answer;
-use crate::grants::{Asking, Granted};
+use crate::grants::{Asking, Granted, Learned, Need, Outcome};
 use crate::posted::Posted;
 use crate::server::Server;
 use crate::unanswered::{ATTEMPTS, Unanswered};
@@ -62,11 +62,19 @@ async fn answer(
 /// Decides until the decision commits.
 async fn decide(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
     let asking = Asking { tenant, by: &admitted.by };
-    let mut overtaken = 0;
+    let (mut overtaken, mut learned) = (0, Learned::default());
     for _ in 0..ATTEMPTS {
-        let outcome = admitted.asked.decide(asking, &server.store, &mut server.moment()).await?;
+        let outcome = match admitted.asked.decide(asking, learned, &server.store, &mut server.moment()).await? {
+            Ok(Outcome::Need(Need::Recheck(subject))) => {
+                learned.rechecked = Some(server.sign_in.recheck(tenant.id, subject).await);
+                admitted.asked.decide(asking, learned, &server.store, &mut server.moment()).await?
+            }
+            outcome => outcome,
+        };
         let answered = match outcome {
-            Ok(granted) => issue(server, tenant, keys, granted).await,
+            Ok(Outcome::Granted(granted)) => issue(server, tenant, keys, *granted).await,
+            // Asked about once, it is known: nothing is wanted twice.
+            Ok(Outcome::Need(_)) => continue,
             Err(refused) => server.refused(tenant, ENDPOINT, refused).await,
         };
         match answered {

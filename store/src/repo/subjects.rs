@@ -33,6 +33,7 @@ const PAGE: &str =
 const SAYING: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects \
      WHERE tenant = $1 AND claims LIKE $2 ESCAPE '\\' ORDER BY id LIMIT $3";
 const STANDING: &str = "UPDATE subjects SET status = $3 WHERE tenant = $1 AND id = $2 AND status <> $3";
+const TOLD: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2";
 
 impl FromRow for Subject {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
@@ -57,6 +58,11 @@ pub fn insert(subject: &Subject) -> Write {
 /// A later sign-in; the guard fails for who was suspended or erased meanwhile.
 pub fn seen(tenant: &TenantId, id: &SubjectId, claims: &str, now: Timestamp) -> Write {
     Write::one(SEEN, values![tenant, id, claims, now])
+}
+
+/// What the provider says of somebody meanwhile, whoever they are by now.
+pub fn told(tenant: &TenantId, id: &SubjectId, claims: &str, now: Timestamp) -> Write {
+    Write::any(TOLD, values![tenant, id, claims, now])
 }
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &SubjectId) -> Result<Option<Subject>, StoreError> {

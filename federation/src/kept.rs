@@ -1,0 +1,102 @@
+//! What a sign-in keeps of the provider's answer, sealed: the refresh token, by which the provider can be asked again about the person
+//! (OpenID Connect Core §12), and the ID token, which it wants to see when they sign out.
+
+use chancery_audit::Write;
+use chancery_core::{Entropy, Secret, SessionId, Slug, SubjectId, TenantId, Timestamp};
+use chancery_crypto::seal::{Place, SealError, Sealer};
+use chancery_store::StoreError;
+use chancery_store::repo::subjects::Subject;
+use chancery_store::repo::vouchers::{self, Checked, Voucher};
+
+use crate::Parts;
+use crate::provider::Tokens;
+
+/// What seals are bound to, drawn before anything is decided.
+pub(crate) struct Names {
+    /// Theirs, if they were here before.
+    pub subject: SubjectId,
+    pub session: SessionId,
+}
+
+impl Names {
+    pub fn new(known: Option<&Subject>, now: Timestamp, entropy: &mut Entropy) -> Self {
+        let subject = known.map_or_else(|| SubjectId::mint(now, entropy), |subject| subject.id);
+        Self { subject, session: SessionId::mint(now, entropy) }
+    }
+}
+
+/// Sealed, and ready to be written.
+pub(crate) struct Kept {
+    pub id_token: Vec<u8>,
+    /// Of a provider that gives no refresh token this time, an older one is as good as it was.
+    pub voucher: Write,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotKept {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl Kept {
+    pub async fn of<P>(
+        parts: &Parts<P>,
+        (tenant, provider): (TenantId, &Slug),
+        names: &Names,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<Self, NotKept> {
+        let row = names.session.to_string();
+        let id_token = parts.sealer.seal(&id_token_place(&tenant, &row), tokens.id_token.expose().as_bytes()).await?;
+        let Some(token) = &tokens.refresh_token else {
+            return Ok(Self { id_token, voucher: vouchers::seen(&tenant, &names.subject, now) });
+        };
+        let before = vouchers::by_subject(&parts.store, &tenant, &names.subject).await?;
+        let version = before.as_ref().map_or(1, |before| before.version + 1);
+        let voucher = Voucher {
+            tenant,
+            subject: names.subject,
+            provider: provider.clone(),
+            sealed: seal(&parts.sealer, (&tenant, &names.subject), version, token).await?,
+            version,
+            checked: Checked { at: now, tried_at: now, trouble: None },
+            taken: None,
+        };
+        let voucher = if before.is_some() { vouchers::replace(&voucher) } else { vouchers::insert(&voucher) };
+        Ok(Self { id_token, voucher })
+    }
+}
+
+/// Seals a refresh token for its person's row, at this version.
+pub(crate) async fn seal(
+    sealer: &Sealer,
+    (tenant, subject): (&TenantId, &SubjectId),
+    version: u64,
+    token: &Secret<String>,
+) -> Result<Vec<u8>, SealError> {
+    sealer.seal(&place(tenant, &subject.to_string(), version), token.expose().as_bytes()).await
+}
+
+/// The refresh token of a voucher.
+pub(crate) async fn open(sealer: &Sealer, voucher: &Voucher) -> Result<Secret<String>, SealError> {
+    let plain = sealer.open(&place(&voucher.tenant, &voucher.subject.to_string(), voucher.version), &voucher.sealed).await?;
+    text(plain, VOUCHERS)
+}
+
+fn text(plain: Secret<Vec<u8>>, table: &'static str) -> Result<Secret<String>, SealError> {
+    String::from_utf8(plain.expose().clone()).map(Secret::new).map_err(|_| SealError::Refused { table })
+}
+
+const VOUCHERS: &str = "vouchers";
+const SESSIONS: &str = "sessions";
+
+fn place<'a>(tenant: &'a TenantId, row: &'a str, version: u64) -> Place<'a> {
+    Place { tenant, table: VOUCHERS, row, version: i64::try_from(version).unwrap_or(i64::MAX) }
+}
+
+/// Written once, so its version never moves.
+fn id_token_place<'a>(tenant: &'a TenantId, row: &'a str) -> Place<'a> {
+    Place { tenant, table: SESSIONS, row, version: 1 }
+}
