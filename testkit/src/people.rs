@@ -17,7 +17,10 @@ const MOST_PAGES: usize = 8;
 /// # Panics
 /// When there is no end to the pages.
 pub async fn go_on(browser: &Browser, mut answer: Answer, person: Person, consents: bool, app: &Url) -> Answer {
-    let to_app = |url: &Url| url.origin() == app.origin() && url.path() == app.path();
+    // Origins of an app's own scheme are equal to none, not even to themselves.
+    let place =
+        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default(), url.path().to_owned());
+    let to_app = |url: &Url| place(url) == place(app);
     for _ in 0..MOST_PAGES {
         answer = browser.follow(answer, to_app).await;
         if glewlwyd::is_login(&answer.url) {

@@ -22,6 +22,7 @@ mod registered_flood;
 mod registration_management;
 mod registration_policies;
 mod remembered;
+mod replay;
 mod resource;
 mod revocation;
 mod session;
