@@ -124,7 +124,7 @@ chancery_testkit::both_stores! {
         for asked in asked {
             let (ask, browser) = (site.ask_as(at(&app, asked)), site.browser());
             let page = ask.open(&browser).await;
-            assert!(page.has_status(200).text().contains("Any program that runs here could receive it"), "no warning for {asked}");
+            assert!(page.has_status(200).text().contains("The answer stays on this computer"), "no warning for {asked}");
             let answer = ask.onwards(&browser, page, ALICE, true).await;
             let location = answer.header("location").expect("a redirect");
             assert!(location.starts_with(asked) && location.contains("code="), "{asked}: {location}");

@@ -120,7 +120,10 @@ chancery_testkit::both_stores! {
         for again in ["consent", "login", "select_account", "login consent"] {
             Shown::of(&site.ask_as(app.clone()).with("prompt", again), &browser).await;
         }
-        Shown::of(&site.ask_as(app.clone()).with("max_age", "60"), &browser).await;
+        let recent = site.ask_as(app.clone()).with("max_age", "60");
+        assert!(recent.open(&browser).await.sent("code").is_some());
+        site.turn(Duration::from_secs(61));
+        Shown::of(&recent, &browser).await;
         assert!(site.ask_as(app).open(&browser).await.sent("code").is_some());
     }
 
