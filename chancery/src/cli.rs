@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, audit, demo, doctor, plan, registration, revoke, schema, serve};
+use crate::commands::{apply, audit, demo, doctor, init, plan, registration, revoke, schema, serve};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -20,6 +20,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Begin: recognise the identity provider, say what to register there, write the configuration, try a sign-in
+    Init(init::Args),
     /// Run a server from a configuration file
     Serve(serve::Args),
     /// Show the whole journey on this machine, with nothing to set up, and stay up to be tried
@@ -60,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match cli.command {
+            Command::Init(args) => init::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Plan(args) => plan::run(args).await,

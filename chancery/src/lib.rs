@@ -13,6 +13,7 @@ pub mod exit;
 pub mod files;
 pub mod follower;
 pub mod ground;
+pub mod init;
 pub mod listener;
 pub mod logs;
 pub mod print;

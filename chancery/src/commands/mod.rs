@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod demo;
 pub mod doctor;
+pub mod init;
 pub mod plan;
 pub mod registration;
 pub mod revoke;

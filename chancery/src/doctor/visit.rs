@@ -41,6 +41,16 @@ impl Visitor {
         self.send(request.header(PROTOCOL_VERSION, "2025-11-25"), HELLO.to_owned()).await
     }
 
+    /// Posts a form.
+    ///
+    /// # Errors
+    /// As [`Visitor::get`].
+    pub async fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Seen, String> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request, form).await
+    }
+
     async fn send(&self, request: http::request::Builder, body: String) -> Result<Seen, String> {
         let answer = tokio::time::timeout(TIME, self.exchange(request, body)).await;
         match answer {

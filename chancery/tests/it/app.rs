@@ -39,6 +39,11 @@ impl App {
 
     /// The code that a person's approval brings, in a browser of their own.
     pub async fn approved_by(&self, person: Person) -> String {
+        self.approved_for(person, "bank:read bank:transfer").await
+    }
+
+    /// The same, for these scopes.
+    pub async fn approved_for(&self, person: Person, scope: &str) -> String {
         let mut url = Url::parse(&format!("{}/authorize", self.issuer)).expect("an address");
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
@@ -47,7 +52,7 @@ impl App {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
             ("resource", &self.bank),
-            ("scope", "bank:read bank:transfer"),
+            ("scope", scope),
         ]);
         let browser = Browser::new(Arc::new(SystemClock));
         let page = browser.get(url.as_str()).await;

@@ -1,0 +1,161 @@
+//! The file that `init` writes: every line that somebody may want to change says what it is for.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::exit::{Exit, Failure};
+
+/// What stands in it.
+pub struct Draft {
+    pub tenant: String,
+    pub base_url: String,
+    pub listen: String,
+    pub provider: String,
+    pub title: &'static str,
+    pub issuer: String,
+    pub client_id: String,
+    /// `env:NAME` or `file:PATH`.
+    pub client_secret: String,
+    pub scopes: String,
+    pub groups: &'static str,
+    /// Name and upstream of each MCP server.
+    pub servers: Vec<(String, String)>,
+}
+
+impl Draft {
+    pub fn redirect_uri(&self) -> String {
+        format!("{}/t/{}/callback/{}", self.base_url, self.tenant, self.provider)
+    }
+
+    /// Values are quoted as JSON strings, which YAML reads as what they are.
+    pub fn text(&self) -> String {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let mut text = format!(
+            "# yaml-language-server: $schema=./chancery.schema.json   (chancery schema > chancery.schema.json)
+server:
+  listen: {listen}                  # TLS ends in front of it
+  store: sqlite:./chancery-data/chancery.db  # or postgres://user@host/chancery
+  keys: {{ file: ./chancery-data/chancery.key }}  # keep a copy of it apart from copies of the database
+  socket: ./chancery-data/chancery.sock
+
+tenant: {tenant}        # a part of the issuer, {base}/t/{tenant}: neither ever changes
+base_url: {base_quoted}
+
+identity_providers:
+  - name: {provider}
+    issuer: {issuer}    # {title}; registered there: {redirect}
+    client_id: {client_id}
+    client_secret: {secret}    # never the secret itself
+    scopes: {scopes}
+    # groups of people: {groups}
+
+registration: {{ dynamic: open }}  # apps may register themselves; people are asked before any of them gets a token
+
+",
+            listen = self.listen,
+            tenant = self.tenant,
+            base = self.base_url,
+            base_quoted = quoted(&self.base_url),
+            provider = self.provider,
+            issuer = quoted(&self.issuer),
+            title = self.title,
+            redirect = self.redirect_uri(),
+            client_id = quoted(&self.client_id),
+            secret = quoted(&self.client_secret),
+            scopes = quoted(&self.scopes),
+            groups = self.groups,
+        );
+        text.push_str(if self.servers.is_empty() { "# resources:\n#   - name: notes\n" } else { "resources:\n" });
+        let comment = if self.servers.is_empty() { "# " } else { "" };
+        let example = [("notes".to_owned(), "http://127.0.0.1:9001/mcp".to_owned())];
+        let servers = if self.servers.is_empty() { &example[..] } else { &self.servers };
+        for (name, upstream) in servers {
+            if !self.servers.is_empty() {
+                text.push_str(&format!("  - name: {name}  # clients are given {}/mcp/{name}\n", self.base_url));
+            }
+            let upstream = quoted(upstream);
+            for line in [
+                format!("    title: {name}"),
+                format!("    upstream: {{ url: {upstream} }}"),
+                format!(
+                    "    scopes: {{ \"{name}:use\": Use {name} }}  # words for the consent page; add finer ones, and `tools` that need them"
+                ),
+                format!("    default_scope: \"{name}:use\""),
+            ] {
+                text.push_str(&format!("{comment}{line}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// Writes it where there is none yet, unless told to write over it.
+///
+/// # Errors
+/// [`Exit::File`].
+pub fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+    stands_already(path, force)?;
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// # Errors
+/// [`Exit::File`] where there is a file already.
+pub fn stands_already(path: &Path, force: bool) -> Result<(), Failure> {
+    if force || !path.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::File, format!("{} is there already", path.display()))
+        .because("nothing is written over")
+        .remedy("name another file with --config, or give --force; `chancery doctor` looks at the one that is there"))
+}
+
+/// Keeps a secret in a file of its own, for this user alone.
+///
+/// # Errors
+/// [`Exit::File`].
+pub fn keep_secret(path: &Path, secret: &str) -> Result<(), Failure> {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let open = || std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = made.and_then(|()| open()).and_then(|mut file| file.write_all(secret.as_bytes()));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::File, format!("{} cannot be written", path.display())).because(error).remedy("choose a folder that is yours")
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_core::Secret;
+    use chancery_registry::Config;
+
+    use super::*;
+
+    fn draft(servers: &[(&str, &str)]) -> Draft {
+        Draft {
+            tenant: "acme".to_owned(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            listen: "127.0.0.1:8080".to_owned(),
+            provider: "corp".to_owned(),
+            title: "Keycloak",
+            issuer: "https://idp.example/realms/corp".to_owned(),
+            client_id: "chancery: \"1\" # x".to_owned(),
+            client_secret: "env:CORP_CLIENT_SECRET".to_owned(),
+            scopes: "openid profile email".to_owned(),
+            groups: "groups",
+            servers: servers.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_reader_reads() {
+        for servers in [&[][..], &[("notes", "http://127.0.0.1:9001/mcp"), ("bank", "http://10.0.0.7/mcp")]] {
+            let text = draft(servers).text();
+            let config = Config::read(&[("chancery.yaml".to_owned(), text.clone())], &|_, _| Ok(Secret::new("s".to_owned())));
+            let config = config.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+            assert_eq!(config.resources().len(), servers.len());
+            assert_eq!(config.providers()[0].redirect_uri, draft(servers).redirect_uri());
+        }
+    }
+}
