@@ -3,11 +3,11 @@
 
 pub mod answers;
 pub mod file;
-pub mod kind;
 pub mod sign_in;
 
 mod check;
 
+use chancery_federation::profiles::{IssuerForm, Profile};
 use serde_json::Value;
 
 use crate::doctor::Visitor;
@@ -30,7 +30,44 @@ pub async fn metadata(visitor: &Visitor, issuer: &str) -> Result<(String, Value)
     if named.trim_end_matches('/') == issuer.trim_end_matches('/') {
         return Ok((named, document));
     }
+    if is_form(Profile::recognise(issuer, Some(&document)), &named) {
+        return Ok((issuer.to_owned(), document));
+    }
     Err(Failure::new(Exit::Provider, "this is another identity provider's metadata")
         .because(format!("{address} calls itself {named:?}"))
         .remedy("if that is the one you mean, give that address"))
+}
+
+/// Whether a provider of this kind names no issuer there but a form of issuers.
+pub(crate) fn is_form(profile: &Profile, named: &str) -> bool {
+    matches!(&profile.issuer, IssuerForm::Template { template, .. } if named.contains(template.as_str()))
+}
+
+/// The scopes of a kind of provider that this one has, where it says which.
+pub fn scopes(profile: &Profile, metadata: &Value) -> String {
+    let known = metadata["scopes_supported"].as_array();
+    let has = |scope: &str| scope == "openid" || known.is_none_or(|known| known.iter().any(|known| known == scope));
+    profile.scopes.iter().map(|scope| scope.as_str()).filter(|scope| has(scope)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_scopes_that_are_known_there_are_asked_for() {
+        let profile = Profile::recognise("https://idp.example", None);
+        assert_eq!(scopes(profile, &json!({ "scopes_supported": ["openid", "email"] })).split(' ').count(), 2);
+        assert_eq!(scopes(profile, &json!({})), profile.scopes.to_string());
+    }
+
+    #[test]
+    fn a_form_of_issuers_is_told_from_another_issuer() {
+        let entra = Profile::recognise("https://login.microsoftonline.com/common/v2.0", None);
+        assert!(is_form(entra, "https://login.microsoftonline.com/{tenantid}/v2.0"));
+        assert!(!is_form(entra, "https://login.microsoftonline.com/other/v2.0"));
+        assert!(!is_form(Profile::recognise("https://idp.example", None), "https://{tenantid}"));
+    }
 }

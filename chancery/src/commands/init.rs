@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chancery_core::Rng;
 use chancery_crypto::random::SystemRng;
+use chancery_federation::profiles::Profile;
 use chancery_outbound::{Dialer, Reach, Settings, Upstreams};
 use serde_json::json;
 
@@ -16,7 +17,6 @@ use crate::doctor::Visitor;
 use crate::exit::{Exit, Failure};
 use crate::init::answers::{answer, ask, somebody_is_there};
 use crate::init::file::{self, Draft};
-use crate::init::kind::Kind;
 use crate::init::sign_in::{Came, Check};
 use crate::stop::Stop;
 use crate::{files, logs, print};
@@ -68,9 +68,9 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let dialer = dialer.map_err(|error| Failure::new(Exit::Failed, "no connection can be made").because(error))?;
     let asked = answer(args.issuer.as_deref(), "The identity provider's URL (its issuer)", "ISSUER", None)?;
     let (issuer, metadata) = crate::init::metadata(&Visitor(Upstreams::new(&dialer)), &asked).await?;
-    let kind = Kind::of(&issuer, &metadata);
-    let mut draft = draft(&args, kind, issuer, kind.scopes_of(&metadata))?;
-    to_register(&args, kind, &draft)?;
+    let profile = Profile::recognise(&issuer, Some(&metadata));
+    let mut draft = draft(&args, profile, issuer, crate::init::scopes(profile, &metadata))?;
+    to_register(&args, profile, &draft)?;
     client(&args, &mut draft)?;
 
     let text = draft.text();
@@ -85,7 +85,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     next(&args, &draft)
 }
 
-fn draft(args: &Args, kind: &Kind, issuer: String, scopes: String) -> Result<Draft, Failure> {
+fn draft(args: &Args, profile: &'static Profile, issuer: String, scopes: String) -> Result<Draft, Failure> {
     let tenant =
         answer(args.tenant.as_deref(), "A short name for your organisation (part of the issuer's address)", "--tenant", Some("main"))?;
     let base =
@@ -98,29 +98,30 @@ fn draft(args: &Args, kind: &Kind, issuer: String, scopes: String) -> Result<Dra
         base_url,
         listen: listen.to_string(),
         provider: args.name.clone(),
-        title: kind.title,
+        title: &profile.title,
         issuer,
         client_id: String::new(),
         client_secret: String::new(),
+        usual_scopes: scopes == profile.scopes.to_string(),
         scopes,
-        groups: kind.groups,
+        groups: profile.groups.join(" or "),
         servers: args.servers.clone(),
     })
 }
 
 /// What to do at the provider, before its client id can be asked for.
-fn to_register(args: &Args, kind: &Kind, draft: &Draft) -> Result<(), Failure> {
+fn to_register(args: &Args, profile: &'static Profile, draft: &Draft) -> Result<(), Failure> {
     let redirect_uri = draft.redirect_uri();
     if args.json {
         let step = json!({
-            "step": "register", "provider": kind.title, "issuer": draft.issuer, "redirect_uri": redirect_uri, "scopes": draft.scopes,
-            "groups_claim": kind.groups, "todo": kind.register,
+            "step": "register", "provider": profile.title, "profile": profile.name, "issuer": draft.issuer, "redirect_uri": redirect_uri, "scopes": draft.scopes,
+            "groups_claims": profile.groups, "todo": profile.register,
         });
         return print::json(&step).map(drop);
     }
-    print::line(&format_args!("This is {} ({}). Register this server there:\n", kind.title, draft.issuer))?;
-    kind.register.iter().try_for_each(|step| print::line(&format_args!("  - {step}")))?;
-    print::line(&format_args!("\n  redirect URI   {redirect_uri}\n  scopes         {}\n  groups claim   {}\n", draft.scopes, kind.groups))
+    print::line(&format_args!("This is {} ({}). Register this server there:\n", profile.title, draft.issuer))?;
+    profile.register.iter().try_for_each(|step| print::line(&format_args!("  - {step}")))?;
+    print::line(&format_args!("\n  redirect URI   {redirect_uri}\n  scopes         {}\n  groups claim   {}\n", draft.scopes, draft.groups))
 }
 
 /// Who we are there. A secret that is pasted goes into a file of its own.

@@ -1,6 +1,7 @@
 //! An identity provider: its metadata (OpenID Connect Discovery §4), its keys, its clock.
 
 use chancery_crypto::jose::KeySet;
+use chancery_federation::profiles::Profile;
 use chancery_registry::config::ProviderOutline;
 use serde_json::Value;
 
@@ -67,7 +68,8 @@ impl Doctor<'_> {
 
 fn metadata(of: &str, provider: &ProviderOutline, document: &Value) -> Vec<Finding> {
     let said = document["issuer"].as_str().unwrap_or_default();
-    if said != provider.issuer {
+    let profile = Profile::recognise(&provider.issuer, Some(document));
+    if said != provider.issuer && !crate::init::is_form(profile, said) {
         let fix = format!("if that is the provider you mean, write `issuer: {said}`, to the last character");
         return vec![Finding::wrong(of, format!("it calls itself {said:?}")).should(format!("be {:?}", provider.issuer)).fix(fix)];
     }
@@ -77,7 +79,7 @@ fn metadata(of: &str, provider: &ProviderOutline, document: &Value) -> Vec<Findi
         return vec![Finding::wrong(of, saw).should("offer the authorization code flow").fix("switch that flow on at the provider")];
     }
     let mut findings = vec![
-        Finding::good(of, format!("{said} offers sign-in"))
+        Finding::good(of, format!("{said} offers sign-in ({})", profile.title))
             .fix(format!("nothing, if {} is registered there as a redirect URI", provider.redirect_uri)),
     ];
     if !listed(document, "code_challenge_methods_supported", "S256") {

@@ -18,7 +18,10 @@ pub struct Draft {
     /// `env:NAME` or `file:PATH`.
     pub client_secret: String,
     pub scopes: String,
-    pub groups: &'static str,
+    /// These are what is asked for anyway.
+    pub usual_scopes: bool,
+    /// The claims that may name them.
+    pub groups: String,
     /// Name and upstream of each MCP server.
     pub servers: Vec<(String, String)>,
 }
@@ -47,7 +50,7 @@ identity_providers:
     issuer: {issuer}    # {title}; registered there: {redirect}
     client_id: {client_id}
     client_secret: {secret}    # never the secret itself
-    scopes: {scopes}
+    {comment}scopes: {scopes}
     # groups of people: {groups}
 
 registration: {{ dynamic: open }}  # apps may register themselves; people are asked before any of them gets a token
@@ -63,6 +66,7 @@ registration: {{ dynamic: open }}  # apps may register themselves; people are as
             redirect = self.redirect_uri(),
             client_id = quoted(&self.client_id),
             secret = quoted(&self.client_secret),
+            comment = if self.usual_scopes { "# " } else { "" },
             scopes = quoted(&self.scopes),
             groups = self.groups,
         );
@@ -143,7 +147,8 @@ mod tests {
             client_id: "chancery: \"1\" # x".to_owned(),
             client_secret: "env:CORP_CLIENT_SECRET".to_owned(),
             scopes: "openid profile email".to_owned(),
-            groups: "groups",
+            usual_scopes: false,
+            groups: "groups".to_owned(),
             servers: servers.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
         }
     }

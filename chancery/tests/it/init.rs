@@ -37,7 +37,7 @@ async fn signs_in(base: &str) {
 async fn it_leads_from_a_providers_url_to_a_working_call() {
     let about = about_to_be().await;
     let issuer = about.2.identity_provider.clone();
-    to_a_working_call(&about, &issuer, "This is an OpenID provider").await;
+    to_a_working_call(&about, &issuer, "This is an OpenID Connect provider").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
