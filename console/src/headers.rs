@@ -20,4 +20,4 @@ pub const HEADERS: &[(&str, &str)] = &[
 ];
 
 const POLICY: &str =
-    "default-src 'none'; style-src 'sha256-b9Jht4XkzClIh3GpOBLYw+AVv69wmr/iqxalCftu8PQ='; base-uri 'none'; frame-ancestors 'none'";
+    "default-src 'none'; style-src 'sha256-4+//ErywWaren7gZC23OjDBwiBcoO9HN+tmRFk24Af0='; base-uri 'none'; frame-ancestors 'none'";

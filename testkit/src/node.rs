@@ -19,6 +19,20 @@ pub fn script(name: &str) -> Option<Command> {
     Some(command)
 }
 
+/// The same, for a script that drives Chromium.
+///
+/// # Panics
+/// Under `CI=true`, where there is none.
+pub fn in_chromium(name: &str) -> Option<Command> {
+    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    if !Path::new(&browser).exists() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be run: there is no {browser}");
+        eprintln!("\n*** SKIPPED, NOT PASSED: {name} cannot be run: there is no {browser} (set CHROMIUM to another)\n");
+        return None;
+    }
+    script(name)
+}
+
 fn ready(folder: &Path) -> Result<(), String> {
     if !folder.join("node_modules").is_dir() {
         return Err(format!("its packages are not installed: cd {} && npm ci", folder.display()));

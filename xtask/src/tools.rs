@@ -20,6 +20,7 @@ const PARTS: &[Part] = &[
         packages: &["default-jre-headless", "maven"],
         is_here: || exists("mvn") && exists("java"),
     },
+    Part { name: "Chromium", packages: &["chromium"], is_here: || Path::new("/usr/bin/chromium").exists() },
     // Without `dbconfig-no-thanks` it would make a database for a server that nobody wants; each test makes its own.
     Part { name: "Glewlwyd", packages: &["glewlwyd", "dbconfig-no-thanks"], is_here: || exists("glewlwyd") },
 ];

@@ -11,10 +11,9 @@ pub fn who(path: &str, query: &str, hint: Option<&str>) -> Response {
     let buttons: String = Person::ALL.iter().map(|person| button(*person, hint)).collect();
     let request = escaped(query);
     let main = format!(
-        r#"<p class="tenant">Demo identity provider</p>
-<h1>Who are you?</h1>
+        r#"<h1>Who are you?</h1>
 <p>This stands for your company’s own sign-in. It keeps no passwords: choose a name.</p>
-<form method="post" action="{path}/sign-in">
+<form class="actions" method="post" action="{path}/sign-in">
 <input type="hidden" name="request" value="{request}">
 {buttons}</form>"#
     );
@@ -50,6 +49,7 @@ fn page(status: StatusCode, title: &str, main: &str) -> Response {
 <style>{STYLE}</style>
 </head>
 <body>
+<header class="site"><span>Demo identity provider</span></header>
 <main>
 {main}
 </main>
