@@ -188,7 +188,7 @@ fn is_like(host: &str, known: &str) -> bool {
 impl IssuerForm {
     /// The issuer that speaks by `iss`, of those that may: byte for byte, but for what this form allows.
     pub(crate) fn of<'a>(&self, provider: &'a IdentityProvider, iss: &str) -> Option<&'a Issuer> {
-        let without_scheme = |issuer: &Issuer| issuer.as_str().strip_prefix("https://") == Some(iss);
+        let without_scheme = |issuer: &Issuer| issuer.as_str().split_once("://").is_some_and(|(_, rest)| rest == iss);
         let lenient = *self == Self::Plain(PlainIssuer::SchemeMayBeMissing);
         provider.vouching().find(|issuer| issuer.as_str() == iss || (lenient && without_scheme(issuer)))
     }

@@ -25,6 +25,7 @@ use chancery_core::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub use claims::About;
 pub use fault::Fault;
 pub use keys::Signed;
 pub use profile::{ENTRA_TENANT, Errors, Given, Logout, Profile, Refresh, Registration, Rotation, Shared};
@@ -80,9 +81,15 @@ impl IdpSim {
                 Person { name: name.to_owned(), id, domain: "acme.example".to_owned(), groups: Vec::new(), enabled: true, needs: None };
             state.people.insert(name.to_owned(), person);
         }
+        drop(state);
+        self.client(CLIENT, SECRET, callbacks);
+    }
+
+    /// Knows this confidential client from now on, which may return to these addresses.
+    pub fn client(&self, id: &str, secret: &str, callbacks: &[&str]) {
         let redirect_uris = callbacks.iter().map(|uri| (*uri).to_owned()).collect();
-        let client = Client { secret: SECRET.to_owned(), redirect_uris, registration_token: None, metadata: json!({}) };
-        state.clients.insert(CLIENT.to_owned(), client);
+        let client = Client { secret: secret.to_owned(), redirect_uris, registration_token: None, metadata: json!({}) };
+        self.state().clients.insert(id.to_owned(), client);
     }
 
     /// How the site's file names it.

@@ -6,4 +6,5 @@ mod id_tokens;
 mod provider;
 mod recheck;
 mod replays;
+mod simulated;
 mod way;
