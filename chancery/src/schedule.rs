@@ -1,11 +1,11 @@
 //! What a node does by itself from time to time: writes down what it counted, forgets ends that concern nobody any more, deletes what has
-//! expired. Every node of a cluster does so; nothing of it minds being done twice.
+//! expired, here and, of clients registered there for us, at identity providers. Every node of a cluster does so; nothing of it minds being done twice.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_audit::{Counters, Journal};
-use chancery_core::Clock;
+use chancery_core::{Clock, SignIn};
 use chancery_gateway::Gateway;
 use chancery_store::{Store, reap};
 use chancery_tokens::Ended;
@@ -22,6 +22,7 @@ pub struct Housekeeping {
     pub journal: Journal,
     pub counters: Counters,
     pub gateway: Gateway,
+    pub sign_in: Arc<dyn SignIn>,
     pub ended: Ended,
     pub clock: Arc<dyn Clock>,
 }
@@ -52,6 +53,11 @@ impl Housekeeping {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "deleted what has expired"),
             Err(error) => tracing::warn!(%error, "what has expired could not be deleted; the next round will try again"),
+        }
+        match self.sign_in.forget_left_behind().await {
+            Ok(0) => {}
+            Ok(clients) => tracing::debug!(clients, "deregistered what is no more at the identity providers"),
+            Err(error) => tracing::warn!(%error, "clients that are no more could not be deregistered; the next round will try again"),
         }
     }
 }

@@ -56,6 +56,7 @@ struct Out {
 struct Endpoints {
     router: Router,
     gateway: Gateway,
+    sign_in: Arc<dyn SignIn>,
 }
 
 impl Node {
@@ -90,6 +91,10 @@ impl Node {
         &self.endpoints.gateway
     }
 
+    pub const fn sign_in(&self) -> &Arc<dyn SignIn> {
+        &self.endpoints.sign_in
+    }
+
     /// Serves these routes too: the demo's own servers.
     pub fn beside(mut self, routes: Router) -> Self {
         self.endpoints.router = self.endpoints.router.merge(routes);
@@ -103,11 +108,11 @@ impl Node {
 
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
-        let Self { ground, socket, endpoints: Endpoints { router, gateway }, proxies, applied, .. } = self;
+        let Self { ground, socket, endpoints: Endpoints { router, gateway, sign_in }, proxies, applied, .. } = self;
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
-        let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), ended, clock };
+        let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
 
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));
@@ -174,7 +179,7 @@ impl Endpoints {
             store: store.clone(),
             counters: counters.clone(),
             issuer_keys,
-            sign_in,
+            sign_in: sign_in.clone(),
             pages,
             clock: clock.clone(),
             rng: rng.clone(),
@@ -192,7 +197,7 @@ impl Endpoints {
             rng: rng.clone(),
         });
         let router = issuer.router().merge(federation.router()).merge(gateway.router());
-        Self { router, gateway }
+        Self { router, gateway, sign_in }
     }
 }
 

@@ -35,7 +35,7 @@ pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
 pub use sign_in::{
-    Authentication, PROVIDER_REFUSED, Person, RecheckTrouble, SignIn, SignInRequest, SignInTrouble, SignedIn, UnknownTrouble,
+    Authentication, EnrolTrouble, PROVIDER_REFUSED, Person, RecheckTrouble, SignIn, SignInRequest, SignInTrouble, SignedIn, UnknownTrouble,
 };
 pub use slug::Slug;
 pub use source::Source;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::{SessionId, Slug, SubjectId, TenantId, Timestamp};
+use crate::{ClientId, SessionId, Slug, SubjectId, TenantId, Timestamp};
 
 /// How and when a person proved who they are, unchanged from the identity provider (OpenID Connect Core §2; AT-06).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Authentication {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignInRequest {
     pub tenant: TenantId,
+    /// For which client, which the provider may know as one of its own; for none, where people come for themselves.
+    pub client: Option<ClientId>,
     /// Which provider; the tenant's only one where it has one.
     pub provider: Option<Slug>,
     /// SHA-256 of the browser's cookie: only this browser may come back (SB-03).
@@ -67,6 +69,19 @@ impl Person {
     pub fn label(&self) -> Option<&str> {
         self.username.as_deref().or(self.email.as_deref()).or(self.name.as_deref())
     }
+}
+
+/// Why a client is not known to the identity provider; the texts are for the log.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EnrolTrouble {
+    /// It does not answer: try again later.
+    #[error("the identity provider could not be asked: {0}")]
+    Unreachable(String),
+    /// It refuses, or answers what nobody can use: somebody must act.
+    #[error("the identity provider did not register the client: {0}")]
+    Refused(String),
+    #[error("what the identity provider registered could not be kept: {0}")]
+    Store(String),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -143,4 +158,11 @@ pub trait SignIn: Send + Sync + 'static {
     /// written before this returns; of any number who ask at once, on any node, one asks the provider. Somebody for whom it gave no
     /// refresh token is not asked about.
     fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>>;
+
+    /// Makes a client that is about to be registered known to the provider that must know it; where none must, nothing happens. Call it
+    /// when nothing else can refuse the client any more: what comes of one that is not written after all is undone later.
+    fn enrol<'a>(&'a self, tenant: &'a TenantId, client: &'a ClientId, name: &'a str) -> BoxFuture<'a, Result<(), EnrolTrouble>>;
+
+    /// Has the providers forget the clients that are no more, as far as they can be asked now. Gives how many they forgot.
+    fn forget_left_behind(&self) -> BoxFuture<'_, Result<usize, EnrolTrouble>>;
 }

@@ -5,6 +5,7 @@
 //! 3. Its row.
 //! 4. The address to go to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use url::Url;
 use crate::metadata::Metadata;
 use crate::pending::Pending;
 use crate::profiles::{self, Offline, Profile};
-use crate::{Parts, provider};
+use crate::{Parts, provider, proxy};
 
 /// From the approval to the way back, the provider's own pages included.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -32,16 +33,20 @@ pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result
         SignInTrouble::Provider(trouble.to_string())
     })?;
 
+    let known = proxy::as_known(parts, &tenant.id, provider, request.client.as_ref()).await; // SB-04
+    let known = known.map_err(|error| SignInTrouble::Store(error.to_string()))?;
+    let enrolled = matches!(known, Cow::Owned(_));
+
     let mut entropy = Entropy::draw(&*parts.rng);
     let state = secret_text(entropy.take());
-    let pending = Pending::new(&provider.issuer, &request, &mut entropy);
+    let pending = Pending::new(&provider.issuer, &request, enrolled, &mut entropy);
     let row = row(parts, provider, &request, Begun { state: &state, pending: &pending, now }).await?;
     let draft = Draft::default().writing(sign_ins::insert(&row));
     // No event: until the person is back, nobody in particular has done nothing in particular.
     let _receipt = parts.journal.commit(&tenant.id, draft).await.map_err(|error| SignInTrouble::Store(error.to_string()))?;
 
     let redirect_uri = redirect_uri(&tenant.issuer, &provider.name);
-    authorization_url(provider, &metadata, &Asking { request: &request, redirect_uri: &redirect_uri, state: &state, pending: &pending })
+    authorization_url(&known, &metadata, &Asking { request: &request, redirect_uri: &redirect_uri, state: &state, pending: &pending })
 }
 
 /// The provider asked for, or the only one there is.

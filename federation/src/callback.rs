@@ -9,6 +9,7 @@
 //!
 //! Until the claim nothing is changed: if the provider cannot be reached by then, the same address works again.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::{Path, RawQuery, State};
@@ -35,7 +36,7 @@ use crate::pending::Pending;
 use crate::provider::{self, ProviderTrouble, Redemption, Tokens};
 use crate::refuse::{At, refuse};
 use crate::refused::{Refused, TELL_THE_OPERATORS};
-use crate::{Federation, Parts, respond};
+use crate::{Federation, Parts, proxy, respond};
 
 /// How often a decision is made anew because its facts changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -130,9 +131,31 @@ impl<P: Pages> Visit<'_, P> {
 
     async fn finish(&self, claimed: &Claimed) -> Result<(Receipt, Outcome), Refused> {
         let pending = self.pending(&claimed.sign_in).await?;
-        let tokens = self.redeem(claimed, &pending).await?;
-        let identity = self.identify(claimed, &pending, tokens.id_token.expose()).await?;
+        let known = self.as_known(&pending).await?;
+        let visit = Visit { provider: &known, ..*self };
+        let mut tokens = visit.redeem(claimed, &pending).await?;
+        let identity = visit.identify(claimed, &pending, tokens.id_token.expose()).await?;
+        if pending.client.is_some() {
+            // It is that client's, and people are asked about by our own registration.
+            tokens.refresh_token = None;
+        }
         self.sign_in(&claimed.sign_in, &identity, &tokens).await
+    }
+
+    /// The provider as it knows the client that this sign-in is for.
+    async fn as_known(&self, pending: &Pending) -> Result<Cow<'_, IdentityProvider>, Refused> {
+        if pending.client.is_none() {
+            return Ok(Cow::Borrowed(self.provider));
+        }
+        let known =
+            proxy::as_known(self.parts, &self.tenant.id, self.provider, pending.client.as_ref()).await.map_err(Refused::unavailable)?;
+        match known {
+            Cow::Owned(_) => Ok(known),
+            Cow::Borrowed(_) => {
+                let text = "The app that you came from was deregistered while you signed in.";
+                Err(Refused::new("client gone", "This app is not registered any more.", text).by("SB-04"))
+            }
+        }
     }
 
     /// What was sealed when it began; the answer must be to that.

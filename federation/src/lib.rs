@@ -19,6 +19,7 @@ mod outcome;
 mod pending;
 pub mod profiles;
 mod provider;
+mod proxy;
 mod recheck;
 mod refuse;
 mod refused;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chancery_audit::{Counters, Journal};
-use chancery_core::{Clock, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp};
+use chancery_core::{ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp};
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
 use chancery_registry::{IdentityProvider, Registry};
@@ -87,6 +88,17 @@ impl<P: Pages> SignIn for Federation<P> {
 
     fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>> {
         Box::pin(recheck::recheck(Arc::clone(&self.parts), tenant, subject))
+    }
+
+    fn enrol<'a>(&'a self, tenant: &'a TenantId, client: &'a ClientId, name: &'a str) -> BoxFuture<'a, Result<(), EnrolTrouble>> {
+        Box::pin(proxy::enrol(&self.parts, tenant, client, name))
+    }
+
+    fn forget_left_behind(&self) -> BoxFuture<'_, Result<usize, EnrolTrouble>> {
+        Box::pin(async {
+            let forgotten = proxy::forget(&self.parts, self.parts.clock.now()).await;
+            forgotten.map_err(|error| EnrolTrouble::Store(error.to_string()))
+        })
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Metadata {
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub jwks_uri: String,
+    /// Where clients are registered, if it says.
+    pub registration_endpoint: Option<String>,
     pub client_authentication: ClientAuthentication,
     /// It says that it names itself in every answer (RFC 9207 §3).
     pub names_itself: bool,
@@ -57,6 +59,7 @@ impl Metadata {
             authorization_endpoint: unverified.authorization_endpoint,
             token_endpoint: unverified.token_endpoint,
             jwks_uri: unverified.jwks_uri,
+            registration_endpoint: unverified.registration_endpoint.filter(|at| as_secure_as_its_issuer(issuer, at).is_ok()),
         })
     }
 }
@@ -67,6 +70,7 @@ struct Unverified {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    registration_endpoint: Option<String>,
     scopes_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,

@@ -1,6 +1,6 @@
 //! What only we and the provider may know of a sign-in on its way: sealed in its row.
 
-use chancery_core::{Entropy, Issuer, SignInRequest, TenantId};
+use chancery_core::{ClientId, Entropy, Issuer, SignInRequest, TenantId};
 use chancery_crypto::digest::{hex, secret_text};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ pub(crate) struct Pending {
     pub issuer: Issuer,
     pub nonce: String,
     pub verifier: String,
+    /// For which of our clients, where the provider knows it by an id of its own.
+    #[serde(default)]
+    pub client: Option<ClientId>,
     /// The person must have signed in anew.
     pub fresh: bool,
     /// Or no longer ago than this, in seconds.
@@ -19,12 +22,13 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub fn new(issuer: &Issuer, request: &SignInRequest, entropy: &mut Entropy) -> Self {
+    pub fn new(issuer: &Issuer, request: &SignInRequest, enrolled: bool, entropy: &mut Entropy) -> Self {
         let mut draw = || secret_text(entropy.take()).expose().clone();
         Self {
             issuer: issuer.clone(),
             nonce: draw(),
             verifier: draw(),
+            client: request.client.clone().filter(|_| enrolled),
             fresh: request.fresh,
             max_age: request.max_age.map(|age| age.as_secs()),
         }

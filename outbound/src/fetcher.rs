@@ -93,6 +93,20 @@ impl Fetcher {
         self.fetch(purpose, url, |to| request(Method::POST, to, headers, form)).await
     }
 
+    /// Sends a body as it is, of the type that the headers say; an empty one is none.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`].
+    pub async fn send(
+        &self,
+        purpose: Purpose,
+        (method, url): (Method, &str),
+        headers: &[(HeaderName, HeaderValue)],
+        body: String,
+    ) -> Result<Fetched, FetchError> {
+        self.fetch(purpose, url, |to| request(method, to, headers, body)).await
+    }
+
     async fn fetch(&self, purpose: Purpose, url: &str, request: impl FnOnce(Uri) -> Request<Full<Bytes>>) -> Result<Fetched, FetchError> {
         let limits = purpose.limits();
         let outcome = match to_uri(url) {
@@ -148,7 +162,9 @@ fn request(method: Method, to: Uri, headers: &[(HeaderName, HeaderValue)], form:
     if method == Method::POST {
         all.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     }
-    all.extend(headers.iter().cloned());
+    for (name, value) in headers {
+        all.insert(name, value.clone());
+    }
     *request.method_mut() = method;
     *request.uri_mut() = to;
     request

@@ -13,6 +13,8 @@ pub enum Purpose {
     ProviderJwks,
     /// Its token endpoint. Slower than a document: some providers ask further systems.
     ProviderToken,
+    /// Its registration endpoint, and the addresses by which it has clients managed.
+    ProviderRegistration,
     /// A client's own metadata document, at an address that the client chose.
     ClientDocument,
     /// The same, at a host of which the tenant's operator wrote that it may be private.
@@ -42,6 +44,7 @@ impl Purpose {
             Self::ProviderMetadata     => limits(Trust::Operator,       100_000, [5,   5],                 [4,  64]), // MD-07
             Self::ProviderJwks         => limits(Trust::Operator,       100_000, [5,   5],                 [4,  64]), // MD-07
             Self::ProviderToken        => limits(Trust::Operator,       100_000, [15, 15],                 [64, 256]),
+            Self::ProviderRegistration => limits(Trust::Operator,       100_000, [10, 10],                 [4,  16]),
             Self::ClientDocument       => limits(Trust::Peer,             5_000, [3,   5],                 [2,  32]), // CI-03
             Self::ListedClientDocument => limits(Trust::Listed,           5_000, [3,   5],                 [2,  32]), // CI-03
         }

@@ -28,6 +28,22 @@ pub struct Registration {
     /// Who may be known by a document at an address of its own.
     #[serde(skip_serializing_if = "DocumentRules::is_default")]
     pub documents: DocumentRules,
+    /// The identity provider that must know our clients as its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+}
+
+/// Who registers here is registered there too.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// An identity provider of the tenant.
+    pub provider: Slug,
+    /// Where clients are registered; by the provider's metadata, where the file does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub endpoint: Option<String>,
+    /// The word before the credential: `Bearer`, or the provider's own.
+    pub scheme: String,
 }
 
 /// What somebody needs who comes without a platform's token.
@@ -160,6 +176,8 @@ struct Whole {
     platforms: Vec<Platform>,
     #[serde(default)]
     documents: DocumentRules,
+    #[serde(default)]
+    proxy: Option<Proxy>,
 }
 
 impl From<Written> for Registration {
@@ -167,8 +185,8 @@ impl From<Written> for Registration {
         match written {
             Written::Word(dynamic) => dynamic.into(),
             Written::Whole(whole) => {
-                let Whole { dynamic, quarantine, quotas, statements, platforms, documents } = *whole;
-                Self { dynamic, quarantine, quotas, statements, platforms, documents }
+                let Whole { dynamic, quarantine, quotas, statements, platforms, documents, proxy } = *whole;
+                Self { dynamic, quarantine, quotas, statements, platforms, documents, proxy }
             }
         }
     }

@@ -115,6 +115,9 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::Settings(settings) => {
                 let SettingsDefinition { registration, lifetimes, sign_out } = *settings;
                 tenant.clients.extend(pinned(&registration, row.created_at));
+                if registration.proxy.is_some() {
+                    tenant.registrar = Some(open_secret(object, sealer).await?);
+                }
                 (tenant.registration, tenant.lifetimes, tenant.sign_out) = (registration, lifetimes, sign_out);
             }
         }

@@ -28,6 +28,8 @@ pub struct Tenant {
     pub clients: HashMap<ClientId, Arc<Client>>,
     pub policy: Arc<PolicySet>,
     pub registration: Registration,
+    /// By which clients are registered at the provider that its rules name.
+    pub registrar: Option<Secret<String>>,
     pub lifetimes: Lifetimes,
     pub sign_out: SignOut,
     pub(crate) documents: Documents,
@@ -49,6 +51,7 @@ impl Documents {
 }
 
 /// The company's OIDC provider, at which we are a confidential client. It has no `Debug`: it holds a secret.
+#[derive(Clone)]
 pub struct IdentityProvider {
     pub name: Slug,
     pub issuer: Issuer,
@@ -196,6 +199,7 @@ impl Tenant {
             clients: HashMap::new(),
             policy: Arc::new(PolicySet::default_set()),
             registration: Registration::default(),
+            registrar: None,
             lifetimes: Lifetimes::default(),
             sign_out: SignOut::default(),
             documents: Documents::default(),

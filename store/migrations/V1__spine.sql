@@ -95,6 +95,17 @@ CREATE TABLE vouchers (
     PRIMARY KEY (tenant, subject)
 ){clustered};
 
+CREATE TABLE enrolments (
+    tenant     {text} NOT NULL,
+    client     {text} NOT NULL,
+    provider   {text} NOT NULL,
+    client_id  {text} NOT NULL,
+    sealed     {blob} NOT NULL,
+    created_at {int}  NOT NULL,
+    tried_at   {int}  NOT NULL,
+    PRIMARY KEY (tenant, client)
+){clustered};
+
 CREATE TABLE sign_ins (
     tenant     {text} NOT NULL,
     state      {blob} NOT NULL,

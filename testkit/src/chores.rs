@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 pub(crate) struct Chores {
     settle: Chore,
     summarise: Chore,
+    forget: Chore,
 }
 
 type Chore = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -29,12 +30,22 @@ impl Chores {
             }
             .boxed()
         };
-        Self { settle: Box::new(settle), summarise: Box::new(summarise) }
+        let sign_in = node.sign_in().clone();
+        let forget = move || {
+            let sign_in = sign_in.clone();
+            async move { sign_in.forget_left_behind().await.map(drop).expect("the store answers") }.boxed()
+        };
+        Self { settle: Box::new(settle), summarise: Box::new(summarise), forget: Box::new(forget) }
     }
 
     /// Waits until what was begun is written: the close events of calls.
     pub async fn settle(&self) {
         (self.settle)().await;
+    }
+
+    /// Has the providers forget the clients that are no more.
+    pub async fn forget(&self) {
+        (self.forget)().await;
     }
 
     /// Writes down what was counted so far.

@@ -48,6 +48,7 @@ struct Inner {
     /// How far each node has followed the change feed.
     applied: Vec<watch::Receiver<i64>>,
     file: Mutex<Value>,
+    secrets: Mutex<BTreeMap<String, String>>,
     apps: Mutex<BTreeMap<String, String>>,
     people: Mutex<BTreeMap<Person, String>>,
     stop: Stop,
@@ -102,6 +103,7 @@ impl Site {
             own_reads: AtomicU64::new(0),
             applied: nodes.applied,
             file: Mutex::new(nodes.file),
+            secrets: Mutex::default(),
             apps: Mutex::default(),
             people: Mutex::default(),
             stop: nodes.stop,
@@ -110,6 +112,11 @@ impl Site {
         let site = Self(Arc::new(inner));
         site.apply(|_| {}).await;
         Some(site)
+    }
+
+    /// Has the file's `env:` reference of this name lead to this secret.
+    pub fn secret(&self, reference: &str, secret: &str) {
+        lock(&self.0.secrets).insert(reference.to_owned(), secret.to_owned());
     }
 
     /// Changes the file and applies it.
@@ -122,9 +129,10 @@ impl Site {
             change(&mut file);
             file.to_string() // JSON is YAML
         };
-        let secrets = [(SECRET_REF, SECRET), (ODD_SECRET_REF, ODD_SECRET)];
-        let sent = |(name, secret): (&str, &str)| (name.to_owned(), SentSecret(Secret::new(secret.to_owned())));
-        let files = Files { files: vec![("site.yaml".to_owned(), text)], secrets: secrets.map(sent).into() };
+        let given = lock(&self.0.secrets).clone();
+        let secrets = [(SECRET_REF, SECRET), (ODD_SECRET_REF, ODD_SECRET)].map(|(name, secret)| (name.to_owned(), secret.to_owned()));
+        let sent = |(name, secret): (String, String)| (name, SentSecret(Secret::new(secret)));
+        let files = Files { files: vec![("site.yaml".to_owned(), text)], secrets: secrets.into_iter().chain(given).map(sent).collect() };
         let applied = self.0.administration.apply(&files, &Administrator::at_start()).await;
         let Administered::Applied(applied) = applied.unwrap_or_else(|failure| panic!("{failure}")) else {
             panic!("an apply answers with what was applied");
@@ -276,6 +284,19 @@ impl Site {
     pub async fn summarise(&self) {
         for chores in &self.0.chores {
             chores.summarise().await;
+        }
+    }
+
+    /// Has what has expired deleted.
+    pub async fn reap(&self) {
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        let _rows = chancery_store::reap::reap(&self.0.store, self.now()).await.expect("the store answers");
+    }
+
+    /// Has every node see to it that the providers forget the clients that are no more.
+    pub async fn forget_left_behind(&self) {
+        for chores in &self.0.chores {
+            chores.forget().await;
         }
     }
 

@@ -4,6 +4,7 @@
 #[path = "../it/process.rs"]
 #[expect(dead_code, reason = "the other test binary runs more")]
 mod process;
+mod registration;
 #[path = "../it/said.rs"]
 mod said;
 mod sign_in;

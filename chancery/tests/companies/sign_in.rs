@@ -7,7 +7,7 @@ use chancery_testkit::{Site, claims};
 use serde_json::json;
 
 /// Where a provider of this name sends people back to.
-fn callback(site: &Site, provider: &str) -> String {
+pub fn callback(site: &Site, provider: &str) -> String {
     site.endpoint(&format!("callback/{provider}"))
 }
 

@@ -7,6 +7,7 @@ use crate::fixtures::{BROWSER, metadata, provider, sign_in};
 fn sent(change: impl FnOnce(&mut SignInRequest)) -> (String, HashMap<String, String>) {
     let mut request = SignInRequest {
         tenant: sign_in().tenant,
+        client: None,
         provider: None,
         browser: BROWSER,
         request: "sealed".into(),
@@ -17,8 +18,14 @@ fn sent(change: impl FnOnce(&mut SignInRequest)) -> (String, HashMap<String, Str
     };
     change(&mut request);
     let (provider, metadata) = (provider("corp"), metadata(true));
-    let pending =
-        Pending { issuer: provider.issuer.clone(), nonce: "n".into(), verifier: VERIFIER.into(), fresh: request.fresh, max_age: None };
+    let pending = Pending {
+        issuer: provider.issuer.clone(),
+        nonce: "n".into(),
+        verifier: VERIFIER.into(),
+        client: None,
+        fresh: request.fresh,
+        max_age: None,
+    };
     let redirect_uri = redirect_uri(&Issuer::foreign("https://gw.example/t/acme"), &provider.name);
     let asking = Asking { request: &request, redirect_uri: &redirect_uri, state: &Secret::new("s".into()), pending: &pending };
     let url = Url::parse(&authorization_url(&provider, &metadata, &asking).expect("a URL")).expect("a URL");

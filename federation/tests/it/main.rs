@@ -4,6 +4,7 @@ mod answers;
 mod browsers;
 mod id_tokens;
 mod provider;
+mod proxy;
 mod recheck;
 mod replays;
 mod simulated;

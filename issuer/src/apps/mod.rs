@@ -113,6 +113,7 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
     let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
     let request = SignInRequest {
         tenant: tenant.id,
+        client: None,
         provider: None,
         browser: page.browser,
         request: Errand {}.seal(&keys.page, &tenant.id, &mut moment).ok_or(Unanswered::NoKeys(tenant.id))?,

@@ -69,6 +69,7 @@ async fn to_sign_in<P: Pages>(
     let sealed = approved.seal(&visit.keys.page, &visit.tenant.id, &mut front.server.moment());
     let request = SignInRequest {
         tenant: visit.tenant.id,
+        client: Some(approved.request.client.clone()),
         provider: None,
         browser,
         request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,

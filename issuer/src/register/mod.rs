@@ -7,11 +7,13 @@
 //! 1. The source has not asked too often.
 //! 2. What is presented leads to the rule that lets it in ([`admission`]).
 //! 3. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out ([`client_metadata`]).
-//! 4. The client, its event, its feed entry and what it consumes are one Unit. The answer echoes what was registered.
+//! 4. Where the company's provider must know our clients, it is told ([`enrolment`]).
+//! 5. The client, its event, its feed entry and what it consumes are one Unit. The answer echoes what was registered.
 
 mod admission;
 mod client_metadata;
 mod echo;
+mod enrolment;
 mod manage;
 mod platform;
 mod quota;
@@ -134,6 +136,9 @@ async fn once(server: &Server, tenant: &Tenant, presented: &Presented, body: &[u
     let consumes = std::mem::take(&mut admission.consumes);
     let Decided { registered, issued, draft } = decide(metadata, &admission, tenant, &mut server.moment());
     let draft = consumes.into_iter().fold(draft, Draft::writing);
+    if let Err(refused) = enrolment::enrolled(server, tenant, &registered.client).await {
+        return Ok(Err(refused));
+    }
     match server.journal.commit(&tenant.id, draft).await {
         Ok(receipt) => Ok(Ok(Answer::registered(&echo(&registered.client, &issued, tenant), receipt))),
         Err(chancery_audit::CommitError::GuardFailed(_)) if admission.agent.is_some() => Ok(Err(used_before())),

@@ -36,6 +36,7 @@ use std::collections::BTreeMap;
 
 use chancery_core::Slug;
 
+use crate::definition::Definition;
 use problem::Problems;
 use reader::{Entry, Section};
 use secret::Secrets;
@@ -113,7 +114,10 @@ fn declared<'a>(
     let items = section.items("resources", "resources: [ { name: bank } ]");
     declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
     declared.extend(policies::policies(section, files, &known, problems));
-    declared.extend(objects::settings(section, &known.agents, secrets));
+    let named = |declared: &Declared| matches!(declared.definition, Definition::IdentityProvider(_)).then(|| declared.name.clone());
+    let providers = declared.iter().filter_map(named).collect();
+    let known = registration::Known { agents: &known.agents, providers: &providers, secrets };
+    declared.extend(objects::settings(section, &known));
     once_each(&declared, problems);
     identity_provider::one_domain_each(&declared, problems);
     declared

@@ -9,7 +9,7 @@ use chancery_crypto::digest;
 use super::declared::{Declared, DeclaredSecret};
 use super::problem::{Complaint, Place};
 use super::reader::{Cursor, Section};
-use super::registration::{grants, registration};
+use super::registration::{Known, grants, registration};
 use super::secret::{Secrets, secret};
 use super::values;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
@@ -94,18 +94,18 @@ fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Optio
     Some(agent)
 }
 
-pub(super) fn settings(section: &mut Section<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Declared> {
-    let registration = section.optional("registration", "registration: { dynamic: closed }", |cursor| {
-        cursor.section(|section| registration(section, agents, secrets))
-    });
+pub(super) fn settings(section: &mut Section<'_>, known: &Known<'_>) -> Option<Declared> {
+    let registration = section
+        .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, known)));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
     let sign_out = section.optional("sign_out", "sign_out: { here: session }", |cursor| cursor.section(sign_out));
 
-    let registration = registration?.unwrap_or_default();
+    let (registration, credential) = registration?.unwrap_or_default();
     let (lifetimes, sign_out) = (lifetimes?.unwrap_or_default(), sign_out?.unwrap_or_default());
     let definition = SettingsDefinition { registration, lifetimes, sign_out };
     let name = "settings".parse().expect("a name");
-    Some(Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()))
+    let secret = credential.map(DeclaredSecret::Sealed);
+    Some(Declared { secret, ..Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()) })
 }
 
 fn sign_out(section: &mut Section<'_>) -> Option<SignOut> {

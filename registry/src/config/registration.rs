@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chancery_core::Slug;
+use chancery_core::{Secret, Slug};
 use chancery_crypto::jose::KeySet;
 
 use super::documents::documents;
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
-use super::secret::Secrets;
+use super::secret::{Secrets, secret};
 use super::values;
-use crate::{Dynamic, GrantType, Keys, Platform, Quotas, Registration, StatementIssuer};
+use crate::{Dynamic, GrantType, Keys, Platform, Proxy, Quotas, Registration, StatementIssuer};
 
 /// More than this from one source is no quota.
 const MOST: u32 = 1_000_000;
 
-/// `agents` are those of the file.
-pub(super) fn registration(section: &mut Section<'_>, agents: &BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Registration> {
+/// What a file may speak of here: its agents, its identity providers, and where its secrets lie.
+pub(super) struct Known<'a> {
+    pub agents: &'a BTreeSet<Slug>,
+    pub providers: &'a BTreeSet<Slug>,
+    pub secrets: Secrets<'a>,
+}
+
+/// The rules, and the credential of registration by proxy.
+pub(super) fn registration(section: &mut Section<'_>, known: &Known<'_>) -> Option<(Registration, Option<Secret<String>>)> {
+    let agents = known.agents;
     let dynamic = section.required("dynamic", "dynamic: closed", |cursor| cursor.parsed(dynamic));
     let quarantine = section.optional("quarantine", "quarantine: \"bank:read\"", |cursor| cursor.parsed(values::scopes));
     let quotas = quotas(section);
@@ -27,16 +35,49 @@ pub(super) fn registration(section: &mut Section<'_>, agents: &BTreeSet<Slug>, s
     let platforms: Vec<_> = platforms.iter().map(|item| item.section(|section| platform(section, agents))).collect();
 
     let documents =
-        section.optional("documents", "documents: { enabled: true }", |cursor| cursor.section(|section| documents(section, secrets)));
+        section.optional("documents", "documents: { enabled: true }", |cursor| cursor.section(|section| documents(section, known.secrets)));
+    let example = "proxy: { provider: corp, credential: env:REGISTRATION_TOKEN }";
+    let proxy = section.optional("proxy", example, |cursor| cursor.section(|section| proxy(section, known)));
 
-    Some(Registration {
+    let (proxy, credential) = proxy?.unzip();
+    let registration = Registration {
         dynamic: dynamic?,
         quarantine: quarantine?,
         quotas: quotas?,
         statements: statements.into_iter().collect::<Option<_>>()?,
         platforms: platforms.into_iter().collect::<Option<_>>()?,
         documents: documents?.unwrap_or_default(),
-    })
+        proxy,
+    };
+    Some((registration, credential))
+}
+
+fn proxy(section: &mut Section<'_>, known: &Known<'_>) -> Option<(Proxy, Secret<String>)> {
+    let provider = section.required("provider", "provider: corp", |cursor| {
+        let name = cursor.parsed(values::name)?;
+        if known.providers.contains(&name) {
+            return Some(name);
+        }
+        cursor.complain(format!("there is no identity provider `{name}`"), "write the name of one of `identity_providers`");
+        None
+    });
+    let endpoint =
+        section.optional("endpoint", "endpoint: https://acme.okta.com/oauth2/v1/clients", |cursor| cursor.parsed(values::upstream_url));
+    let scheme = section.optional("scheme", "scheme: SSWS", |cursor| cursor.parsed(scheme));
+    let found = section.required("credential", "credential: env:REGISTRATION_TOKEN", |cursor| secret(cursor, known.secrets, 0));
+    let scheme = scheme?.unwrap_or_else(|| "Bearer".to_owned());
+    Some((Proxy { provider: provider?, endpoint: endpoint?, scheme }, found?))
+}
+
+/// A token (RFC 9110 §11.1).
+fn scheme(text: &str) -> Result<String, Complaint> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(text.to_owned());
+    }
+    Err(Complaint::new(
+        format!("`{text}` is not the name of an HTTP authentication scheme"),
+        "write `Bearer`, or for Okta's API tokens `SSWS`",
+    ))
 }
 
 fn dynamic(text: &str) -> Result<Dynamic, Complaint> {

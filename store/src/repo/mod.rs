@@ -5,6 +5,7 @@ pub mod clients;
 pub mod codes;
 pub mod consumed;
 pub mod ended;
+pub mod enrolments;
 pub mod events;
 pub mod families;
 pub mod grants;

@@ -24,6 +24,8 @@ pub(super) struct Registration {
     platforms: Option<Vec<Platform>>,
     /// Apps that are known by a document at their own https address.
     documents: Option<Documents>,
+    /// The identity provider at which every client that registers here is registered too.
+    proxy: Option<Proxy>,
 }
 
 /// A place is a host, `*.` and a host for all below it, or the whole address of one document.
@@ -40,6 +42,19 @@ struct Documents {
     private: Option<Vec<String>>,
     /// Documents that are not fetched, by their address: file:PATH, or the JSON itself.
     pinned: Option<BTreeMap<String, String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Proxy {
+    /// One of `identity_providers`.
+    provider: String,
+    /// Where it registers clients; by its metadata, unless told.
+    endpoint: Option<String>,
+    /// The word before the credential: Bearer, unless told; SSWS at Okta.
+    scheme: Option<String>,
+    /// Such as env:REGISTRATION_TOKEN.
+    credential: String,
 }
 
 /// Who may register an app at run time.

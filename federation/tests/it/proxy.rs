@@ -1,0 +1,126 @@
+//! Registration by proxy: who registers here is registered at the company's provider, and is known to it by an id of its own.
+
+use std::time::Duration;
+
+use chancery_testkit::cast::{ALICE, BANK, IDENTITY_PROVIDER, PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
+use chancery_testkit::idp_sim::{Endpoint, Fault, IdpSim, Profile};
+use chancery_testkit::{Answer, App, Site};
+use http::Method;
+use serde_json::json;
+
+use crate::way::callback;
+
+const CREDENTIAL: &str = "env:REGISTRAR";
+
+/// A site whose clients must be known to a provider of this kind, which gives us this credential.
+async fn behind(profile: Profile, scheme: &str, uses: Option<u32>) -> (Site, IdpSim) {
+    let site = Site::on_sqlite().await;
+    let sim = site.simulated(profile, IDENTITY_PROVIDER).await;
+    site.secret(CREDENTIAL, &sim.registrar(uses));
+    site.apply(|file| {
+        file["identity_providers"] = json!([sim.declared(IDENTITY_PROVIDER)]);
+        file["registration"]["proxy"] = json!({ "provider": IDENTITY_PROVIDER, "scheme": scheme, "credential": CREDENTIAL });
+    })
+    .await;
+    (site, sim)
+}
+
+async fn register(site: &Site) -> Answer {
+    site.register(&json!({ "client_name": "A notebook", "redirect_uris": [REDIRECT_URI] })).await
+}
+
+fn app(registered: &Answer) -> App {
+    let id = registered.has_status(201).json()["client_id"].as_str().expect("a client has an id").to_owned();
+    App { id, secret: None, redirect_uri: REDIRECT_AT.to_owned() }
+}
+
+#[tokio::test]
+async fn sb_04_each_client_here_is_one_at_the_provider_and_signs_in_as_that() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+
+    let apps = [app(&register(&site).await), app(&register(&site).await)];
+
+    let theirs = sim.registered();
+    assert_eq!(theirs.len(), 2);
+    for (app, (their_id, client)) in apps.iter().zip(&theirs) {
+        assert_ne!(&app.id, their_id);
+        assert_eq!(client.redirect_uris, [callback(&site).to_string()]);
+        assert!(client.metadata["client_name"].as_str().is_some_and(|name| name.contains(&app.id)), "{client:?}");
+        let tokens = site.ask_as(app.clone()).approved_by(ALICE).await.redeem().await.granted();
+        tokens.call(BANK, "account_balance").await.answered();
+        assert_eq!(sim.asked(Endpoint::Authorize).pop().expect("it was asked").get("client_id"), Some(their_id.as_str()));
+    }
+    let of_the_file = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    of_the_file.call(BANK, "account_balance").await.answered();
+    assert_eq!(sim.asked(Endpoint::Authorize).pop().expect("it was asked").get("client_id"), Some("chancery"));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_or_refuses_leaves_nothing_half_made() {
+    let troubles = [
+        (Fault::Status(503), 503, "temporarily_unavailable"),
+        (Fault::Html, 500, "server_error"),
+        (Fault::Says(400, r#"{"error":"invalid_client_metadata"}"#.to_owned()), 500, "server_error"),
+    ];
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    for (fault, status, error) in troubles {
+        sim.fault(Endpoint::Register, fault);
+        register(&site).await.refused(status, error);
+        assert!(site.audit().await.of_kind("client_registered").is_empty());
+    }
+    sim.heal();
+    assert!(sim.registered().is_empty());
+    app(&register(&site).await);
+}
+
+#[tokio::test]
+async fn k4_an_initial_access_token_that_is_used_up_registers_nobody() {
+    let (site, sim) = behind(Profile::keycloak(), "Bearer", Some(1)).await;
+    app(&register(&site).await);
+
+    register(&site).await.refused(500, "server_error");
+
+    assert_eq!(sim.registered().len(), 1);
+    assert_eq!(site.audit().await.of_kind("client_registered").len(), 1);
+}
+
+#[tokio::test]
+async fn k4_what_ends_here_ends_there_however_long_the_provider_is_away() {
+    for (profile, scheme, uses) in [(Profile::okta(), "SSWS", None), (Profile::keycloak(), "Bearer", Some(9))] {
+        let (site, sim) = behind(profile, scheme, uses).await;
+        app(&register(&site).await);
+        site.forget_left_behind().await;
+        assert_eq!(sim.registered().len(), 1, "it is still ours");
+
+        site.turn(Duration::from_hours(2)); // nobody ever used it
+        site.reap().await;
+        sim.fault(Endpoint::Register, Fault::Status(503));
+        site.forget_left_behind().await;
+        assert_eq!(sim.registered().len(), 1);
+        sim.heal();
+        site.forget_left_behind().await;
+        assert_eq!(sim.registered().len(), 1, "it was tried a moment ago");
+        site.turn(Duration::from_mins(11));
+        site.forget_left_behind().await;
+
+        assert!(sim.registered().is_empty());
+        let asked = sim.asked(Endpoint::Register).into_iter().filter(|asked| asked.method == Method::DELETE.as_str()).count();
+        site.turn(Duration::from_mins(11));
+        site.forget_left_behind().await;
+        assert_eq!(sim.asked(Endpoint::Register).into_iter().filter(|asked| asked.method == Method::DELETE.as_str()).count(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_registration_that_could_not_be_written_is_undone_at_the_provider() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    site.lose_log().await; // the enrolment has no event, the client has
+    register(&site).await.has_status(503);
+    assert_eq!(sim.registered().len(), 1);
+    site.restore_log().await;
+
+    site.turn(Duration::from_mins(11));
+    site.forget_left_behind().await;
+
+    assert!(sim.registered().is_empty());
+}
