@@ -33,7 +33,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chancery_audit::{Counters, Journal};
-use chancery_core::{ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp};
+use chancery_core::{
+    ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp,
+};
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
 use chancery_registry::{IdentityProvider, Registry};

@@ -24,7 +24,7 @@ const redirectUrl = await new Promise((resolve) => {
   });
 });
 
-const browser = new Browser({ login, password: 'x', person: login, decision: 'approve' });
+const browser = new Browser({ login, username: login, password: 'anything', person: login, decision: 'approve' });
 const kept = {};
 const provider = {
   redirectUrl,
