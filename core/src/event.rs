@@ -83,6 +83,8 @@ kinds! {
     SignedOut = "signed_out";
     /// The identity provider told us that its session with a person is over.
     SignedOutByProvider = "signed_out_by_provider";
+    /// A client asked with its registration's token for what it may not change, or wrongly.
+    RegistrationRefused = "registration_refused";
 }
 
 macro_rules! fields {

@@ -11,6 +11,7 @@ mod init;
 mod process;
 mod providers;
 mod refusals;
+mod registration;
 mod removed_provider;
 mod revoke;
 mod said;

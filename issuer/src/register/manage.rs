@@ -106,11 +106,21 @@ async fn changed(
     let mut moment = server.moment();
     let asked = match asked(&before.client, body) {
         Ok(asked) => asked,
-        Err(refused) => return Ok(Err(refused)),
+        Err(refused) => return Ok(Err(witnessed(refused, &before.client, tenant, &mut moment))),
     };
     let (after, issued, draft) = decide(&before, asked, tenant, &mut moment);
     let receipt = server.journal.commit(&tenant.id, draft).await?;
     Ok(Ok(Answer::changed(&echo(&after.client, &issued, tenant), receipt)))
+}
+
+/// Who shows the token is somebody, so the log hears of what was refused.
+fn witnessed(refused: Refused, client: &Client, tenant: &Tenant, moment: &mut Moment) -> Refused {
+    let event = Event::new(Kind::RegistrationRefused, tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Client, &client.id)
+        .with(Field::Outcome, refused.error().code())
+        .with(Field::Reason, refused.reason())
+        .with(Field::Row, refused.row());
+    refused.recording(event)
 }
 
 fn asked(client: &Client, body: Result<Bytes, Unread>) -> Result<ClientMetadata, Refused> {

@@ -133,6 +133,7 @@ chancery_testkit::both_stores! {
             client.put(&site, bad.clone()).await.refused(400, "invalid_client_metadata");
         }
         client.put(&site, json!({ "redirect_uris": ["http://evil.example/cb"] })).await.refused(400, "invalid_redirect_uri");
+        assert_eq!(site.audit().await.of_kind("registration_refused").len(), 11);
 
         let keeps = json!({ "client_secret": secret, "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token", "client_credentials"] });

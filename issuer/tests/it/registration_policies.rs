@@ -216,6 +216,28 @@ chancery_testkit::both_stores! {
         assert!(site.audit().await.of_kind("client_registered").is_empty());
     }
 
+    async fn dr_05_a_platforms_keys_are_found_where_its_issuer_says(site: Site) {
+        let key = Forge::stranger("ci-1");
+        let (listener, here) = chancery_testkit::listen().await;
+        let metadata = json!({ "issuer": here, "jwks_uri": format!("{here}/keys") }).to_string();
+        let keys = json!({ "keys": [key.jwk()] }).to_string();
+        let platform = axum::Router::new()
+            .route("/.well-known/openid-configuration", axum::routing::get(move || async move { metadata }))
+            .route("/keys", axum::routing::get(move || async move { keys }));
+        tokio::spawn(async move { axum::serve(listener, platform).await });
+        site.apply(|file| {
+            file["registration"] = json!({ "dynamic": "closed", "platforms": [{
+                "name": "ci", "issuer": here, "claims": { "repository": "acme/*" }, "agent": AGENT, "scopes": "bank:read",
+            }] });
+        })
+        .await;
+
+        let token = signed(&key, &job(&site, json!({ "iss": here })));
+        registered(&site, &token, &json!({})).await.has_status(201);
+        let stranger = Forge::stranger("ci-2");
+        unauthorized(&registered(&site, &signed(&stranger, &job(&site, json!({ "iss": here }))), &json!({})).await);
+    }
+
     async fn a_pipeline_registers_and_calls_in_one_run_with_no_ticket(site: Site) {
         let key = Forge::stranger("ci-1");
         with_platform(&site, &key).await;
