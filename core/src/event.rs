@@ -79,10 +79,6 @@ kinds! {
     RegistrationTokenMade = "registration_token_made";
     /// The identity provider was asked whether it still vouches for a person.
     Rechecked = "rechecked";
-    /// A person ended their session here.
-    SignedOut = "signed_out";
-    /// The identity provider told us that its session with a person is over.
-    SignedOutByProvider = "signed_out_by_provider";
     /// A client asked with its registration's token for what it may not change, or wrongly.
     RegistrationRefused = "registration_refused";
 }

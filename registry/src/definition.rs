@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{GrantType, Lifetimes, Registration, RegistryError, SignOut, Tool, Upstream};
+use crate::{GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,8 +93,6 @@ pub(crate) struct PolicyDefinition {
 pub(crate) struct SettingsDefinition {
     pub registration: Registration,
     pub lifetimes: Lifetimes,
-    #[serde(default)]
-    pub sign_out: SignOut,
 }
 
 impl Definition {

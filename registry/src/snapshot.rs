@@ -113,12 +113,12 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
             Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
             Definition::Settings(settings) => {
-                let SettingsDefinition { registration, lifetimes, sign_out } = *settings;
+                let SettingsDefinition { registration, lifetimes } = *settings;
                 tenant.clients.extend(pinned(&registration, row.created_at));
                 if registration.proxy.is_some() {
                     tenant.registrar = Some(open_secret(object, sealer).await?);
                 }
-                (tenant.registration, tenant.lifetimes, tenant.sign_out) = (registration, lifetimes, sign_out);
+                (tenant.registration, tenant.lifetimes) = (registration, lifetimes);
             }
         }
     }

@@ -31,7 +31,6 @@ pub struct Tenant {
     /// By which clients are registered at the provider that its rules name.
     pub registrar: Option<Secret<String>>,
     pub lifetimes: Lifetimes,
-    pub sign_out: SignOut,
     pub(crate) documents: Documents,
 }
 
@@ -109,9 +108,6 @@ pub struct Lifetimes {
     /// A person's signed-in browser.
     #[serde(with = "crate::duration")]
     pub session: Duration,
-    /// A browser in which nobody did anything for so long is signed out.
-    #[serde(with = "crate::duration")]
-    pub session_idle: Duration,
     /// From showing the consent page to the answer.
     #[serde(with = "crate::duration")]
     pub consent_page: Duration,
@@ -133,7 +129,6 @@ impl Default for Lifetimes {
             refresh_idle: Duration::from_secs(30 * DAY),
             refresh_absolute: Duration::from_secs(90 * DAY),
             session: Duration::from_secs(8 * 60 * MINUTE),
-            session_idle: Duration::from_secs(8 * 60 * MINUTE),
             consent_page: Duration::from_secs(10 * MINUTE),
             recheck: Duration::from_secs(15 * MINUTE),
             stale: Duration::from_secs(4 * 60 * MINUTE),
@@ -159,31 +154,6 @@ impl Lifetimes {
     }
 }
 
-/// What the end of a session ends besides.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// Nothing: what was allowed in it goes on.
-    Session,
-    /// What was allowed in it.
-    Grants,
-}
-
-/// What signing out ends, by where it happens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignOut {
-    pub here: Ending,
-    /// As the provider tells us (OpenID Connect Back-Channel Logout).
-    pub at_provider: Ending,
-}
-
-impl Default for SignOut {
-    fn default() -> Self {
-        Self { here: Ending::Session, at_provider: Ending::Grants } // BL-02
-    }
-}
-
 impl Tenant {
     /// A tenant of which nothing more was said.
     pub fn new(id: TenantId, name: Slug, base: String) -> Self {
@@ -201,7 +171,6 @@ impl Tenant {
             registration: Registration::default(),
             registrar: None,
             lifetimes: Lifetimes::default(),
-            sign_out: SignOut::default(),
             documents: Documents::default(),
         }
     }

@@ -10,7 +10,7 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use self::objects::{Agent, Client, Lifetimes, Provider, Resource, SignOut};
+use self::objects::{Agent, Client, Lifetimes, Provider, Resource};
 use self::registration::Registration;
 use self::server::Server;
 
@@ -66,8 +66,6 @@ struct File {
     registration: Option<Registration>,
     /// How long things last.
     lifetimes: Option<Lifetimes>,
-    /// What signing out ends.
-    sign_out: Option<SignOut>,
 }
 
 #[cfg(test)]

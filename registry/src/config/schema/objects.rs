@@ -106,29 +106,10 @@ pub(super) struct Lifetimes {
     refresh_absolute: Option<String>,
     /// A signed-in browser.
     session: Option<String>,
-    /// A signed-in browser in which nobody does anything.
-    session_idle: Option<String>,
     /// A consent page that waits for its answer.
     consent_page: Option<String>,
     /// The identity provider's word for a person, until it is asked again.
     recheck: Option<String>,
     /// The same while the provider does not answer.
     stale: Option<String>,
-}
-
-/// What signing out ends besides the session: `session` nothing, `grants` what was allowed in it.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct SignOut {
-    /// On our own page.
-    here: Option<Ending>,
-    /// At the identity provider, where it tells us.
-    at_provider: Option<Ending>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-enum Ending {
-    Session,
-    Grants,
 }
