@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, audit, demo, doctor, init, plan, registration, revoke, schema, serve};
+use crate::admin::message::Listed;
+use crate::commands::{apply, audit, demo, doctor, init, list, login, plan, registration, revoke, schema, serve, stand};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -39,6 +40,20 @@ enum Command {
     /// Decide by hand who may register a client
     #[command(subcommand)]
     Registration(registration::Command),
+    /// Suspend a person: all that is theirs ends, and nothing begins until they are reinstated
+    Suspend(stand::Args),
+    /// Let a suspended person sign in again
+    Reinstate(stand::Args),
+    /// List the clients
+    Clients(list::Args),
+    /// List what people allowed
+    Grants(list::Args),
+    /// List the people who ever signed in
+    Subjects(list::Args),
+    /// Get a token for a server's admin API, in the browser
+    Login(login::Login),
+    /// Give it back
+    Logout(login::Logout),
     /// Read the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -71,6 +86,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Schema => schema::run(),
             Command::Registration(command) => registration::run(command).await,
+            Command::Suspend(args) => stand::run(args, true).await,
+            Command::Reinstate(args) => stand::run(args, false).await,
+            Command::Clients(args) => list::run(args, Listed::Clients).await,
+            Command::Grants(args) => list::run(args, Listed::Grants).await,
+            Command::Subjects(args) => list::run(args, Listed::Subjects).await,
+            Command::Login(args) => login::run(args).await,
+            Command::Logout(args) => login::leave(args).await,
             Command::Audit(AuditCommand::Tail(args)) => audit::run(args).await,
         }
     });

@@ -18,6 +18,7 @@ pub mod listener;
 pub mod logs;
 pub mod print;
 pub mod providers;
+pub mod remote;
 pub mod schedule;
 pub mod stop;
 pub mod wire;

@@ -188,7 +188,7 @@ impl Endpoints {
         let gateway = Gateway::new(chancery_gateway::Parts {
             registry: registry.clone(),
             keyring: keyring.clone(),
-            verifier,
+            verifier: verifier.clone(),
             journal: journal.clone(),
             counters: counters.clone(),
             credentials: Arc::new(own_credentials),
@@ -196,7 +196,16 @@ impl Endpoints {
             clock: clock.clone(),
             rng: rng.clone(),
         });
-        let router = issuer.router().merge(federation.router()).merge(gateway.router());
+        let administered = chancery_console::api::router(chancery_console::api::Parts {
+            registry: registry.clone(),
+            verifier,
+            journal: journal.clone(),
+            counters: counters.clone(),
+            administer: Arc::new(ground.administration()),
+            clock: clock.clone(),
+            rng: rng.clone(),
+        });
+        let router = issuer.router().merge(federation.router()).merge(administered).merge(gateway.router());
         Self { router, gateway, sign_in }
     }
 }

@@ -3,22 +3,10 @@
 //! Some clients read it with a first-match pattern and no unescaping, so it is one header line that starts with `Bearer `, and no value
 //! in it holds a quote or a backslash.
 
-use chancery_core::{ScopeSet, oauth};
-use http::{HeaderMap, HeaderValue, header};
+use chancery_core::ScopeSet;
+use http::{HeaderMap, header};
 
-/// The challenge. Without `error` it says only where to begin (PR-02); `scope` is what this request needs.
-pub fn bearer(error: Option<&oauth::Error>, metadata: &str, scope: &ScopeSet) -> HeaderValue {
-    let mut text = String::from("Bearer ");
-    if let Some(error) = error {
-        text += &format!("error=\"{}\", error_description=\"{}\", ", error.code(), error.description());
-    }
-    text += &format!("resource_metadata=\"{}\"", metadata.replace(['"', '\\'], "")); // PR-02
-    if !scope.is_empty() {
-        text += &format!(", scope=\"{scope}\"");
-    }
-    // A URL may hold what a header may not; then a challenge without it is better than none.
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
-}
+pub use chancery_tokens::bearer::challenge as bearer;
 
 /// The scopes an upstream says its call lacks (`error="insufficient_scope"`), where it says so.
 pub fn scope_wanted(headers: &HeaderMap) -> Option<ScopeSet> {
@@ -44,6 +32,9 @@ fn parameters(challenge: &str) -> Vec<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use chancery_core::oauth;
+    use http::HeaderValue;
+
     use super::*;
 
     const METADATA: &str = "https://gw.example/.well-known/oauth-protected-resource/mcp/bank";

@@ -18,12 +18,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use chancery_core::Entropy;
 use chancery_registry::{Resource, Tenant};
+use chancery_tokens::bearer::{self, Presented};
 use chancery_tokens::{TenantKeys, VerifiedToken};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::bearer::{self, Presented};
 use crate::decide::{Facts, decide};
 use crate::message::{Message, Messages};
 use crate::origin::{self, Origin};

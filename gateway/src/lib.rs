@@ -9,7 +9,6 @@
 //! slower side, and when a client goes, so does its upstream request. A call that comes warm reads no store.
 
 mod answer;
-mod bearer;
 mod challenge;
 mod decide;
 mod endpoint;

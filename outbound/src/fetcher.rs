@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
@@ -77,6 +77,29 @@ impl Fetcher {
     /// [`FetchError`]; an answer of any status but a redirect is no error.
     pub async fn get(&self, purpose: Purpose, url: &str) -> Result<Fetched, FetchError> {
         self.fetch(purpose, url, |to| request(Method::GET, to, &[], String::new())).await
+    }
+
+    /// The same with a bearer token (RFC 6750 §2.1), for our own command line.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`].
+    pub async fn get_with(&self, purpose: Purpose, url: &str, token: &str) -> Result<Fetched, FetchError> {
+        let headers = bearer(token);
+        self.fetch(purpose, url, |to| request(Method::GET, to, &headers, String::new())).await
+    }
+
+    /// Posts JSON with a bearer token.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`].
+    pub async fn post_json(&self, purpose: Purpose, url: &str, token: &str, json: String) -> Result<Fetched, FetchError> {
+        let headers = bearer(token);
+        let as_json = |to| {
+            let mut request = request(Method::POST, to, &headers, json);
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            request
+        };
+        self.fetch(purpose, url, as_json).await
     }
 
     /// Posts a form (`application/x-www-form-urlencoded`, already encoded).
@@ -152,6 +175,13 @@ fn to_uri(url: &str) -> Option<Uri> {
     let url = url::Url::parse(url).ok()?;
     let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     plain.then(|| url.as_str().parse().ok())?
+}
+
+/// Nothing, for what cannot stand in a header: the answer will be that a token is missing.
+fn bearer(token: &str) -> Vec<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+    value.iter_mut().for_each(|value| value.set_sensitive(true));
+    value.map(|value| (AUTHORIZATION, value)).into_iter().collect()
 }
 
 fn request(method: Method, to: Uri, headers: &[(HeaderName, HeaderValue)], form: String) -> Request<Full<Bytes>> {

@@ -19,6 +19,8 @@ pub enum Purpose {
     ClientDocument,
     /// The same, at a host of which the tenant's operator wrote that it may be private.
     ListedClientDocument,
+    /// Our own command line at a server that whoever runs it named.
+    Administration,
 }
 
 /// The limits of one purpose. Redirects are followed for none, and nothing is unpacked for any.
@@ -47,6 +49,7 @@ impl Purpose {
             Self::ProviderRegistration => limits(Trust::Operator,       100_000, [10, 10],                 [4,  16]),
             Self::ClientDocument       => limits(Trust::Peer,             5_000, [3,   5],                 [2,  32]), // CI-03
             Self::ListedClientDocument => limits(Trust::Listed,           5_000, [3,   5],                 [2,  32]), // CI-03
+            Self::Administration       => limits(Trust::Operator,    16_000_000, [30, 60],                 [4,   4]),
         }
     }
 }

@@ -130,6 +130,11 @@ impl Client {
         matches!(self.authentication, ClientAuthentication::None)
     }
 
+    /// One that is there without anybody saying so: public, for the code flow.
+    pub(crate) fn built_in(id: ClientId, name: &str, redirect_uris: Vec<String>, created_at: Timestamp) -> Self {
+        Self { origin: Origin::File, keep_until: None, ..Self::dynamic(id, name.to_owned(), redirect_uris, created_at) }
+    }
+
     /// One that registers itself in the plainest way: public, for the code flow, in no quarantine.
     pub fn dynamic(id: ClientId, name: String, redirect_uris: Vec<String>, created_at: Timestamp) -> Self {
         Self {

@@ -93,6 +93,9 @@ pub(crate) struct PolicyDefinition {
 pub(crate) struct SettingsDefinition {
     pub registration: Registration,
     pub lifetimes: Lifetimes,
+    /// The scopes of the admin API that a rule gives to some group: there is one if there are any.
+    #[serde(skip_serializing_if = "ScopeSet::is_empty", default)]
+    pub administration: ScopeSet,
 }
 
 impl Definition {

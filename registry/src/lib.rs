@@ -11,6 +11,7 @@ pub mod config;
 pub mod metadata;
 pub mod plan;
 
+mod administration;
 mod allowance;
 mod client;
 mod client_document;
@@ -27,6 +28,7 @@ mod shown_name;
 mod snapshot;
 mod tenant;
 
+pub use administration::{ADMIN_NAME, ADMIN_SCOPES, CLI_CLIENT};
 pub use apply::{Applied, ApplyError, Applying};
 pub use client::{About, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY};
 pub use client_document::{DocumentFault, names_document};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chancery_core::{ClientId, Issuer, Secret, TenantId, Timestamp};
+use chancery_core::{ClientId, Issuer, ScopeSet, Secret, TenantId, Timestamp};
 use chancery_crypto::jose::Algorithm;
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_policy::PolicySet;
@@ -100,7 +100,7 @@ fn as_in_urls(host: &str) -> Cow<'_, str> {
 /// A tenant from its rows.
 pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &Sealer) -> Result<Tenant, RegistryError> {
     let mut tenant = Tenant { version: row.version, ..Tenant::new(row.id, row.name, row.base_url) };
-    let mut policies = String::new();
+    let (mut policies, mut given) = (String::new(), ScopeSet::default());
     // Agents come first in the order of kinds, so clients find theirs.
     for object in objects {
         match Definition::of(object)? {
@@ -113,7 +113,8 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
             Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
             Definition::Settings(settings) => {
-                let SettingsDefinition { registration, lifetimes } = *settings;
+                let SettingsDefinition { registration, lifetimes, administration } = *settings;
+                given = administration;
                 tenant.clients.extend(pinned(&registration, row.created_at));
                 if registration.proxy.is_some() {
                     tenant.registrar = Some(open_secret(object, sealer).await?);
@@ -123,6 +124,7 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
         }
     }
     tenant.policy = Arc::new(policy(&policies)?);
+    tenant.be_administered(&given, row.created_at);
     tenant.documents = Documents::of(&tenant);
     Ok(tenant)
 }

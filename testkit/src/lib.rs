@@ -20,6 +20,7 @@
 //! }
 //! ```
 
+mod administered;
 mod answer;
 mod ask;
 mod behind;

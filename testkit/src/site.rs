@@ -141,6 +141,11 @@ impl Site {
         self.settle().await;
     }
 
+    /// The file as it was applied last.
+    pub fn file(&self) -> String {
+        lock(&self.0.file).to_string()
+    }
+
     /// Has the first node's administration end something, and waits until every node knows.
     pub async fn revoke(&self, kind: Revocable, id: &str) -> Result<Administered, Failure> {
         let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned(), dry_run: false };

@@ -2,6 +2,8 @@
 //!
 //! To mint is not done here: the [`Signer`] is made beside the [`Keyring`] and handed to the issuer alone.
 
+pub mod bearer;
+
 mod claims;
 mod end;
 mod ended;

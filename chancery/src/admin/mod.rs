@@ -5,6 +5,7 @@ pub mod call;
 pub mod message;
 pub mod socket;
 
+mod api;
 mod found;
 mod list;
 mod registration;

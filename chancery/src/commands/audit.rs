@@ -3,7 +3,7 @@
 use chancery_core::EventId;
 
 use super::event_line;
-use super::server::{ConfigArgs, nobody};
+use super::server::{To, WayArgs, nobody};
 use crate::admin::call::Call;
 use crate::admin::message::{Answer, Question, Tail};
 use crate::exit::{Exit, Failure};
@@ -13,8 +13,8 @@ use crate::{files, print};
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// Whose log; the configuration's tenant unless told. With --socket, no configuration is read then
+    way: WayArgs,
+    /// Whose log; the configuration's tenant unless told. With --socket or --server, no configuration is read then
     #[arg(long)]
     tenant: Option<String>,
     /// How many of the newest events
@@ -32,17 +32,23 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let (socket, tenant) = args.config.place(args.tenant.as_deref())?;
-    let tail = Tail { tenant, after: args.after, limit: args.lines, follow: args.follow };
+    let way = args.way.find(args.tenant.as_deref())?;
+    let tail = Tail { tenant: way.tenant, after: args.after, limit: args.lines, follow: args.follow };
+    let socket = match way.to {
+        To::Server(mut remote) => {
+            return remote.tail(&tail, |event| args.show(&Answer::Event { event: event.clone() })).await.map(|()| Exit::Done);
+        }
+        To::Socket(socket) => socket,
+    };
     match Call::ask(&socket, &Question::Tail(tail.clone())).await? {
         Some(mut call) => {
             while let Some(answer) = call.next().await? {
                 args.show(&answer)?;
             }
         }
-        None if args.follow || args.config.socket.is_some() => return Err(nobody(&socket)),
+        None if args.follow || args.way.config.socket.is_some() => return Err(nobody(&socket)),
         None => {
-            let server = files::read(&args.config.config)?.config.server;
+            let server = files::read(&args.way.config.config)?.config.server;
             let ground = Footing::of_server(&server).open().await?;
             let entries = ground.closing(ground.administration().tail(&tail)).await?;
             entries.iter().try_for_each(|entry| args.show(&Answer::event(entry)))?;

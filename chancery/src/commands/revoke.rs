@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::server::ConfigArgs;
+use super::server::WayArgs;
 use crate::admin::message::{Answer, Revocable, Revoke, Revoked, Task};
 use crate::exit::{Exit, Failure};
 use crate::print;
@@ -10,7 +10,7 @@ use crate::print;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigArgs,
+    way: WayArgs,
     /// What it is
     #[arg(value_parser = kinds())]
     kind: Revocable,
@@ -19,7 +19,7 @@ pub struct Args {
     /// Why; the audit log keeps it
     #[arg(long, default_value = "revoked by an administrator")]
     reason: String,
-    /// Whose it is; the configuration's tenant unless told. With --socket, no configuration is read then
+    /// Whose it is; the configuration's tenant unless told. With --socket or --server, no configuration is read then
     #[arg(long)]
     tenant: Option<String>,
     /// Say what would end, and end nothing
@@ -39,9 +39,9 @@ fn kinds() -> impl TypedValueParser<Value = Revocable> {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let (socket, tenant) = args.config.place(args.tenant.as_deref())?;
-    let asked = Revoke { tenant, kind: args.kind, id: args.id, reason: args.reason, dry_run: args.dry_run };
-    let answer = args.config.answer(&socket, Task::Revoke(asked)).await?;
+    let way = args.way.find(args.tenant.as_deref())?;
+    let asked = Revoke { tenant: way.tenant.clone(), kind: args.kind, id: args.id, reason: args.reason, dry_run: args.dry_run };
+    let answer = args.way.answer(way, Task::Revoke(asked)).await?;
     if args.json {
         return print::json(&answer);
     }

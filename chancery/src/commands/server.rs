@@ -1,4 +1,4 @@
-//! How a command finds the server it is about: by the file the server runs from, or by its socket.
+//! How a command finds the server it is about: by the file the server runs from, by its socket, or by its address and a login there.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use crate::admin::message::{Answer, Files, Question, Task};
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Read};
 use crate::ground::Footing;
+use crate::remote::Remote;
 
 /// Where the configuration is unless told.
 pub const DEFAULT_FILE: &str = "chancery.yaml";
@@ -22,21 +23,43 @@ pub struct ConfigArgs {
     pub socket: Option<PathBuf>,
 }
 
+/// The same, for commands that may go to a server far away.
+#[derive(clap::Args)]
+pub struct WayArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The server's public address, to administer it over HTTP with what `chancery login` got
+    #[arg(long, value_name = "URL", env = "CHANCERY_SERVER", conflicts_with = "socket")]
+    pub server: Option<String>,
+}
+
 /// What the commands take that ask a server about a configuration.
 #[derive(clap::Args)]
 pub struct TaskArgs {
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub way: WayArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// The way to a tenant's server.
+pub struct Way {
+    pub tenant: String,
+    pub to: To,
+}
+
+pub enum To {
+    Socket(PathBuf),
+    Server(Box<Remote>),
+}
+
 impl TaskArgs {
     /// What the server says to the configuration's files.
     pub async fn answer(&self, task: impl FnOnce(Files) -> Task) -> Result<Answer, Failure> {
-        let read = self.config.read()?;
-        self.config.answer(self.config.socket(&read), task(read.files.clone())).await
+        let read = self.way.config.read()?;
+        let way = self.way.of(&read)?;
+        self.way.answer(way, task(read.files)).await
     }
 }
 
@@ -73,6 +96,36 @@ impl ConfigArgs {
                 ground.closing(ground.administration().answer(&task, &Administrator::offline())).await
             }
             _ => Err(nobody(socket)),
+        }
+    }
+}
+
+impl WayArgs {
+    /// The way by a configuration that was read.
+    pub fn of(&self, read: &Read) -> Result<Way, Failure> {
+        let tenant = read.config.tenant.to_string();
+        let to = match &self.server {
+            Some(server) => To::Server(Box::new(Remote::open(server, Some(&tenant))?)),
+            None => To::Socket(self.config.socket(read).to_owned()),
+        };
+        Ok(Way { tenant, to })
+    }
+
+    /// Which server, and whose tenant: at a server's address, the one that the login is for; else as [`ConfigArgs::place`] says.
+    pub fn find(&self, tenant: Option<&str>) -> Result<Way, Failure> {
+        if let Some(server) = &self.server {
+            let remote = Remote::open(server, tenant)?;
+            return Ok(Way { tenant: remote.tenant().to_owned(), to: To::Server(Box::new(remote)) });
+        }
+        let (socket, tenant) = self.config.place(tenant)?;
+        Ok(Way { tenant, to: To::Socket(socket) })
+    }
+
+    /// The answer of the server there.
+    pub async fn answer(&self, way: Way, task: Task) -> Result<Answer, Failure> {
+        match way.to {
+            To::Server(mut remote) => remote.answer(&task).await,
+            To::Socket(socket) => self.config.answer(&socket, task).await,
         }
     }
 }

@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod doctor;
 mod init;
+mod login;
 mod process;
 mod providers;
 mod refusals;

@@ -14,7 +14,8 @@ pub fn chancery(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
     command.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env("CORP_SECRET", "what-the-provider-knows-us-by").env("SECRET", cast::SECRET);
-    command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET");
+    command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET").env_remove("CHANCERY_SERVER");
+    command.env("XDG_CONFIG_HOME", folder.path().join("config"));
     command
 }
 
@@ -71,6 +72,11 @@ impl Running {
     /// Waits until it has said this on standard output.
     pub fn says(&mut self, words: &str) {
         assert!(self.out.wait_for(words), "it did not say {words:?}: {}\n{}", self.out.so_far(), self.err.so_far());
+    }
+
+    /// All it has said on standard output so far.
+    pub fn said(&self) -> String {
+        self.out.so_far()
     }
 
     /// Waits until it has logged this.

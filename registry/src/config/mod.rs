@@ -111,6 +111,7 @@ fn declared<'a>(
     declared.extend(items.iter().filter_map(|cursor| objects::agent(cursor, &mut known.agents)));
     let items = section.items("clients", "clients: [ { name: desk, redirect_uris: [ https://desk.example.com/callback ] } ]");
     declared.extend(items.iter().filter_map(|cursor| objects::client(cursor, &known.agents, secrets)));
+    known.resources.insert(crate::ADMIN_NAME.parse().expect("a name"));
     let items = section.items("resources", "resources: [ { name: bank } ]");
     declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
     declared.extend(policies::policies(section, files, &known, problems));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chancery_core::{LONGEST_TOKEN_LIFE, Scope, Slug};
+use chancery_core::{LONGEST_TOKEN_LIFE, Scope, ScopeSet, Slug};
 use chancery_crypto::digest;
 
 use super::declared::{Declared, DeclaredSecret};
@@ -100,7 +100,7 @@ pub(super) fn settings(section: &mut Section<'_>, known: &Known<'_>) -> Option<D
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
 
     let (registration, credential) = registration?.unwrap_or_default();
-    let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default() };
+    let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default(), administration: ScopeSet::default() };
     let name = "settings".parse().expect("a name");
     let secret = credential.map(DeclaredSecret::Sealed);
     Some(Declared { secret, ..Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()) })

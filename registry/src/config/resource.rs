@@ -10,7 +10,7 @@ use super::problem::Place;
 use super::reader::{Cursor, Section};
 use super::values;
 use crate::definition::{Definition, ResourceDefinition};
-use crate::{Tool, Upstream};
+use crate::{ADMIN_NAME, ADMIN_SCOPES, Tool, Upstream};
 
 /// The names of resources are noted even where the rest is wrong, so that no policy is told it is about nothing.
 pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slug>) -> Option<Declared> {
@@ -30,6 +30,10 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
         let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
 
         let (name, at) = name?;
+        if name.as_str() == ADMIN_NAME {
+            cursor.complain(format!("`{ADMIN_NAME}` is what policies call the admin API"), "choose another name");
+            return None;
+        }
         let (url, url_at) = match url? {
             Some((url, at)) => (url, at),
             None => (default_url(base, &name), at.clone()),
@@ -60,6 +64,10 @@ fn scopes(cursor: &Cursor<'_>) -> Option<BTreeMap<Scope, String>> {
         let scope = values::scope(name).map_err(|complaint| words.complain(complaint.what, complaint.remedy)).ok();
         if scope.as_ref().is_some_and(is_reserved) {
             words.complain(format!("`{name}` belongs to OpenID Connect, not to a resource"), "choose another scope, such as `bank:read`"); // PR-04
+            return None;
+        }
+        if ADMIN_SCOPES.iter().any(|(known, _)| *known == name) {
+            words.complain(format!("`{name}` is the admin API's"), "choose another scope, such as `bank:admin`");
             return None;
         }
         Some((scope?, words.text()?.to_owned()))

@@ -1,6 +1,6 @@
 //! What in a file contradicts what is stored, or what other tenants have.
 
-use chancery_core::{ResourceUrl, Slug};
+use chancery_core::{Issuer, ResourceUrl, Slug};
 use chancery_store::repo::objects::Object;
 use chancery_store::repo::tenants;
 
@@ -9,7 +9,7 @@ use crate::config::{Complaint, Config, Declared};
 use crate::definition::Definition;
 use crate::resource::{authority_of, path_of};
 use crate::snapshot::Snapshot;
-use crate::{Problem, RegistryError};
+use crate::{ADMIN_NAME, Problem, RegistryError};
 
 /// A public address that somebody has.
 struct Taken<'a> {
@@ -31,6 +31,7 @@ pub(super) fn find(
     problems.extend(config.declared.iter().filter_map(|declared| owner(declared, stored)));
 
     let mut taken = of_others(config, others);
+    taken.extend(of_administration(config, others));
     taken.extend(of_the_api(config, stored)?);
     for declared in &config.declared {
         let Definition::Resource(resource) = &declared.definition else { continue };
@@ -90,7 +91,7 @@ fn of_others<'a>(config: &Config, others: &'a Snapshot) -> Vec<Taken<'a>> {
     let tenants = others.tenants().filter(|tenant| tenant.name != config.tenant);
     tenants
         .flat_map(|tenant| {
-            tenant.resources.iter().map(|resource| Taken {
+            tenant.resources.iter().filter(|resource| resource.name.as_str() != ADMIN_NAME).map(|resource| Taken {
                 tenant: &tenant.name,
                 resource: resource.name.to_string(),
                 url: resource.url.clone(),
@@ -98,6 +99,17 @@ fn of_others<'a>(config: &Config, others: &'a Snapshot) -> Vec<Taken<'a>> {
             })
         })
         .collect()
+}
+
+/// Each tenant's admin API has an address, whether somebody is given its scopes yet or not.
+fn of_administration<'a>(config: &'a Config, others: &'a Snapshot) -> Vec<Taken<'a>> {
+    let own = (&config.tenant, config.base_url.as_str());
+    let all = others.tenants().filter(|tenant| tenant.name != config.tenant).map(|tenant| (&tenant.name, tenant.base.as_str()));
+    let taken = all.chain([own]).filter_map(|(tenant, base)| {
+        let url = format!("{}/admin", Issuer::of(base, tenant)).parse().ok()?;
+        Some(Taken { tenant, resource: ADMIN_NAME.to_owned(), url, audience: None })
+    });
+    taken.collect()
 }
 
 fn of_the_api<'a>(config: &'a Config, stored: &[Object]) -> Result<Vec<Taken<'a>>, RegistryError> {

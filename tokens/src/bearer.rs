@@ -1,7 +1,9 @@
-//! The access token as a request presents it (RFC 6750 §2, OAuth 2.1 §5.1; OA-20): in the `Authorization` header and nowhere else.
+//! The access token as a request presents it (RFC 6750 §2, OAuth 2.1 §5.1; OA-20), in the `Authorization` header and nowhere else; and
+//! the challenge to whoever presents none that is good (RFC 6750 §3).
 
-use http::HeaderMap;
+use chancery_core::{ScopeSet, oauth};
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 
 /// What the `Authorization` headers of a request hold. The token is unverified; it has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,20 @@ pub fn presented(headers: &HeaderMap) -> Presented<'_> {
 /// Whether a form body holds a token too (RFC 6750 §2.2): a request may use one way only (OA-20).
 pub fn stands_in_form(body: &[u8]) -> bool {
     body.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"access_token="))
+}
+
+/// The challenge. Without `error` it says only where to begin (PR-02); `scope` is what this request needs.
+pub fn challenge(error: Option<&oauth::Error>, metadata: &str, scope: &ScopeSet) -> HeaderValue {
+    let mut text = String::from("Bearer ");
+    if let Some(error) = error {
+        text += &format!("error=\"{}\", error_description=\"{}\", ", error.code(), error.description());
+    }
+    text += &format!("resource_metadata=\"{}\"", metadata.replace(['"', '\\'], "")); // PR-02
+    if !scope.is_empty() {
+        text += &format!(", scope=\"{scope}\"");
+    }
+    // A URL may hold what a header may not; then a challenge without it is better than none.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.

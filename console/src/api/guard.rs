@@ -1,0 +1,198 @@
+//! Who may ask what (RFC 6750; RFC 9068 §4). A request that gets past here has a live token of this tenant's issuer, for the admin API,
+//! of a person, with the address's scope, and the tenant's policies permit it.
+//!
+//! A refusal of a live token is an event; of nobody in particular, a count.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chancery_audit::{Counter, Draft};
+use chancery_core::oauth::{Code, Error};
+use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, SubjectId, Timestamp};
+use chancery_policy::{Action, Question};
+use chancery_registry::{Resource, Tenant};
+use chancery_tokens::bearer::{self, Presented};
+use chancery_tokens::{TokenTrouble, VerifiedToken};
+
+use super::routes::Route;
+use super::{Parts, Problem};
+
+const ENDPOINT: &str = "admin";
+
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub parts: Arc<Parts>,
+    pub route: &'static Route,
+}
+
+/// Whoever got past.
+#[derive(Clone)]
+pub(super) struct Administrator {
+    pub tenant: Arc<Tenant>,
+    pub token: Arc<VerifiedToken>,
+}
+
+/// No, and what is written about it.
+struct Refused {
+    problem: Problem,
+    /// What the challenge says; none where it was not the token.
+    challenge: Option<(Option<Error>, ScopeSet)>,
+    counter: Counter,
+    /// The live token that was refused, and the policy's decision.
+    of: Option<(Arc<VerifiedToken>, Option<String>)>,
+}
+
+pub(super) async fn admit(
+    State(guard): State<Guard>,
+    Path(path): Path<Vec<(String, String)>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let name = path.iter().find(|(name, _)| name == "tenant").map_or("", |(_, value)| value);
+    let found = guard.parts.registry.tenant(name);
+    let Some((tenant, resource)) = found.and_then(|tenant| tenant.administration().cloned().map(|resource| (tenant, resource))) else {
+        guard.parts.counters.count(None, Counter { endpoint: ENDPOINT, reason: "nothing_here", row: "" });
+        return nothing_here().into_response();
+    };
+    match guard.judged(&tenant, &resource, request.headers()) {
+        Ok(token) => {
+            request.extensions_mut().insert(Administrator { tenant, token });
+            next.run(request).await
+        }
+        Err(refused) => guard.refuse(&tenant, &resource, *refused).await,
+    }
+}
+
+/// There is no such tenant, or it gives the admin API to nobody: which of them is nobody's business.
+pub(super) fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no admin API here")
+        .remedy("check the tenant's name; a tenant has an admin API once an `access` rule in its file gives its scopes to a group")
+}
+
+impl Guard {
+    fn judged(&self, tenant: &Tenant, resource: &Resource, headers: &HeaderMap) -> Result<Arc<VerifiedToken>, Box<Refused>> {
+        let now = self.parts.clock.now();
+        let token = presented(headers)?; // OA-20, PR-02
+        let token = self.parts.verifier.verify(tenant, resource, token, now).map_err(|trouble| bad_token(&trouble))?; // AT-01, PR-03
+        a_person(&token)?; // SB-10
+        self.in_scope(&token)?; // OA-20
+        self.permitted(tenant, resource, &token, now)?;
+        Ok(token)
+    }
+
+    fn in_scope(&self, token: &Arc<VerifiedToken>) -> Result<(), Box<Refused>> {
+        let needed: ScopeSet = self.route.scope.parse().expect("the table's scopes are scopes");
+        if needed.is_subset(&token.claims().scope) {
+            return Ok(());
+        }
+        let held = token.claims().scope.to_string();
+        let title = format!("this takes {needed}, and the token has {}", if held.is_empty() { "no scope" } else { &held });
+        let problem = Problem::new(StatusCode::FORBIDDEN, title)
+            .remedy(format!("log in for {needed}; where your groups do not give it to you, ask whoever writes the `access` rules"));
+        let error = Error::new(Code::InsufficientScope, "the token does not have the scope that this takes");
+        Err(refused(problem, Some((Some(error), needed)), "insufficient_scope", "OA-20").of(token, None))
+    }
+
+    fn permitted(&self, tenant: &Tenant, resource: &Resource, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), Box<Refused>> {
+        let claims = token.claims();
+        let agent = claims.agent.and_then(|agent| tenant.agent(&agent).cloned());
+        let question = Question {
+            action: Action::CallTool,
+            subject: &claims.sub,
+            client: &claims.client_id,
+            agent: agent.as_deref().map(Into::into),
+            resource: resource.into(),
+            target: Some(self.route.target),
+            scope: &claims.scope,
+        };
+        let denied = match tenant.policy.decide(&question, now, &mut Entropy::draw(&*self.parts.rng)) {
+            Ok(_permit) => return Ok(()),
+            Err(denied) => denied,
+        };
+        let problem = Problem::new(StatusCode::FORBIDDEN, "policy does not allow this")
+            .because(&denied)
+            .remedy(denied.advice.clone().unwrap_or_else(|| "ask whoever writes the policies".to_owned()));
+        Err(refused(problem, None, "denied_by_policy", "").of(token, Some(denied.decision.to_string())))
+    }
+
+    async fn refuse(&self, tenant: &Tenant, resource: &Resource, refused: Refused) -> Response {
+        let Refused { problem, challenge, counter, of } = refused;
+        if let Some((token, decision)) = of {
+            let (claims, now) = (token.claims(), self.parts.clock.now());
+            let event = Event::new(Kind::AdministrationRefused, tenant.id, now, &mut Entropy::draw(&*self.parts.rng))
+                .with(Field::Administrator, &claims.sub)
+                .with(Field::Subject, &claims.sub)
+                .with(Field::Client, &claims.client_id)
+                .with(Field::Token, claims.jti)
+                .with(Field::Scope, &claims.scope)
+                .with(Field::Target, self.route.target)
+                .with(Field::Reason, counter.reason)
+                .with_some(Field::Decision, decision);
+            if let Err(error) = self.parts.journal.commit(&tenant.id, Draft::default().recording(event)).await {
+                return unwritten(&error).into_response();
+            }
+        } else {
+            self.parts.counters.count(Some(tenant.id), counter);
+        }
+        let mut response = problem.into_response();
+        if let Some((error, scope)) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer::challenge(error.as_ref(), &resource.metadata_url(), &scope)); // PR-02
+        }
+        response
+    }
+}
+
+/// What cannot be recorded is not answered.
+pub(super) fn unwritten(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an administrator's request could not be recorded");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store could not be used").remedy("see to the database, then try again")
+}
+
+fn presented(headers: &HeaderMap) -> Result<&str, Box<Refused>> {
+    let problem = |title: &str| Problem::new(StatusCode::UNAUTHORIZED, title).remedy("log in: `chancery login --server URL --tenant NAME`");
+    match bearer::presented(headers) {
+        Presented::Token(token) => Ok(token),
+        Presented::Nothing => Err(refused(problem("this takes a token"), Some((None, ScopeSet::default())), "no_token", "PR-02")),
+        Presented::Malformed => {
+            let error = Error::new(Code::InvalidRequest, "send one Authorization header with one bearer token");
+            let mut problem = problem("the Authorization header cannot be read");
+            problem.status = StatusCode::BAD_REQUEST.as_u16();
+            Err(refused(problem, Some((Some(error), ScopeSet::default())), "malformed_authorization", "OA-20"))
+        }
+    }
+}
+
+fn bad_token(trouble: &TokenTrouble) -> Box<Refused> {
+    let Counter { reason, row, .. } = trouble.refusal(ENDPOINT);
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, trouble.to_string()).remedy("log in again: `chancery login`");
+    let error = Error::new(Code::InvalidToken, trouble.to_string());
+    let refused = refused(problem, Some((Some(error), ScopeSet::default())), reason, row);
+    match trouble.token() {
+        Some(token) => refused.of(token, None),
+        None => refused,
+    }
+}
+
+/// The scopes are given to people by their groups. Nothing else has a group, so nothing else is an administrator.
+fn a_person(token: &Arc<VerifiedToken>) -> Result<(), Box<Refused>> {
+    if token.claims().sub.parse::<SubjectId>().is_ok() {
+        return Ok(());
+    }
+    let problem = Problem::new(StatusCode::FORBIDDEN, "only people administer").remedy("log in as a person whose groups give it to you");
+    Err(refused(problem, None, "not_a_person", "SB-10").of(token, None))
+}
+
+fn refused(problem: Problem, challenge: Option<(Option<Error>, ScopeSet)>, reason: &'static str, row: &'static str) -> Box<Refused> {
+    Box::new(Refused { problem, challenge, counter: Counter { endpoint: ENDPOINT, reason, row }, of: None })
+}
+
+impl Refused {
+    fn of(mut self: Box<Self>, token: &Arc<VerifiedToken>, decision: Option<String>) -> Box<Self> {
+        self.of = Some((token.clone(), decision));
+        self
+    }
+}

@@ -1,0 +1,108 @@
+//! A site whose tenant gives the admin API's scopes to somebody, and tokens for it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chancery_testkit::cast::{ALICE, PUBLIC_CLIENT, TENANT};
+use chancery_testkit::{Answer, Forge, Site, request};
+use http::{Method, header};
+use serde_json::{Value, json};
+
+/// The scopes of the admin API.
+pub const READ: &str = "admin:read";
+pub const APPLY: &str = "admin:apply";
+pub const REVOKE: &str = "admin:revoke";
+
+/// Method, address below `{issuer}/admin`, scope, and a body that is good.
+pub fn routes() -> Vec<(Method, &'static str, &'static str, Value)> {
+    let revocation = json!({ "kind": "token", "id": "tok_019ab697e80070008000000000000001" });
+    vec![
+        (Method::GET, "objects", READ, Value::Null),
+        (Method::GET, "events", READ, Value::Null),
+        (Method::GET, "clients", READ, Value::Null),
+        (Method::GET, "clients/notebook", READ, Value::Null),
+        (Method::GET, "grants", READ, Value::Null),
+        (Method::GET, "subjects", READ, Value::Null),
+        (Method::GET, "subjects/alice", READ, Value::Null),
+        (Method::GET, "sessions?subject=alice", READ, Value::Null),
+        (Method::GET, "keys", READ, Value::Null),
+        (Method::POST, "plan", APPLY, json!({ "files": [] })),
+        (Method::POST, "apply", APPLY, json!({ "files": [] })),
+        (Method::POST, "revocations", REVOKE, revocation),
+        (Method::POST, "standing", REVOKE, json!({ "subject": "alice", "suspended": false })),
+    ]
+}
+
+/// An administrator-to-be, and the key that the issuer signs with.
+pub struct Administered {
+    pub site: Site,
+    pub forge: Forge,
+    /// Alice's id.
+    pub alice: String,
+}
+
+impl Administered {
+    /// With all scopes given to somebody.
+    pub async fn new(site: Site) -> Self {
+        let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await.claims()["sub"].as_str().expect("a subject").to_owned();
+        site.gives_administration("admin:read admin:apply admin:revoke").await;
+        let forge = site.forge().await;
+        Self { site, forge, alice }
+    }
+
+    /// The claims of a token of alice's for the admin API, with this scope.
+    pub fn claims(&self, scope: &str) -> Value {
+        let now = self.site.now().seconds();
+        json!({
+            "iss": self.site.issuer(),
+            "sub": self.alice,
+            "aud": self.url(""),
+            "client_id": "chancery-cli",
+            "scope": scope,
+            "exp": now + 300,
+            "iat": now,
+            "jti": "tok_019ab697e80070008000000000000009",
+            "tenant": TENANT,
+        })
+    }
+
+    pub fn token(&self, scope: &str) -> String {
+        self.forge.token(&self.claims(scope))
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        let url = format!("{}/{path}", self.site.endpoint("admin"));
+        url.trim_end_matches('/').to_owned()
+    }
+
+    pub async fn send(&self, (method, path, body): (Method, &str, &Value), token: Option<&str>) -> Answer {
+        let request = request(method, &self.url(path));
+        let request = token.into_iter().fold(request, |request, token| request.header(header::AUTHORIZATION, format!("Bearer {token}")));
+        let (request, body) = match body {
+            Value::Null => (request, Bytes::new()),
+            body => (request.header(header::CONTENT_TYPE, "application/json"), Bytes::from(body.to_string())),
+        };
+        self.site.program().send(request.body(body).expect("a request")).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send((Method::GET, path, &Value::Null), Some(&self.token(READ))).await
+    }
+
+    pub async fn post(&self, path: &str, scope: &str, body: &Value) -> Answer {
+        self.send((Method::POST, path, body), Some(&self.token(scope))).await
+    }
+}
+
+/// A problem (RFC 9457) that says what happened, and is kept by nobody.
+pub fn is_a_problem(answer: &Answer, status: u16) -> Value {
+    answer.has_status(status);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["status"], status, "{answer:?}");
+    assert!(body["title"].as_str().is_some_and(|title| !title.is_empty()), "{answer:?}");
+    body
+}
+
+pub const MINUTE: Duration = Duration::from_secs(60);
