@@ -63,7 +63,10 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 
     let dialer = Dialer::new(&Settings::of(Reach::LoopbackOnly));
     let dialer = dialer.map_err(|error| Failure::new(Exit::Failed, "no connection can be made").because(error))?;
-    let node = furnished(&place, args.acting, &dialer).await?;
+    let Some(node) = stop.drain.run_until_cancelled(furnished(&place, args.acting, &dialer)).await else {
+        return Ok(Exit::Done); // there is nothing to drain yet
+    };
+    let node = node?;
     let administration = node.ground().administration();
     let seen = newest_event(&administration).await?;
     let gateway = node.gateway().clone();

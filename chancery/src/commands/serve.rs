@@ -5,6 +5,7 @@ use std::path::Path;
 use chancery_console::Console;
 use chancery_outbound::{Dialer, Reach, Settings};
 use chancery_registry::config::ServerConfig;
+use tokio::net::TcpListener;
 
 use super::server::ConfigArgs;
 use crate::admin::Administrator;
@@ -32,14 +33,23 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     logs::start(args.log, None);
     let stop = Stop::new().on_signals()?;
+    let Some(opened) = stop.drain.run_until_cancelled(open(&args)).await else {
+        return Ok(Exit::Done); // there is nothing to drain yet
+    };
+    let (node, listener) = opened?;
+    Ok(node.run(listener, stop).await)
+}
+
+/// All that comes before the first connection is accepted. It may wait long, for another node's migrations or for a provider.
+async fn open(args: &Args) -> Result<(Node, TcpListener), Failure> {
     let read = args.config.read()?;
     let server = &read.config.server;
     let listener = listener::bind(server.listen).await?;
-    let node = Node::open(node_config(&args, &read)?, Console).await?;
+    let node = Node::open(node_config(args, &read)?, Console).await?;
     apply_own_file(&node, &read).await?;
-    announce(&node, server, args.config.socket(&read))?;
     look_at_providers(&node, args.require_providers).await?;
-    Ok(node.run(listener, stop).await)
+    announce(&node, server, args.config.socket(&read))?;
+    Ok((node, listener))
 }
 
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {

@@ -99,6 +99,11 @@ impl Running {
         self.child.wait().expect("it is our child")
     }
 
+    /// All it has said on standard output; waits for its end.
+    pub fn out(&mut self) -> String {
+        self.out.all()
+    }
+
     /// All it has said on standard error; waits for its end.
     pub fn err(&mut self) -> String {
         self.err.all()

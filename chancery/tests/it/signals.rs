@@ -1,4 +1,4 @@
-//! SIGTERM drains, a second one ends.
+//! SIGTERM drains, a second one ends; so does a first one while there is nothing to drain yet.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::process::{Running, configuration, free_port};
+use crate::process::{Running, chancery, configuration, free_port, write};
 use crate::served::Served;
 use crate::slow::Slow;
 
@@ -84,6 +84,25 @@ async fn a_second_sigterm_ends_at_once() {
     let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("it ends at once").expect("it is waited for");
     assert_eq!(ended.code(), Some(9));
     assert!(streaming.call.await.is_err(), "the stream was cut");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sigterm_during_the_start_ends_it_at_once() {
+    let (folder, (provider, issuer)) = (Folder::new(), chancery_testkit::listen().await);
+    let path = configuration(&folder, free_port());
+    let text = std::fs::read_to_string(path).expect("it was just written");
+    write(&folder, "chancery.yaml", &text.replace("issuer: http://127.0.0.1:1", &format!("issuer: {issuer}")));
+    let mut server = Running::of(chancery(&folder, &["serve", "--require-providers"]), "");
+    let asked = tokio::time::timeout(Duration::from_secs(60), provider.accept()).await;
+    let _unanswered = asked.expect("it looks at its provider").expect("a connection");
+
+    server.signal("TERM");
+
+    let ended = tokio::task::spawn_blocking(move || (server.wait(), server.out()));
+    let ended = tokio::time::timeout(Duration::from_secs(2), ended).await.expect("it ends at once").expect("it is waited for");
+    assert_eq!(ended.0.code(), Some(0), "nothing was left to be drained");
+    assert!(!ended.1.contains("listening on"), "nobody was listening yet: {}", ended.1);
+    assert!(!folder.path().join("data/admin.sock").exists(), "the socket is gone with the server");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the peer of a test's own server")]
