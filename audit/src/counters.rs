@@ -23,8 +23,15 @@ pub struct Counter {
 
 /// Proof that a refusal was counted; only [`Counters::count`] makes one.
 ///
-/// ```compile_fail
-/// let forged = chancery_audit::Counted(());
+/// ```
+/// # fn count(counters: &chancery_audit::Counters, refusal: chancery_audit::Counter) -> chancery_audit::Counted {
+/// counters.count(None, refusal)
+/// # }
+/// ```
+/// ```compile_fail,E0423
+/// # fn forge() -> chancery_audit::Counted {
+/// chancery_audit::Counted(())
+/// # }
 /// ```
 pub struct Counted(());
 

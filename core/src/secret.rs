@@ -5,17 +5,26 @@ use zeroize::Zeroize;
 /// A value that is wiped when dropped and cannot be printed, compared or serialised: it has no `Debug`, no `Display`, no `Serialize`.
 /// Reading it is an act that can be searched for: [`Secret::expose`].
 ///
-/// ```compile_fail
-/// let secret = chancery_core::Secret::new(String::from("hunter2"));
-/// println!("{secret:?}");
 /// ```
-/// ```compile_fail
 /// let secret = chancery_core::Secret::new(String::from("hunter2"));
-/// println!("{secret}");
+/// println!("{:?} {}", secret.expose(), secret.expose());
+/// let _ = serde_json::to_string(secret.expose());
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let secret = chancery_core::Secret::new(String::from("hunter2"));
-/// serde_json::to_string(&secret);
+/// println!("{:?}", secret);
+/// ```
+/// ```compile_fail,E0277
+/// let secret = chancery_core::Secret::new(String::from("hunter2"));
+/// println!("{}", secret);
+/// ```
+/// ```compile_fail,E0277
+/// let secret = chancery_core::Secret::new(String::from("hunter2"));
+/// let _ = serde_json::to_string(&secret);
+/// ```
+/// ```compile_fail,E0369
+/// let secret = chancery_core::Secret::new(String::from("hunter2"));
+/// let _ = secret == secret;
 /// ```
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);

@@ -92,8 +92,15 @@ words! {
 
 /// Proof that a Unit is durable. Only a driver that committed one builds it, and a response takes one.
 ///
-/// ```compile_fail
-/// let forged = chancery_store::Receipt { changed: Vec::new() };
+/// ```
+/// # fn read(receipt: &chancery_store::Receipt) -> Vec<u64> {
+/// receipt.changed().to_vec()
+/// # }
+/// ```
+/// ```compile_fail,E0451
+/// # fn forge() -> chancery_store::Receipt {
+/// chancery_store::Receipt { changed: Vec::new() }
+/// # }
 /// ```
 #[must_use = "a receipt is what a response is made from"]
 #[derive(Clone, PartialEq, Eq, Debug)]

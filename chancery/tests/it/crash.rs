@@ -7,6 +7,7 @@ use chancery_testkit::Kind;
 use chancery_testkit::cast::{ALICE, BOB};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::app::{App, Tokens};
 use crate::process::Running;
@@ -75,6 +76,7 @@ async fn killed_at_work(mut server: Running, app: &App) -> Kept {
     let acknowledged = Acknowledged::new();
     let workers: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(work(app.clone(), acknowledged.clone()))).collect();
     let _ = acknowledged.answers.subscribe().wait_for(|answers| *answers >= ENOUGH).await;
+    assert!(!workers.iter().any(JoinHandle::is_finished), "a worker ended before the server did: of an answer that was wrong");
     server.kill();
     for worker in workers {
         assert!(worker.await.is_err(), "a worker does not end by itself");

@@ -94,14 +94,6 @@ fn nobody_else_can_sign_in() {
     run(&Folder::new(), &["demo", "--once", "--as", "mallory"]).with(2, &["alice and bob"]);
 }
 
-#[test]
-fn no_address_but_loopback_can_be_asked_for() {
-    for address in [["--listen", "0.0.0.0:8080"], ["--host", "0.0.0.0"], ["--port", "0.0.0.0:8080"]] {
-        let demo = run(&Folder::new(), &[&["demo", "--once"], &address[..]].concat());
-        assert_eq!(demo.code, Some(2), "{address:?}: {}", demo.err);
-    }
-}
-
 #[tokio::test]
 async fn it_is_on_127_0_0_1_and_answers_to_no_other_name() {
     let (folder, port) = (Folder::new(), free_port());
