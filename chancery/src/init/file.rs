@@ -1,7 +1,8 @@
 //! The file that `init` writes: every line that somebody may want to change says what it is for.
 
+use std::fs::Permissions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::exit::{Exit, Failure};
@@ -121,7 +122,10 @@ pub fn stands_already(path: &Path, force: bool) -> Result<(), Failure> {
 pub fn keep_secret(path: &Path, secret: &str) -> Result<(), Failure> {
     let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     let open = || std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = made.and_then(|()| open()).and_then(|mut file| file.write_all(secret.as_bytes()));
+    let written = made.and_then(|()| open()).and_then(|mut file| {
+        file.set_permissions(Permissions::from_mode(0o600))?; // one that was there already keeps its own mode
+        file.write_all(secret.as_bytes())
+    });
     written.map_err(|error| unwritable(path, &error))
 }
 
@@ -150,6 +154,20 @@ mod tests {
             usual_scopes: false,
             groups: "groups".to_owned(),
             servers: servers.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_for_this_user_alone_in_a_file_that_others_could_read_too() {
+        let folder = chancery_testkit::Folder::new();
+        let path = folder.path().join("data/corp.secret");
+        for old in [None, Some(0o644)] {
+            if let Some(mode) = old {
+                std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
+            }
+            keep_secret(&path, "what was pasted").expect("the folder is ours");
+            assert_eq!(std::fs::metadata(&path).expect("it was written").permissions().mode() & 0o777, 0o600, "it was {old:?}");
+            assert_eq!(std::fs::read_to_string(&path).expect("we may read it"), "what was pasted");
         }
     }
 
