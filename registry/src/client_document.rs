@@ -15,12 +15,14 @@ use url::Url;
 
 use crate::client::{About, Client, ClientAuthentication, GrantType, Origin, ScopeLimit, Standing};
 use crate::redirect_uri::{Registrable, registrable_uri};
+use crate::shown_name::shown_name;
 
 /// Longer ids are nobody's: they travel in every request and stand in every event.
 const LONGEST_ID: usize = 512;
 /// As in registration (RFC 7591).
 const MOST_REDIRECT_URIS: usize = 16;
-const LONGEST_NAME: usize = 200;
+const MOST_CONTACTS: usize = 5;
+const LONGEST_WORD: usize = 200;
 
 /// Why a client cannot be had from its document: in words that follow "the document", for its author.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -103,10 +105,10 @@ pub fn client(id: &ClientId, document: &[u8], now: Timestamp) -> Result<Client, 
     let redirect_uris = redirect_uris(&document.redirect_uris)?; // CI-06
 
     let host = address(id)?.host_str().unwrap_or_default().to_owned();
-    let name = document.client_name.filter(|name| !name.trim().is_empty()).unwrap_or(host);
+    let name = document.client_name.as_deref().and_then(shown_name).unwrap_or(host); // DR-10
     Ok(Client {
         id: id.clone(),
-        name: name.chars().take(LONGEST_NAME).collect(),
+        name,
         origin: Origin::Document,
         redirect_uris,
         authentication,
@@ -117,14 +119,19 @@ pub fn client(id: &ClientId, document: &[u8], now: Timestamp) -> Result<Client, 
         // Of a logo and the like not even the address is kept: nothing of the app's is shown (DR-10).
         about: About {
             client_uri: document.client_uri.filter(|uri| uri.len() <= LONGEST_ID && uri.starts_with("https://")), // CI-09, DR-10
-            contacts: document.contacts.unwrap_or_default(),
-            software_id: document.software_id,
-            software_version: document.software_version,
+            contacts: document.contacts.into_iter().flatten().filter(|word| is_plain(word)).take(MOST_CONTACTS).collect(), // DR-10
+            software_id: document.software_id.filter(|word| is_plain(word)),
+            software_version: document.software_version.filter(|word| is_plain(word)),
             ..About::default()
         },
         created_at: now,
         keep_until: None,
     })
+}
+
+/// As in registration: whatever else is shown of what a stranger says is short and ASCII.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.len() <= LONGEST_WORD && word.chars().all(|c| c.is_ascii_graphic() || c == ' ')
 }
 
 /// Byte for byte: addresses that lead to one document are still different clients.

@@ -172,3 +172,24 @@ fn ci_09_only_https_addresses_are_ever_shown() {
     assert_eq!(uri("https://app.example/"), Some("https://app.example/".to_owned()));
     assert_eq!(uri("javascript:alert(1)"), None);
 }
+
+#[test]
+fn dr_10_a_documents_name_hides_and_imitates_nothing() {
+    let named = |text: &str| read(|document| document["client_name"] = json!(text)).expect("a client").name;
+    assert_eq!(named("\u{421}laude"), "?laude");
+    assert_eq!(named("gro.live\u{202e}txt.exe"), "gro.livetxt.exe");
+    assert_eq!(named("\u{200b}\u{7}"), "app.example", "nothing is left of it");
+    assert_eq!(named(&"a".repeat(500)).len(), 80);
+}
+
+#[test]
+fn dr_10_the_words_of_a_document_are_few_and_plain() {
+    let about = read(|document| {
+        document["contacts"] = json!(["me@app.example", "\u{1b}[2J", "a".repeat(500), "1", "2", "3", "4", "5"]);
+        document["software_id"] = json!("\u{202e}x");
+        document["software_version"] = json!("1.0");
+    });
+    let about = about.expect("a client").about;
+    assert_eq!(about.contacts, ["me@app.example", "1", "2", "3", "4"]);
+    assert_eq!((about.software_id, about.software_version.as_deref()), (None, Some("1.0")));
+}
