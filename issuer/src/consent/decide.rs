@@ -51,7 +51,7 @@ pub(crate) enum Resumed {
 }
 
 pub(crate) fn decide(page: &Page, decision: Decision, facts: Facts<'_>, moment: &mut Moment) -> Result<Next, PageRefusal> {
-    let client = still_registered(&page.request, facts)?;
+    let client = still_registered((&page.request, &page.client_name), facts)?;
     let consuming = consumed::consume(&facts.tenant.id, "page", &page.id, page.shown_at + facts.tenant.lifetimes.consent_page); // OA-22
     if decision == Decision::Deny {
         return Ok(Next::Denied(denied(page, consuming, facts, moment)));
@@ -64,7 +64,7 @@ pub(crate) fn decide(page: &Page, decision: Decision, facts: Facts<'_>, moment: 
             Ok(Next::Issued(approval.issue(vec![consuming, alive], moment)))
         }
         None => {
-            let approved = Approved { request: page.request.clone(), person: page.person };
+            let approved = Approved { request: page.request.clone(), client_name: page.client_name.clone(), person: page.person };
             Ok(Next::SignIn(Box::new(approved), Draft::default().writing(consuming)))
         }
     }
@@ -78,7 +78,7 @@ pub(crate) fn resume(
     facts: Facts<'_>,
     moment: &mut Moment,
 ) -> Result<Resumed, PageRefusal> {
-    let client = still_registered(&approved.request, facts)?;
+    let client = still_registered((&approved.request, &approved.client_name), facts)?;
     let consuming = sign_ins::resume(&facts.tenant.id, &row.state, moment.now);
     if approved.person.is_some_and(|named| named != by.subject) {
         // Who came has just signed in: to ask for that again would never end.
@@ -90,10 +90,14 @@ pub(crate) fn resume(
     Ok(Resumed::Issued(approval.issue(vec![consuming, alive], moment)))
 }
 
-/// A page may be minutes old. What it asks must still be there to be asked for, by the client that asked (SB-04).
-fn still_registered<'a>(request: &AuthorizationRequest, facts: Facts<'a>) -> Result<&'a Client, PageRefusal> {
+/// A page may be minutes old. What it asks must still be there to be asked for, by the client that asked (SB-04), under the name that
+/// the person read (CI-08): what is remembered of their answer says so.
+fn still_registered<'a>((request, name): (&AuthorizationRequest, &str), facts: Facts<'a>) -> Result<&'a Client, PageRefusal> {
     let gone = || unusable("page_outdated", "What it was about has been changed by an administrator meanwhile.").by_row("SB-04");
     let client = facts.client.filter(|client| client.id == request.client).ok_or_else(gone)?;
+    if client.name != name {
+        return Err(unusable("page_outdated", "The app has changed its name since the page was shown.").by_row("CI-08")); // CI-08
+    }
     let returns = client.redirect_uris.iter().any(|registered| is_registered(registered, &request.return_to.uri));
     let offered = request.resources.iter().all(|asked| facts.tenant.resource(&asked.resource_id).is_some());
     let same_actor = acting_agent(client) == request.agent;

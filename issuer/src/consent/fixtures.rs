@@ -4,7 +4,7 @@ use chancery_core::ClientId;
 
 use super::page::Page;
 use crate::authorize::AuthorizationRequest;
-use crate::fixtures::{CALLBACK, CHALLENGE, DESK, alice, allowed, moment, tenant};
+use crate::fixtures::{CALLBACK, CHALLENGE, DESK, alice, allowed, desk, moment, tenant};
 use crate::pkce::Challenge;
 use crate::return_to::ReturnTo;
 
@@ -29,5 +29,5 @@ pub(crate) fn request() -> AuthorizationRequest {
 
 /// A page that names alice.
 pub(super) fn page() -> Page {
-    Page::of(request(), BROWSER, Some(alice().subject), &mut moment())
+    Page::of((request(), &desk().name), BROWSER, Some(alice().subject), &mut moment())
 }

@@ -64,12 +64,13 @@ pub(crate) async fn ask<P: Pages>(
     let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
     let named = visitor.filter(|visitor| request.is_met_by(&visitor.signed_in.authentication, moment.now));
-    let page = Page::of(request, browser.hash(), named.map(|visitor| visitor.signed_in.subject), moment);
-    let sealed = page.seal(&visit.keys.page, &visit.tenant.id, moment).ok_or(Unanswered::NoKeys(visit.tenant.id))?;
-    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
+    let client = front.server.registry.client(visit.tenant, &request.client).await?;
     let Some(client) = client else {
         return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
     };
+    let named_subject = named.map(|visitor| visitor.signed_in.subject);
+    let page = Page::of((request, &client.name), browser.hash(), named_subject, moment);
+    let sealed = page.seal(&visit.keys.page, &visit.tenant.id, moment).ok_or(Unanswered::NoKeys(visit.tenant.id))?;
     match front.pages.consent(&shown::consent_page(&page, &client, (visit.tenant, named), sealed)) {
         Shown::Html(Html(html)) => Ok(Answer::asking_page(html, front.pages.headers())),
         Shown::Decided(decision) => answer(front, visit, (page, decision.into()), visitor.cloned()).await,

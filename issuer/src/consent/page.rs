@@ -16,6 +16,8 @@ pub(crate) struct Page {
     /// What its answer consumes.
     pub id: String,
     pub request: AuthorizationRequest,
+    /// What the client was called when it was shown.
+    pub client_name: String,
     /// SHA-256 of the cookie of the browser that was shown it.
     pub browser: [u8; 32],
     /// Whom it named as the one who decides; nobody, where no session was known.
@@ -27,13 +29,18 @@ pub(crate) struct Page {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Approved {
     pub request: AuthorizationRequest,
+    /// What the page called the client.
+    pub client_name: String,
     /// Whom the page named. If another comes back, the page is shown again.
     pub person: Option<SubjectId>,
 }
 
 impl Page {
-    pub fn of(request: AuthorizationRequest, browser: [u8; 32], person: Option<SubjectId>, moment: &mut Moment) -> Self {
-        Self { id: hex(&moment.entropy.take::<16>()), request, browser, person, shown_at: moment.now }
+    /// `asked` is the request and what its client is called.
+    pub fn of(asked: (AuthorizationRequest, &str), browser: [u8; 32], person: Option<SubjectId>, moment: &mut Moment) -> Self {
+        let (request, client_name) = asked;
+        let id = hex(&moment.entropy.take::<16>());
+        Self { id, request, client_name: client_name.to_owned(), browser, person, shown_at: moment.now }
     }
 }
 

@@ -101,7 +101,8 @@ fn sb_04_consent_given_to_one_client_serves_no_other() {
     }
     // A page of the other client asks about the other client: its grant is no grant of this one.
     let agent = Some(tenant.agents[0].id);
-    let theirs = Page { request: AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() }, ..page() };
+    let theirs = AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() };
+    let theirs = Page { request: theirs, client_name: other.name.clone(), ..page() };
     let facts = Facts { tenant: &tenant, client: Some(&other), visitor: Some(&visitor) };
     let issued = issued(decide(&theirs, Decision::Approve, facts, &mut moment()));
     assert_eq!(issued.draft.events[0].field(Field::Client), Some(REPORTER));
@@ -123,6 +124,18 @@ fn sb_04_what_was_changed_since_the_page_was_shown_is_not_approved() {
     assert!(decide(&page(), Decision::Approve, Facts { tenant: &gone, client: Some(&client), visitor: None }, &mut moment()).is_err());
 }
 
+#[test]
+fn ci_08_a_name_that_the_page_did_not_show_is_not_approved() {
+    let (tenant, visitor) = (tenant(), visitor(alice()));
+    let renamed = Client { name: "Payroll".to_owned(), ..(*desk()).clone() };
+    let facts = Facts { tenant: &tenant, client: Some(&renamed), visitor: Some(&visitor) };
+
+    let refusal = decide(&page(), Decision::Approve, facts, &mut moment()).err().expect("a refusal");
+    assert_eq!((refusal.reason, refusal.row), ("page_outdated", "CI-08"));
+    let refusal = resume(&approved(), &row(), &alice(), facts, &mut moment()).err().expect("a refusal");
+    assert_eq!((refusal.reason, refusal.row), ("page_outdated", "CI-08"));
+}
+
 fn row() -> SignIn {
     SignIn {
         tenant: tenant().id,
@@ -140,6 +153,10 @@ fn row() -> SignIn {
     }
 }
 
+fn approved() -> Approved {
+    Approved { request: request(), client_name: desk().name.clone(), person: None }
+}
+
 fn resumed(approved: &Approved, by: &SignedIn) -> Resumed {
     let (tenant, client) = (tenant(), desk());
     resume(approved, &row(), by, Facts { tenant: &tenant, client: Some(&client), visitor: None }, &mut moment()).expect("an outcome")
@@ -148,7 +165,7 @@ fn resumed(approved: &Approved, by: &SignedIn) -> Resumed {
 #[test]
 fn who_comes_back_gets_a_code_if_the_page_named_nobody_or_them() {
     for person in [None, Some(alice().subject)] {
-        let Resumed::Issued(issued) = resumed(&Approved { request: request(), person }, &alice()) else { panic!("asked again") };
+        let Resumed::Issued(issued) = resumed(&Approved { person, ..approved() }, &alice()) else { panic!("asked again") };
         assert_eq!(issued.draft.writes[0], sign_ins::resume(&tenant().id, &[1; 32], NOW));
         assert_eq!(issued.draft.writes[1], sessions::alive_by_id(&tenant().id, &alice().session, NOW));
     }
@@ -156,7 +173,7 @@ fn who_comes_back_gets_a_code_if_the_page_named_nobody_or_them() {
 
 #[test]
 fn somebody_else_than_the_page_named_is_asked() {
-    let approved = Approved { request: AuthorizationRequest { fresh: true, ..request() }, person: Some(alice().subject) };
+    let approved = Approved { request: AuthorizationRequest { fresh: true, ..request() }, person: Some(alice().subject), ..approved() };
     let Resumed::AskAgain(asked, draft) = resumed(&approved, &bob()) else { panic!("a code was issued") };
     assert_eq!(asked, request());
     assert_eq!(draft.writes, [sign_ins::resume(&tenant().id, &[1; 32], NOW)]);
@@ -166,7 +183,8 @@ fn somebody_else_than_the_page_named_is_asked() {
 fn at_04_the_agent_that_the_page_named_is_granted_and_no_other() {
     let tenant = tenant();
     let (reporter, agent) = (reporter(&tenant), Some(tenant.agents[0].id));
-    let page = Page { request: AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() }, ..page() };
+    let theirs = AuthorizationRequest { client: ClientId::claimed(REPORTER), agent, ..request() };
+    let page = Page { request: theirs, client_name: reporter.name.clone(), ..page() };
     let visitor = visitor(alice());
     let decided = |client: &Client| {
         decide(&page, Decision::Approve, Facts { tenant: &tenant, client: Some(client), visitor: Some(&visitor) }, &mut moment())
@@ -189,7 +207,7 @@ fn oa_22_a_seal_opens_for_its_tenant_and_purpose_alone() {
     let sealed = page().seal(&keys, &tenant, &mut moment()).expect("sealed");
     assert_eq!(Page::open(&keys, &tenant, &sealed), Some(page()));
 
-    let approved = Approved { request: request(), person: None };
+    let approved = approved();
     let approval = approved.seal(&keys, &tenant, &mut moment()).expect("sealed");
     assert_eq!(Approved::open(&keys, &tenant, &approval), Some(approved));
     assert_eq!(Page::open(&keys, &tenant, &approval), None, "an approval is no page");
@@ -203,7 +221,7 @@ fn oa_22_a_seal_opens_for_its_tenant_and_purpose_alone() {
 
 #[test]
 fn two_pages_are_consumed_apart() {
-    let first = Page::of(request(), BROWSER, None, &mut at(NOW));
-    let second = Page::of(request(), BROWSER, None, &mut Moment { now: NOW, entropy: crate::fixtures::entropy(3) });
+    let first = Page::of((request(), "Desk"), BROWSER, None, &mut at(NOW));
+    let second = Page::of((request(), "Desk"), BROWSER, None, &mut Moment { now: NOW, entropy: crate::fixtures::entropy(3) });
     assert_ne!(first.id, second.id);
 }

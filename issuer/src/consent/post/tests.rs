@@ -11,7 +11,7 @@ fn from<'a>() -> PostedFrom<'a> {
 }
 
 fn post<'a>() -> Post<'a> {
-    let page = Page::of(request(), BROWSER, None, &mut moment());
+    let page = Page::of((request(), "Desk"), BROWSER, None, &mut moment());
     Post { from: from(), page: Some(page), decision: Some(Decision::Approve) }
 }
 
