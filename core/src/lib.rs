@@ -40,4 +40,4 @@ pub use sign_in::{
 pub use slug::Slug;
 pub use source::Source;
 pub use subject_key::SubjectKey;
-pub use time::{Clock, LONGEST_TOKEN_LIFE, SystemClock, Timestamp};
+pub use time::{Clock, LONGEST_TOKEN_LIFE, SKEW, SystemClock, Timestamp};

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// published for as long.
 pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
+/// How far the clocks of two nodes may differ.
+pub const SKEW: Duration = Duration::from_secs(60);
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

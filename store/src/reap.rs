@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chancery_core::{TenantId, Timestamp};
+use chancery_core::{SKEW, TenantId, Timestamp};
 
 use crate::repo::tenants;
 use crate::{Change, CommitError, Store, Topic, Unit, Write};
@@ -87,16 +87,18 @@ fn approvals(tenant: &TenantId, now: Timestamp) -> Write {
     Write::any(EXPIRED, values![tenant, now, BITE])
 }
 
+/// A node that starts with its clock behind this one's still needs them.
 fn ended(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM ended WHERE tenant = $1 AND (kind, key) IN \
          (SELECT kind, key FROM ended WHERE tenant = $1 AND until < $2 ORDER BY until LIMIT $3)";
-    Write::any(EXPIRED, values![tenant, now, BITE])
+    Write::any(EXPIRED, values![tenant, now - SKEW, BITE])
 }
 
+/// To a node whose clock is behind this one's, what was consumed is good for so much longer (SB-03).
 fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM consumed WHERE tenant = $1 AND (kind, key) IN \
          (SELECT kind, key FROM consumed WHERE tenant = $1 AND until < $2 ORDER BY until LIMIT $3)";
-    Write::any(EXPIRED, values![tenant, now, BITE])
+    Write::any(EXPIRED, values![tenant, now - SKEW, BITE])
 }
 
 fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {

@@ -1,9 +1,7 @@
 //! Ends: what voids a token before its `exp`. An end is a row, for nodes that start later, and a change in the feed, for nodes that run.
 
-use std::time::Duration;
-
 use chancery_audit::Draft;
-use chancery_core::{AgentId, ClientId, GrantId, Issuer, Rng, Slug, SubjectId, TenantId, Timestamp, TokenId};
+use chancery_core::{AgentId, ClientId, GrantId, Issuer, Rng, SKEW, Slug, SubjectId, TenantId, Timestamp, TokenId};
 use chancery_crypto::seal::Sealer;
 use chancery_store::repo::keys::Key;
 use chancery_store::{Change, Topic, Write, repo};
@@ -12,9 +10,6 @@ pub use chancery_store::repo::ended::{End, EndedKind};
 
 use crate::LONGEST_TOKEN_LIFE;
 use crate::new_keys::{NewKeyError, NewKeys};
-
-/// How far the clocks of two nodes may differ.
-pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// Ends a grant: its row, the end that voids its tokens and those of its children, and who must hear of it. Ending it twice is harmless.
 /// The approval behind it goes too: where something had to be ended, the person is asked before it begins anew.

@@ -12,13 +12,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chancery_core::{Authentication, Caller, Issuer, KeyId, ResourceUrl, TenantId, Timestamp};
+use chancery_core::{Authentication, Caller, Issuer, KeyId, ResourceUrl, SKEW, TenantId, Timestamp};
 use chancery_crypto::digest;
 use chancery_crypto::jose::{self, Algorithm, Expected, JoseError, Typ};
 use chancery_registry::{Resource, Tenant};
 use quick_cache::sync::Cache;
 
-use crate::end::SKEW;
 use crate::{AccessToken, Ended, Keyring, LONGEST_TOKEN_LIFE, TokenTrouble};
 
 /// How many tokens are remembered as verified.
