@@ -3,6 +3,10 @@
 //! The ends of a grant and of one token are absolute: nothing of that id comes again. So is that of a key: whoever stole it writes any
 //! `iat`. Any other end refuses the tokens issued up to it, rounded up to the second that `iat` counts in, so what is issued to a subject
 //! who came back is good.
+//!
+//! `iat` is by the clock of the node that issued. So where a node's clock is ahead of the ending one's, what it issued just before the end
+//! of a subject, client or agent lives on until its `exp`: such an end stops the grants' rows, and with them every refresh, but puts none
+//! of the grants into this set. The end of the grant itself is not open to this.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
