@@ -135,6 +135,16 @@ impl Client {
         Self { origin: Origin::File, keep_until: None, ..Self::dynamic(id, name.to_owned(), redirect_uris, created_at) }
     }
 
+    /// Whether somebody answers for it: the operator who named it, or the rule that let it in. What a stranger registered, or wrote into a
+    /// document of his own, says nothing of who he is, whatever secret comes with it.
+    pub const fn is_vouched_for(&self) -> bool {
+        match self.origin {
+            Origin::File => true,
+            Origin::Dynamic => self.about.admitted_by.is_some(),
+            Origin::Document => false,
+        }
+    }
+
     /// One that registers itself in the plainest way: public, for the code flow, in no quarantine.
     pub fn dynamic(id: ClientId, name: String, redirect_uris: Vec<String>, created_at: Timestamp) -> Self {
         Self {

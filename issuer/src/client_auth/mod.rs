@@ -61,6 +61,12 @@ impl AuthenticatedClient {
         self.proven
     }
 
+    /// Whether a refusal of it is a refusal of somebody in particular: it proved who it is, and somebody answers for that. A secret that
+    /// anybody may fetch makes nobody of a stranger.
+    pub fn is_somebody(&self) -> bool {
+        self.proven && self.client.is_vouched_for()
+    }
+
     /// The registered agent that acts: only of a client that proved to be the agent's.
     pub fn agent(&self) -> Option<AgentId> {
         acting_agent(&self.client).filter(|_| self.proven)

@@ -105,10 +105,10 @@ impl Asked {
     }
 }
 
-/// A refusal of a client that proved who it is, or of a living code or refresh token, is an event. Others are of nobody in particular:
-/// they stay without one and are counted.
+/// A refusal of a client that proved who it is and that somebody vouches for, or of a living code or refresh token, is an event. Others
+/// are of nobody in particular: they stay without one and are counted.
 pub(crate) fn witnessed(refused: Refused, asking: Asking<'_>, living: Option<&Grant>, moment: &mut Moment) -> Refused {
-    if refused.is_event() || !(asking.by.is_proven() || living.is_some()) {
+    if refused.is_event() || !(asking.by.is_somebody() || living.is_some()) {
         return refused;
     }
     let event = Event::new(Kind::TokenRefused, asking.tenant.id, moment.now, &mut moment.entropy)

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use chancery_core::oauth::Code;
+use chancery_registry::{Client, Origin};
 
 use super::*;
-use crate::fixtures::{BANK, EXCHANGE, allowed, by_desk, by_reporter, grant, moment, tenant};
+use crate::fixtures::{BANK, EXCHANGE, allowed, by, by_desk, by_reporter, grant, moment, reporter, tenant};
 
 #[test]
 fn ri_02_only_what_was_authorized_can_be_asked_for() {
@@ -27,8 +30,10 @@ fn ri_03_of_several_resources_one_must_be_named() {
 fn a_refusal_is_an_event_where_somebody_in_particular_was_refused() {
     let tenant = tenant();
     let (public, proven) = (by_desk(), by_reporter(&tenant));
+    let stranger = by(&Arc::new(Client { origin: Origin::Dynamic, ..(*reporter(&tenant)).clone() }));
     let living = grant(&tenant, "cli_desk");
-    for (by, living, is_event) in [(&public, None, false), (&public, Some(&living), true), (&proven, None, true)] {
+    let asked = [(&public, None, false), (&public, Some(&living), true), (&proven, None, true)];
+    for (by, living, is_event) in asked.into_iter().chain([(&stranger, None, false), (&stranger, Some(&living), true)]) {
         let refused = witnessed(Refused::invalid_grant("no"), Asking { tenant: &tenant, by }, living, &mut moment());
         assert_eq!(refused.is_event(), is_event);
     }

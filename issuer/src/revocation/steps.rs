@@ -54,10 +54,10 @@ pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
     Ok(Admitted { by: arrival.posted.authenticated()?, token: token(arrival)? })
 }
 
-/// The log hears of it where the client proved who it is.
+/// The log hears of it where the client proved who it is, and somebody vouches for it. Others are counted.
 pub(super) fn witnessed(refused: Refused, arrival: &Arrival<'_>, moment: &mut Moment) -> Refused {
     let Ok(by) = arrival.posted.authenticated() else { return refused };
-    if !by.is_proven() {
+    if !by.is_somebody() {
         return refused;
     }
     let event = Event::new(Kind::RevocationRefused, arrival.posted.tenant.id, moment.now, &mut moment.entropy)

@@ -51,7 +51,7 @@ pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
     Ok(Admitted { by: authenticated(arrival)?, asked })
 }
 
-/// The log hears of it where the client proved who it is, though its request was not worth deciding.
+/// The log hears of it where the client is somebody in particular, though its request was not worth deciding.
 pub(super) fn witnessed(refused: Refused, arrival: &Arrival<'_>, moment: &mut Moment) -> Refused {
     match authenticated(arrival) {
         Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.posted.tenant, by: &by }, None, moment),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chancery_store::Value as Column;
 use chancery_testkit::cast::{ALICE, BANK};
-use chancery_testkit::{Answer, App, Site, request};
+use chancery_testkit::{Administered, Answer, App, Registering, Site, request};
 use http::{Method, header};
 use serde_json::json;
 
@@ -18,6 +18,30 @@ async fn registered_from(site: &Site, source: &str) -> Answer {
 async fn rows(site: &Site) -> i64 {
     let rows = site.store().query("SELECT count(*) FROM clients", Vec::<Column>::new()).await.expect("the store answers");
     rows.into_iter().next().map_or(Ok(0), |mut row| row.int()).expect("a number")
+}
+
+/// An app that registered for a secret, with this initial access token if there is one.
+async fn with_a_secret(site: &Site, bearer: Option<&str>) -> App {
+    let redirect_uri = "http://127.0.0.1/callback".to_owned();
+    let metadata = json!({ "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "client_secret_post" });
+    let mut post = request(Method::POST, &site.endpoint("register")).header(header::CONTENT_TYPE, "application/json");
+    if let Some(bearer) = bearer {
+        post = post.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+    }
+    let told = site.program().send(post.body(Bytes::from(metadata.to_string())).expect("a request")).await.has_status(201).json();
+    let text = |member: &str| told[member].as_str().expect("text").to_owned();
+    App { id: text("client_id"), secret: Some(text("client_secret").leak()), redirect_uri }
+}
+
+/// Asks for what nobody gets: by a code that there is not, by one of no form, by a refresh token that there is not; and revokes nothing.
+async fn refused_everywhere(site: &Site, app: &App) {
+    let verifier = ("code_verifier", "v-234567890123456789012345678901234567890123");
+    let code = [("grant_type", "authorization_code"), ("code", "nobody-s"), ("redirect_uri", &app.redirect_uri), verifier];
+    site.post_token(app, &code).await.refused(400, "invalid_grant");
+    site.post_token(app, &[("grant_type", "authorization_code")]).await.refused(400, "invalid_request");
+    site.post_token(app, &[("grant_type", "refresh_token"), ("refresh_token", "x")]).await.refused(400, "invalid_grant");
+    let who = [("client_id", app.id.as_str()), ("client_secret", app.secret.expect("a secret"))];
+    site.program().post(&site.endpoint("revoke"), &who).await.refused(400, "invalid_request");
 }
 
 fn told_to_wait(answer: &Answer) {
@@ -48,6 +72,36 @@ chancery_testkit::both_stores! {
         assert_eq!(site.audit().await.of_kind("client_registered").len(), 6);
         site.turn(std::time::Duration::from_secs(3600));
         registered_from(&site, "2001:db8:bad::1").await.has_status(201);
+    }
+
+    async fn dr_05_a_secret_that_anybody_may_fetch_fills_no_log(site: Site) {
+        let stranger = with_a_secret(&site, None).await;
+        for _ in 0..5 {
+            refused_everywhere(&site, &stranger).await;
+        }
+        site.summarise().await;
+
+        let log = site.audit().await;
+        assert_eq!((log.of_kind("token_refused").len(), log.of_kind("revocation_refused").len()), (0, 0), "{log:?}");
+        assert!(!log.of_kind("refusals_counted").is_empty(), "{log:?}");
+
+        // What it does with something of somebody's is an event as before.
+        let id = stranger.id.clone();
+        let code = site.ask_as(stranger).approved_by(ALICE).await;
+        code.redeem_with(&[("redirect_uri", "https://evil.example/")]).await.refused(400, "invalid_grant");
+        site.audit().await.only("token_refused").says("client", &id);
+    }
+
+    async fn dr_05_who_was_let_in_is_refused_by_name(site: Site) {
+        let made = site.registration(Registering::MakeToken { label: "partners".to_owned(), uses: 1, lasts: 3600 }).await;
+        let Ok(Administered::RegistrationToken(made)) = made else { panic!("a token is answered with a token") };
+        let partner = with_a_secret(&site, Some(made.token.0.expose())).await;
+
+        refused_everywhere(&site, &partner).await;
+
+        let log = site.audit().await;
+        assert_eq!((log.of_kind("token_refused").len(), log.of_kind("revocation_refused").len()), (3, 1), "{log:?}");
+        assert!(log.of_kind("token_refused").iter().all(|event| event.fields["client"] == partner.id), "{log:?}");
     }
 
     async fn dr_05_there_is_a_limit_to_all_sources_together(site: Site) {
