@@ -81,6 +81,7 @@ fn question<'a>(message: &'a Message<'_>, facts: &Facts<'a>, agent: Option<Agent
         resource: resource.into(),
         target: message.target.as_deref(),
         scope: &caller.scope,
+        roles: &caller.roles,
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn tenant() -> Tenant {
         name: "reporter".parse().expect("a slug"),
         owner: "finance".to_owned(),
     })];
+    tenant.providers = vec![corp()];
     tenant.registration = Dynamic::Open.into();
     tenant
 }
@@ -173,4 +174,29 @@ pub(crate) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> F
 pub(crate) fn page_keys(seed: u8) -> chancery_crypto::seal::InFlightKeys {
     let id = chancery_core::KeyId::mint(NOW, &mut entropy(seed));
     chancery_crypto::seal::InFlightKeys::new(vec![chancery_crypto::seal::InFlightKey::new(id, Secret::new([seed; 32]))])
+}
+
+/// What the store has beside Alice's grants.
+pub(crate) fn beside() -> chancery_store::repo::subjects::Beside {
+    chancery_store::repo::subjects::Beside {
+        provider: "corp".parse().expect("a slug"),
+        key: chancery_core::SubjectKey::stored("https://idp.example alice"),
+        status: chancery_store::repo::subjects::Standing::Active,
+        claims: "{}".to_owned(),
+    }
+}
+
+/// The company's identity provider.
+fn corp() -> chancery_registry::IdentityProvider {
+    chancery_registry::IdentityProvider {
+        name: "corp".parse().expect("a slug"),
+        issuer: chancery_core::Issuer::foreign("https://idp.example"),
+        client_id: "chancery".to_owned(),
+        client_secret: Secret::new(String::new()),
+        scopes: None,
+        profile: None,
+        issuers: Vec::new(),
+        domains: Vec::new(),
+        groups_claim: None,
+    }
 }

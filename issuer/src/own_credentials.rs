@@ -111,6 +111,7 @@ impl Asked<'_> {
             resource: (*resource).into(),
             target: None,
             scope: &caller.scope,
+            roles: &caller.roles,
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy)
     }

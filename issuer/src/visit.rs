@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use chancery_core::{Cookie, Person, Secret, SignedIn, Slug};
 use chancery_crypto::digest::{from_base64url, secret_text, sha256};
-use chancery_registry::Tenant;
+use chancery_registry::{Access, Tenant};
 use chancery_store::repo::sessions;
 use chancery_store::repo::subjects::{self, Standing, Subject};
 use chancery_store::{Store, StoreError};
@@ -25,6 +25,8 @@ pub(crate) struct Visitor {
     pub signed_in: SignedIn,
     /// What to call them on a page.
     pub label: String,
+    /// What their groups give them.
+    pub access: Access,
 }
 
 impl Browser {
@@ -65,10 +67,11 @@ impl Visitor {
         let Some(session) = session.filter(|session| session.is_alive(moment.now)) else { return Ok(None) };
         let subject = subjects::by_id(store, &tenant.id, &session.subject).await?;
         Ok(subject.filter(|subject| may_be_signed_in(subject, &session.provider, tenant)).map(|subject| {
-            let person: Person = serde_json::from_str(&subject.claims).unwrap_or_default();
+            let person = person(&subject);
+            let access = tenant.access_of(&person, &session.provider);
             let label = person.label().map_or_else(|| subject.key.to_string(), str::to_owned);
             let sessions::Session { id, subject, provider, authentication, .. } = session;
-            Self { session: hash, signed_in: SignedIn { subject, session: id, provider, authentication }, label }
+            Self { session: hash, signed_in: SignedIn { subject, session: id, provider, authentication }, label, access }
         }))
     }
 }
@@ -76,6 +79,11 @@ impl Visitor {
 /// A person whom nobody has suspended, and whom the provider by which they came still vouches for.
 pub(crate) fn may_be_signed_in(subject: &Subject, by: &Slug, tenant: &Tenant) -> bool {
     subject.status == Standing::Active && tenant.vouches_for(by, &subject.key) // JW-06
+}
+
+/// What the provider last said of them. Of what cannot be read, nobody knows the groups.
+pub(crate) fn person(subject: &Subject) -> Person {
+    serde_json::from_str(&subject.claims).unwrap_or_else(|_| Person { groups_withheld: true, ..Person::default() })
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {

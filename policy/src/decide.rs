@@ -69,6 +69,7 @@ fn context(question: &Question<'_>, now: Timestamp) -> Context {
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
     let mut pairs = vec![
         ("client", text(question.client.as_str())),
+        ("roles", RestrictedExpression::new_set(question.roles.iter().map(|role| text(role)))),
         ("scope", RestrictedExpression::new_set(question.scope.iter().map(|scope| text(scope.as_str())))),
         ("hour", RestrictedExpression::new_long(hour_of(now))),
         ("weekday", RestrictedExpression::new_long(weekday_of(now))),

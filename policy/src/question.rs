@@ -47,6 +47,8 @@ pub struct Question<'a> {
     /// What a call is aimed at: a tool's name, a resource's URI, a prompt's name.
     pub target: Option<&'a str>,
     pub scope: &'a ScopeSet,
+    /// What the person's groups give them.
+    pub roles: &'a [String],
 }
 
 /// An agent, and the name that policies call it by.

@@ -107,7 +107,7 @@ fn misfit(text: &str, error: &ValidationError) -> PolicyError {
     PolicyError { remedy: if unknown { Some(ATTRIBUTES.to_owned()) } else { told.remedy }, ..told }
 }
 
-const ATTRIBUTES: &str = "context has client, agent, scope, hour and weekday; and target, \
+const ATTRIBUTES: &str = "context has client, agent, roles, scope, hour and weekday; and target, \
                           where the policy names the actions call_tool, read_resource or get_prompt";
 
 fn labels(own: &cedar_policy::PolicySet, text: &str, errors: &mut Vec<PolicyError>) -> BTreeMap<PolicyId, Label> {

@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
+use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,11 +91,10 @@ pub(crate) struct PolicyDefinition {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsDefinition {
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub access: Vec<AccessRule>,
     pub registration: Registration,
     pub lifetimes: Lifetimes,
-    /// The scopes of the admin API that a rule gives to some group: there is one if there are any.
-    #[serde(skip_serializing_if = "ScopeSet::is_empty", default)]
-    pub administration: ScopeSet,
 }
 
 impl Definition {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod metadata;
 pub mod plan;
 
+mod access;
 mod administration;
 mod allowance;
 mod client;
@@ -28,6 +29,7 @@ mod shown_name;
 mod snapshot;
 mod tenant;
 
+pub use access::{Access, AccessRule};
 pub use administration::{ADMIN_NAME, ADMIN_SCOPES, CLI_CLIENT};
 pub use apply::{Applied, ApplyError, Applying};
 pub use client::{About, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chancery_core::{AgentId, ClientId, Issuer, ResourceId, ScopeSet, Secret, Slug, SubjectKey, TenantId, Timestamp};
+use chancery_core::{AgentId, ClientId, Issuer, Person, ResourceId, ScopeSet, Secret, Slug, SubjectKey, TenantId, Timestamp};
 use chancery_policy::{AgentRef, PolicySet};
 use chancery_store::repo::vouchers::Checked;
 use serde::{Deserialize, Serialize};
 
-use crate::{Client, Origin, Registration, Resource, ScopeLimit, metadata};
+use crate::{Access, AccessRule, Client, Origin, Registration, Resource, ScopeLimit, metadata};
 
 /// An isolated issuer and all that an operator said about it. It never changes: a new version is a new value.
 pub struct Tenant {
@@ -31,6 +31,8 @@ pub struct Tenant {
     /// By which clients are registered at the provider that its rules name.
     pub registrar: Option<Secret<String>>,
     pub lifetimes: Lifetimes,
+    /// Who may have what, by group.
+    pub access: Vec<AccessRule>,
     pub(crate) documents: Documents,
 }
 
@@ -171,6 +173,7 @@ impl Tenant {
             registration: Registration::default(),
             registrar: None,
             lifetimes: Lifetimes::default(),
+            access: Vec::new(),
             documents: Documents::default(),
         }
     }
@@ -190,6 +193,11 @@ impl Tenant {
 
     pub fn provider(&self, name: &Slug) -> Option<&IdentityProvider> {
         self.providers.iter().find(|provider| provider.name == *name)
+    }
+
+    /// What a person may have whom this provider speaks of like this.
+    pub fn access_of(&self, person: &Person, provider: &Slug) -> Access {
+        Access::of(&self.access, person, provider)
     }
 
     /// Whether this provider, as the file has it now, still vouches for this person. One that was taken out of the file, or that was put

@@ -108,6 +108,7 @@ impl Guard {
             resource: resource.into(),
             target: Some(self.route.target),
             scope: &claims.scope,
+            roles: &claims.roles,
         };
         let denied = match tenant.policy.decide(&question, now, &mut Entropy::draw(&*self.parts.rng)) {
             Ok(_permit) => return Ok(()),

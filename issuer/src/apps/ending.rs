@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn visitor(signed_in: chancery_core::SignedIn) -> Visitor {
-        Visitor { session: [5; 32], signed_in, label: "somebody".to_owned() }
+        Visitor { session: [5; 32], signed_in, label: "somebody".to_owned(), access: chancery_registry::Access::default() }
     }
 
     fn from<'a>(origin: &'a str, browser: Option<[u8; 32]>) -> PostedFrom<'a> {

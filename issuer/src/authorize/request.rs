@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use chancery_core::{AgentId, Authentication, ClientId, Timestamp};
+use chancery_registry::Access;
 use chancery_store::repo::grants::AllowedResource;
 use serde::{Deserialize, Serialize};
 
+use crate::identity_scope::without_identity;
 use crate::pkce::Challenge;
 use crate::return_to::ReturnTo;
 
@@ -38,6 +40,17 @@ impl AuthorizationRequest {
         let recent = |age: u32| authentication.auth_time.is_some_and(|at| now <= at + Duration::from_secs(age.into()));
         let means = |values: &str| authentication.acr.as_deref().is_some_and(|acr| values.split(' ').any(|value| value == acr));
         !self.fresh && self.max_age.is_none_or(recent) && self.acr_values.as_deref().is_none_or(means)
+    }
+
+    /// The same without the scopes that this person may not have; nothing, where none is left of what was asked.
+    pub fn allowed_to(&self, access: &Access) -> Option<Self> {
+        let narrowed = |asked: &AllowedResource| {
+            let scope = access.narrowed(&asked.scope);
+            let lost = without_identity(&scope).is_empty() && !without_identity(&asked.scope).is_empty();
+            (!lost).then(|| AllowedResource { scope, ..asked.clone() })
+        };
+        let resources: Vec<_> = self.resources.iter().filter_map(narrowed).collect();
+        (!resources.is_empty() || self.resources.is_empty()).then(|| Self { resources, ..self.clone() })
     }
 
     /// The same, asking nothing of a sign-in any more: it has just been.

@@ -26,7 +26,8 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use chancery_core::{ConsentPage, Decision, Html, Pages, Shown};
+use chancery_core::oauth::Code;
+use chancery_core::{ConsentPage, Decision, Event, Field, Html, Kind, Pages, Shown, SignedIn};
 
 use self::onward::answer;
 use self::page::Page;
@@ -38,6 +39,7 @@ use crate::body::{Unread, whole};
 use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::moment::Moment;
+use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
 
@@ -64,6 +66,14 @@ pub(crate) async fn ask<P: Pages>(
     let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
     let named = visitor.filter(|visitor| request.is_met_by(&visitor.signed_in.authentication, moment.now));
+    let request = match named.map(|visitor| (visitor, request.allowed_to(&visitor.access))) {
+        Some((_, Some(narrower))) => narrower,
+        Some((visitor, None)) => {
+            let refused = not_theirs(visit, &request, &visitor.signed_in, moment);
+            return front.send_back(visit, &request.return_to, refused).await;
+        }
+        None => request,
+    };
     let client = front.server.registry.client(visit.tenant, &request.client).await?;
     let Some(client) = client else {
         return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
@@ -75,6 +85,17 @@ pub(crate) async fn ask<P: Pages>(
         Shown::Html(Html(html)) => Ok(Answer::asking_page(html, front.pages.headers())),
         Shown::Decided(decision) => answer(front, visit, (page, decision.into()), visitor.cloned()).await,
     }
+}
+
+/// Of all that is asked for, their groups give this person nothing, so there is nothing to allow.
+fn not_theirs(visit: Visit<'_>, request: &AuthorizationRequest, by: &SignedIn, moment: &mut Moment) -> Refused {
+    let event = Event::new(Kind::AuthorizationRefused, visit.tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Subject, by.subject)
+        .with(Field::Session, by.session)
+        .with(Field::Client, &request.client)
+        .with(Field::Reason, "groups");
+    let words = "the person's groups give none of what was asked for; ask for less, or ask who runs this server";
+    Refused::new(Code::AccessDenied, words).by_row("OA-04").recording(event)
 }
 
 /// The page's form was posted.

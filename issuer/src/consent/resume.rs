@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use chancery_audit::{Draft, Receipt};
 use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
 use chancery_crypto::digest::sha256;
+use chancery_registry::Access;
 use chancery_store::repo::sign_ins::{self, SignIn};
 use chancery_store::repo::subjects::{self, Subject};
 
@@ -16,7 +17,7 @@ use super::decide::{self, Facts, Resumed};
 use super::onward::{commit, with_code};
 use super::page::Approved;
 use super::sealed::Sealed;
-use super::{ToAsk, ask};
+use super::{ToAsk, ask, not_theirs};
 use crate::answer::Answer;
 use crate::apps::{self, AppsErrand};
 use crate::form::Form;
@@ -24,7 +25,7 @@ use crate::front::{Front, Visit};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::unanswered::Unanswered;
-use crate::visit::{Browser, Visitor, may_be_signed_in};
+use crate::visit::{Browser, Visitor, may_be_signed_in, person};
 
 const ENDPOINT: &str = "resume";
 
@@ -65,6 +66,8 @@ struct Finished {
     wants: Wants,
     by: SignedIn,
     browser: Browser,
+    /// What their groups give who came.
+    access: Access,
 }
 
 /// What the person signed in for.
@@ -75,7 +78,7 @@ enum Wants {
 }
 
 async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
-    let Finished { row, wants, by, browser } = finished;
+    let Finished { row, wants, by, browser, access } = finished;
     let (server, mut moment) = (&front.server, front.server.moment());
     let approved = match wants {
         Wants::Approved(approved) => *approved,
@@ -84,6 +87,10 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
             return Ok(Answer::redirect(&apps::address(visit.tenant), commit(front, visit, once).await?.into()));
         }
     };
+    if approved.request.allowed_to(&access).is_none() {
+        let refused = not_theirs(visit, &approved.request, &by, &mut moment);
+        return front.send_back(visit, &approved.request.return_to, refused).await;
+    }
     let client = server.registry.client(visit.tenant, &approved.request.client).await?;
     let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor: None };
     match decide::resume(&approved, &row, &by, facts, &mut moment) {
@@ -108,12 +115,12 @@ fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finis
     let Found { row, by, subject } = found;
     let row = row.ok_or_else(|| over("sign_in_unknown", "There is no sign-in of this key."))?;
     let by = by.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))?;
-    still_trusted(&by, subject.as_ref(), visit)?;
+    let access = still_trusted(&by, subject.as_ref(), visit)?;
     let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
     let wants = what_for(&row, visit).ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
-    Ok(Finished { row, wants, by, browser })
+    Ok(Finished { row, wants, by, browser, access })
 }
 
 /// The seals are not of one purpose: who only wanted to see a page approves nothing.
@@ -128,9 +135,11 @@ fn who_came(row: &SignIn) -> Option<SignedIn> {
 }
 
 /// The provider may have been taken out of the file while the person was there, or the person suspended.
-fn still_trusted(by: &SignedIn, subject: Option<&Subject>, visit: Visit<'_>) -> Result<(), PageRefusal> {
-    let known = subject.is_some_and(|subject| may_be_signed_in(subject, &by.provider, visit.tenant));
-    known.then_some(()).ok_or_else(|| over("sign_in_provider", "Whoever signed you in does not vouch for you here any more."))
+fn still_trusted(by: &SignedIn, subject: Option<&Subject>, visit: Visit<'_>) -> Result<Access, PageRefusal> {
+    let known = subject.filter(|subject| may_be_signed_in(subject, &by.provider, visit.tenant));
+    known
+        .map(|subject| visit.tenant.access_of(&person(subject), &by.provider))
+        .ok_or_else(|| over("sign_in_provider", "Whoever signed you in does not vouch for you here any more."))
 }
 
 /// Whoever sends his own finished sign-in to somebody else would have them go on as himself.

@@ -11,9 +11,11 @@ use chancery_registry::GrantType;
 use chancery_store::repo::codes::{self, Code};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
+use chancery_store::repo::subjects::Beside;
 use chancery_store::{Store, StoreError};
 use chancery_tokens::end_of_grant;
 
+use super::standing;
 use super::wanted::Wanted;
 use super::{Asking, Granted, one_of, used};
 use crate::form::Form;
@@ -34,6 +36,8 @@ pub(crate) struct Request {
 /// What one read of the store knows about it.
 pub(super) struct Facts {
     pub found: Option<(Code, Grant)>,
+    /// The grant's.
+    pub person: Option<Beside>,
 }
 
 pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Granted, Refused> {
@@ -44,7 +48,9 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     first_time(code, grant, moment).row("OA-08")?;
     alive(code, grant, moment.now).row("OA-09")?;
     let allowed = one_of(&grant.resources, asked.resource.as_deref()).row("RI-02")?;
-    let wanted = Wanted::of(allowed, &allowed.scope, grant, asking).row("RI-01")?;
+    let access = standing::of(grant, facts.person.as_ref(), asking).row("OA-09")?;
+    standing::leaves_something(&grant.resources, &access, grant, asking, moment).row("OA-09")?;
+    let wanted = Wanted::of(allowed, &allowed.scope, (grant, access), asking).row("RI-01")?;
     let permit = wanted.permit(moment)?;
 
     let access = wanted.mint(&permit, moment);
@@ -178,7 +184,8 @@ impl Request {
 
 impl Facts {
     pub async fn load(store: &Store, tenant: &TenantId, asked: &Request) -> Result<Self, StoreError> {
-        Ok(Self { found: codes::with_grant(store, tenant, &asked.hash).await? })
+        let found = codes::with_grant(store, tenant, &asked.hash).await?;
+        Ok(found.map_or(Self { found: None, person: None }, |(code, grant, person)| Self { found: Some((code, grant)), person }))
     }
 
     /// The grant of a code that could still be redeemed.

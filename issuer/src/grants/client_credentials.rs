@@ -97,6 +97,7 @@ impl Wanted<'_> {
             resource: (&***resource).into(),
             target: None,
             scope,
+            roles: &[],
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
     }

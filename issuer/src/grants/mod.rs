@@ -6,6 +6,7 @@ mod authorization_code;
 mod client_credentials;
 mod granted;
 mod refresh_token;
+mod standing;
 mod vouched;
 mod wanted;
 

@@ -13,11 +13,12 @@ use chancery_store::repo::grants::Grant;
 use chancery_store::{Store, StoreError, Write};
 use chancery_tokens::{Presented, RefreshTokenKeys, end_of_grant};
 
+use super::standing::{self, GROUPS_REMOVED};
 use super::vouched::{self, vouched};
 use super::wanted::Wanted;
 use super::{Asking, Granted, Learned, Outcome, one_of};
 use crate::form::Form;
-use crate::identity_scope::{heard, identity_of};
+use crate::identity_scope::{heard, identity_of, without_identity};
 use crate::moment::Moment;
 use crate::refusal::{ByRow, Refused};
 
@@ -47,20 +48,24 @@ enum Turn {
 }
 
 pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Outcome, Refused> {
-    let Refreshable { family, grant, checked } = known(facts).row("OA-14")?;
+    let Refreshable { family, grant, checked, person } = known(facts).row("OA-14")?;
     belongs_to(family, asking).row("OA-14")?;
     alive(family, grant, asking, moment.now).row("OA-14")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
     if let Some(need) = vouched(grant, checked.as_ref(), facts.learned, asking, moment).row("SB-08")? {
         return Ok(Outcome::Need(need));
     }
+    let access = standing::of(grant, person.as_ref(), asking).row("OA-14")?;
+    standing::leaves_something(&family.scopes, &access, grant, asking, moment).row("OA-14")?;
     let allowed = one_of(&family.scopes, asked.resource.as_deref()).row("RI-02")?;
     let scope = narrowed(&allowed.scope, asked.scope.as_ref()).row("OA-14")?;
-    let wanted = Wanted::of(allowed, scope, grant, asking).row("RI-01")?;
+    let narrower = standing::takes_some(&without_identity(scope), &access).then_some(GROUPS_REMOVED);
+    let wanted = Wanted::of(allowed, scope, (grant, access), asking).row("RI-01")?;
     let permit = wanted.permit(moment)?;
 
     let access = wanted.mint(&permit, moment);
     let event = wanted.issued(Kind::TokenRefreshed, &permit, &access, moment).with(Field::Family, family.id);
+    let event = event.with_some(Field::Reason, narrower);
     let granted = Granted::tokens(access, permit.scope().union(&identity_of(scope)))
         .with_refresh_token(family.id, turn.successor(family))
         .with(Draft::default().writing(turn.write(family, moment.now)).recording(event.with(Field::Outcome, turn.word())));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_core::oauth::Code;
 use chancery_core::{Actor, Event, Field, GrantId, Kind, ScopeSet};
 use chancery_policy::{Action, Denied, Permit, Question};
-use chancery_registry::Resource;
+use chancery_registry::{Access, Resource};
 use chancery_store::repo::grants::{AllowedResource, Grant};
 
 use super::Asking;
@@ -20,18 +20,28 @@ pub(super) struct Wanted<'a> {
     resource: &'a Arc<Resource>,
     /// What the token is to carry: the resource's own scopes.
     scope: ScopeSet,
+    access: Access,
     path: [GrantId; 1],
 }
 
 impl<'a> Wanted<'a> {
     /// What `allowed` comes to today: a resource that is gone gives no token, a scope that is gone is in none.
-    pub fn of(allowed: &AllowedResource, scope: &ScopeSet, grant: &'a Grant, asking: Asking<'a>) -> Result<Self, Refused> {
+    pub fn of(
+        allowed: &AllowedResource,
+        scope: &ScopeSet,
+        (grant, access): (&'a Grant, Access),
+        asking: Asking<'a>,
+    ) -> Result<Self, Refused> {
         same_actor(grant, asking).row("AT-04")?;
         let resource = asking.tenant.resource(&allowed.resource_id).ok_or_else(|| {
             Refused::invalid_target("this resource is no longer registered here; ask who runs this server, then authorize again")
         })?;
         let scope = asking.tenant.scopes_for(asking.by.client(), &without_identity(scope).intersection(&resource.all_scopes())); // DR-06
-        Ok(Self { asking, grant, resource, scope, path: [grant.id] })
+        let given = access.narrowed(&scope);
+        if given.is_empty() && !scope.is_empty() {
+            return Err(Refused::invalid_scope("the groups of whoever allowed this give none of these scopes any more; ask for others"));
+        }
+        Ok(Self { asking, grant, resource, scope: given, access, path: [grant.id] })
     }
 
     pub fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
@@ -51,6 +61,7 @@ impl<'a> Wanted<'a> {
             resource: (&**self.resource).into(),
             target: None,
             scope: &self.scope,
+            roles: &self.access.roles,
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
     }
@@ -67,7 +78,7 @@ impl<'a> Wanted<'a> {
                 act: None,
             }),
             authentication: self.grant.authentication.as_ref(),
-            roles: &[],
+            roles: &self.access.roles,
             ends_at: self.grant.expires_at,
         };
         mint::access_token(permit, &authority, moment)

@@ -10,6 +10,7 @@ mod client_documents;
 mod code;
 mod consent;
 mod consent_page;
+mod groups;
 mod headers;
 mod id_token;
 mod metadata;

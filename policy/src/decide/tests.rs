@@ -41,6 +41,7 @@ impl World {
             resource: ResourceRef { id: &self.bank.0, name: &self.bank.1, url: &self.bank.2 },
             target: Some(tool),
             scope: &self.scope,
+            roles: &[],
         }
     }
 

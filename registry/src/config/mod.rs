@@ -6,6 +6,7 @@
 //!
 //! What is stored may contradict a file as well; that is for [`crate::plan`] to say.
 
+mod access;
 mod declared;
 mod documents;
 mod identity_provider;
@@ -115,10 +116,13 @@ fn declared<'a>(
     let items = section.items("resources", "resources: [ { name: bank } ]");
     declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
     declared.extend(policies::policies(section, files, &known, problems));
+    let rules = access::access(section).unwrap_or_default();
+    access::strangers(&rules, &declared, problems);
+    let rules = rules.into_iter().map(|(rule, _)| rule).collect();
     let named = |declared: &Declared| matches!(declared.definition, Definition::IdentityProvider(_)).then(|| declared.name.clone());
     let providers = declared.iter().filter_map(named).collect();
     let known = registration::Known { agents: &known.agents, providers: &providers, secrets };
-    declared.extend(objects::settings(section, &known));
+    declared.extend(objects::settings(section, rules, &known));
     once_each(&declared, problems);
     identity_provider::one_domain_each(&declared, problems);
     declared

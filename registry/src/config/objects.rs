@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chancery_core::{LONGEST_TOKEN_LIFE, Scope, ScopeSet, Slug};
+use chancery_core::{LONGEST_TOKEN_LIFE, Scope, Slug};
 use chancery_crypto::digest;
 
 use super::declared::{Declared, DeclaredSecret};
@@ -13,7 +13,7 @@ use super::registration::{Known, grants, registration};
 use super::secret::{Secrets, secret};
 use super::values;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
-use crate::{GrantType, Lifetimes};
+use crate::{AccessRule, GrantType, Lifetimes};
 
 /// 128 bits even where each character carries only four (JW-08).
 const CLIENT_SECRET_LENGTH: usize = 32;
@@ -94,13 +94,13 @@ fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Optio
     Some(agent)
 }
 
-pub(super) fn settings(section: &mut Section<'_>, known: &Known<'_>) -> Option<Declared> {
+pub(super) fn settings(section: &mut Section<'_>, access: Vec<AccessRule>, known: &Known<'_>) -> Option<Declared> {
     let registration = section
         .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, known)));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
 
     let (registration, credential) = registration?.unwrap_or_default();
-    let definition = SettingsDefinition { registration, lifetimes: lifetimes?.unwrap_or_default(), administration: ScopeSet::default() };
+    let definition = SettingsDefinition { access, registration, lifetimes: lifetimes?.unwrap_or_default() };
     let name = "settings".parse().expect("a name");
     let secret = credential.map(DeclaredSecret::Sealed);
     Some(Declared { secret, ..Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()) })

@@ -64,6 +64,8 @@ struct File {
     policies: Option<String>,
     /// Whether and how apps register themselves.
     registration: Option<Registration>,
+    /// Which groups have which roles, and which scopes are not for everybody.
+    access: Option<Vec<objects::Access>>,
     /// How long things last.
     lifetimes: Option<Lifetimes>,
 }

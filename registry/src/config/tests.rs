@@ -72,7 +72,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("tenant: acme\n", "", &[
         "chancery.yaml:1: tenant: this key is missing — add it, such as `tenant: acme`"]),
     ("registration: {", "dcr: {", &[
-        "chancery.yaml:36: dcr: this key is not known — known here: server, tenant, base_url, identity_providers, agents, clients, resources, policies, registration, lifetimes"]),
+        "chancery.yaml:36: dcr: this key is not known — known here: server, tenant, base_url, identity_providers, agents, clients, resources, policies, access, registration, lifetimes"]),
     ("tenant: acme\n", "tenant: acme\ntenant: acme\n", &[
         "chancery.yaml:6: this is not YAML: duplicate mapping key `tenant` is not allowed here — correct the line, or the one before it"]),
     ("  listen: 127.0.0.1:8080", "  listen: localhost", &[
@@ -153,7 +153,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (r#"Chancery::Resource::"bank""#, r#"Chancery::Resource::"bnak""#, &[
         "chancery.yaml:34: policies: this policy is about the resource `bnak`, which is not there — did you mean `bank`?"]),
     ("context.target ==", "context.traget ==", &[
-        r#"chancery.yaml:35: policies: attribute `traget` in context for Chancery::Action::"call_tool" not found — context has client, agent, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"#]),
+        r#"chancery.yaml:35: policies: attribute `traget` in context for Chancery::Action::"call_tool" not found — context has client, agent, roles, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"#]),
     ("{ dynamic: closed }", "{ dynamic: maybe }", &[
         "chancery.yaml:36: registration.dynamic: `maybe` is not a way to govern registration — write one of: open, closed, token, approval"]),
     ("{ dynamic: closed }", "closed", &[
@@ -184,6 +184,12 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:10: identity_providers[0].domains[0]: `alice@example.com` is not a domain — write what stands behind the @ of people's addresses, such as example.com"]),
     ("issuer: https://login.example.com", "issuer: https://login.example.com\n    issuers: [ \"https://login.example.com/a b\" ]", &[
         "chancery.yaml:10: identity_providers[0].issuers[0]: an issuer has no space in it — write it as the provider's discovery document says it"]),
+    ("registration:", "access: [ { groups: [ t ], scopes: [ \"bank:mvoe\" ] } ]\nregistration:", &[
+        "chancery.yaml:36: access[0]: no resource has a scope `bank:mvoe` — add it under a resource's `scopes`, or correct it here"]),
+    ("registration:", "access: [ { groups: [ t ], provider: crop, roles: [ x ] } ]\nregistration:", &[
+        "chancery.yaml:36: access[0]: there is no identity provider `crop` — name one of `identity_providers`"]),
+    ("registration:", "access: [ { groups: [ t ] } ]\nregistration:", &[
+        "chancery.yaml:36: access[0]: this rule gives nothing — add `roles: [ … ]`, `scopes: [ … ]`, or both"]),
     ("server:\n", "server: [\n", &[
         "chancery.yaml:3: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}' — correct the line, or the one before it"]),
 ];
@@ -281,7 +287,7 @@ fn several_files_make_one() {
 
     let twice = "resources:\n  - { name: bank, url: https://gw.example.com/other }\ntenant: acme\n";
     let broken = "\nforbid(principal, action, resource);\n\nforbid(principal, action, resource) when { context.nobody };\n";
-    let cedar = "attribute `nobody` in context for Chancery::Action::\"call_tool\" not found — context has client, agent, scope, \
+    let cedar = "attribute `nobody` in context for Chancery::Action::\"call_tool\" not found — context has client, agent, roles, scope, \
                  hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt";
     assert_eq!(
         read(&[("a.yaml", GOOD), ("b.yaml", twice), ("c.cedar", broken)]).err().expect("problems"),

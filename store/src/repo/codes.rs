@@ -3,6 +3,7 @@
 use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 
 use super::grants::Grant;
+use super::subjects::Beside;
 use crate::{FromRow, Row, Store, StoreError, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,8 +26,9 @@ pub struct Code {
 
 const WITH_GRANT: &str = "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
      c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, \
-     g.created_at, g.expires_at, g.ended_at, g.end_reason \
-     FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id WHERE c.tenant = $1 AND c.hash = $2";
+     g.created_at, g.expires_at, g.ended_at, g.end_reason, s.provider, s.key, s.status, s.claims \
+     FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id \
+     LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE c.tenant = $1 AND c.hash = $2";
 const INSERT: &str = "INSERT INTO codes \
      (tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -54,11 +56,11 @@ impl FromRow for Code {
 }
 
 /// A code and the grant behind it, in one read.
-struct Redeemable(Code, Grant);
+struct Redeemable(Code, Grant, Option<Beside>);
 
 impl FromRow for Redeemable {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self(Code::from_row(row)?, Grant::from_row(row)?))
+        Ok(Self(Code::from_row(row)?, Grant::from_row(row)?, Beside::of(row)?))
     }
 }
 
@@ -77,8 +79,8 @@ pub fn burn(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::one(BURN, values![tenant, hash, now])
 }
 
-/// A code and its grant, in one read.
-pub async fn with_grant(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<(Code, Grant)>, StoreError> {
+/// A code, its grant, and the grant's person, in one read.
+pub async fn with_grant(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<(Code, Grant, Option<Beside>)>, StoreError> {
     let found = store.first(WITH_GRANT, values![tenant, hash]).await?;
-    Ok(found.map(|Redeemable(code, grant)| (code, grant)))
+    Ok(found.map(|Redeemable(code, grant, person)| (code, grant, person)))
 }

@@ -3,6 +3,7 @@
 use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 
 use super::grants::{AllowedResource, Grant};
+use super::subjects::Beside;
 use super::vouchers::Checked;
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
 
@@ -25,9 +26,10 @@ pub struct Family {
 
 const WITH_GRANT: &str = "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
      f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.created_at, \
-     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble \
+     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims \
      FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
-     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject WHERE f.tenant = $1 AND f.id = $2";
+     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject \
+     LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE f.tenant = $1 AND f.id = $2";
 const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4 \
@@ -61,11 +63,14 @@ pub struct Refreshable {
     pub grant: Grant,
     /// What the identity provider last said of the grant's person, where it gave something to ask it by.
     pub checked: Option<Checked>,
+    /// The grant's person.
+    pub person: Option<Beside>,
 }
 
 impl FromRow for Refreshable {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self { family: Family::from_row(row)?, grant: Grant::from_row(row)?, checked: Checked::beside(row)? })
+        let (family, grant) = (Family::from_row(row)?, Grant::from_row(row)?);
+        Ok(Self { family, grant, checked: Checked::beside(row)?, person: Beside::of(row)? })
     }
 }
 

@@ -49,6 +49,26 @@ impl FromRow for Subject {
     }
 }
 
+/// Of a person, what stands beside what they allowed, in the same read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Beside {
+    pub provider: Slug,
+    pub key: SubjectKey,
+    pub status: Standing,
+    /// JSON: the last mapped claims and groups.
+    pub claims: String,
+}
+
+impl Beside {
+    /// From the columns of a left join: nothing, where it is no person's, or one who was erased.
+    pub(super) fn of(row: &mut Row) -> Result<Option<Self>, StoreError> {
+        let (provider, key) = (row.opt(Row::parsed)?, row.opt(Row::text)?);
+        let (status, claims) = (row.opt(Row::parsed)?, row.opt(Row::text)?);
+        let all = provider.zip(key).zip(status.zip(claims));
+        Ok(all.map(|((provider, key), (status, claims))| Self { provider, key: SubjectKey::stored(key), status, claims }))
+    }
+}
+
 /// Somebody's first sign-in; the guard fails when another sign-in was first, whose id then stands.
 pub fn insert(subject: &Subject) -> Write {
     let Subject { tenant, id, provider, key, status, claims, seen_at } = subject;

@@ -212,7 +212,7 @@ async fn a_code_is_read_with_its_grant(site: Site) {
     let before = site.store.reads();
     let found = codes::with_grant(&site.store, &site.tenant, &code.hash).await;
 
-    assert_eq!(found, Ok(Some((code, grant))));
+    assert_eq!(found, Ok(Some((code, grant, None))));
     assert_eq!(site.store.reads() - before, 1);
     assert_eq!(codes::with_grant(&site.store, &site.tenant, &sha256(b"another")).await, Ok(None));
 }
@@ -225,7 +225,7 @@ async fn a_family_is_read_with_its_grant(site: Site) {
     let before = site.store.reads();
     let found = families::with_grant(&site.store, &site.tenant, &family.id).await;
 
-    let alone = |family: families::Family| families::Refreshable { family, grant: grant.clone(), checked: None };
+    let alone = |family: families::Family| families::Refreshable { family, grant: grant.clone(), checked: None, person: None };
     assert_eq!(found, Ok(Some(alone(family.clone()))));
     assert_eq!(site.store.reads() - before, 1);
 

@@ -35,7 +35,7 @@ async fn a_person_is_asked_about_by_one_at_a_time(site: Site) {
     site.write([vouchers::give_back(&learned, 1, &other)]).await;
     assert_eq!(vouchers::by_subject(&site.store, &site.tenant, &subject).await, Ok(Some(learned.clone())));
     let found = families::with_grant(&site.store, &site.tenant, &family.id).await;
-    assert_eq!(found, Ok(Some(families::Refreshable { family, grant, checked: Some(checked) })));
+    assert_eq!(found, Ok(Some(families::Refreshable { family, grant, checked: Some(checked), person: None })));
 
     site.write([vouchers::seen(&site.tenant, &subject, till)]).await;
     let newest = vouchers::Voucher { sealed: vec![3; 90], version: 3, checked: vouchers::Checked { trouble: None, ..checked }, ..voucher };

@@ -10,7 +10,7 @@ use crate::consent::sealed::Sealed;
 use crate::fixtures::{CALLBACK, CHALLENGE, NOW, REPORTER, alice, at, bob, desk, moment, page_keys, reporter, tenant};
 
 fn visitor(signed_in: SignedIn) -> Visitor {
-    Visitor { session: [5; 32], signed_in, label: "somebody".to_owned() }
+    Visitor { session: [5; 32], signed_in, label: "somebody".to_owned(), access: chancery_registry::Access::default() }
 }
 
 fn next(page: &Page, decision: Decision, visitor: Option<&Visitor>) -> Result<Next, PageRefusal> {

@@ -11,7 +11,7 @@ use crate::return_to::ReturnTo;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn visitor(signed_in: SignedIn) -> Visitor {
-    Visitor { session: [5; 32], signed_in, label: "somebody".to_owned() }
+    Visitor { session: [5; 32], signed_in, label: "somebody".to_owned(), access: chancery_registry::Access::default() }
 }
 
 /// What alice allowed desk: the bank, to read and to move.

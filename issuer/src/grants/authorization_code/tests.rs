@@ -7,7 +7,8 @@ use chancery_store::Guard;
 use super::*;
 use crate::client_auth::AuthenticatedClient;
 use crate::fixtures::{
-    BANK, CALLBACK, CHALLENGE, DESK, NOW, REPORTER, VERIFIER, alice, allowed, at, by_desk, by_reporter, form, grant, tenant, with_policy,
+    BANK, CALLBACK, CHALLENGE, DESK, NOW, REPORTER, VERIFIER, alice, allowed, at, beside, by_desk, by_reporter, form, grant, tenant,
+    with_policy,
 };
 
 const REQUEST: [(&str, &str); 3] = [("code", "the code"), ("code_verifier", VERIFIER), ("resource", BANK)];
@@ -39,7 +40,7 @@ fn decided(pairs: &[(&str, &str)], change: impl FnOnce(&mut Code, &mut Grant)) -
     let mut grant = grant(&tenant, DESK);
     let mut code = code(&grant);
     change(&mut code, &mut grant);
-    let facts = Facts { found: Some((code, grant)) };
+    let facts = Facts { found: Some((code, grant)), person: Some(beside()) };
     decide(&asked(pairs), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW + Duration::from_secs(1)))
 }
 
@@ -129,7 +130,7 @@ fn oa_09_a_code_of_another_client_is_refused_and_stays_good() {
 #[test]
 fn oa_09_an_unknown_code_is_refused() {
     let (tenant, by) = (tenant(), by_desk());
-    let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &Facts { found: None }, &mut at(NOW));
+    let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &Facts { found: None, person: None }, &mut at(NOW));
     assert_eq!(refusal(outcome), (Error::InvalidGrant, "OA-09", QUIETLY));
 }
 
@@ -201,7 +202,7 @@ fn ri_05_a_scope_that_is_gone_from_the_registry_is_in_no_token() {
 fn at_03_the_person_is_the_subject_and_at_04_the_agent_acts() {
     let tenant = tenant();
     let grant = grant(&tenant, REPORTER);
-    let facts = Facts { found: Some((code(&grant), grant)) };
+    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
     let by: AuthenticatedClient = by_reporter(&tenant);
 
     let granted = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW)).expect("tokens");
@@ -221,7 +222,7 @@ fn at_04_a_public_client_names_no_actor_and_each_token_has_an_id_of_its_own() {
     assert_eq!(first.tokens.access().claims().agent, None);
     let tenant = tenant();
     let grant = grant(&tenant, DESK);
-    let facts = Facts { found: Some((code(&grant), grant)) };
+    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
     let second = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW)).expect("tokens");
     assert_ne!(first.tokens.access().claims().jti, second.tokens.access().claims().jti);
 }
@@ -238,7 +239,7 @@ fn a_policy_that_forbids_the_token_refuses_it_as_an_event_with_its_decision() {
     let forbid = r#"@id("no-bank") @advice("ask treasury") forbid(principal, action == Chancery::Action::"issue_token", resource == Chancery::Resource::"bank");"#;
     let tenant = with_policy(tenant(), forbid);
     let grant = grant(&tenant, DESK);
-    let facts = Facts { found: Some((code(&grant), grant)) };
+    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
 
     let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW));
 
@@ -257,7 +258,7 @@ fn a_resource_for_agents_gives_a_public_client_nothing() {
     tenant.resources[0] = bank.into();
     for (by, client, given) in [(by_desk(), DESK, false), (by_reporter(&tenant), REPORTER, true)] {
         let grant = grant(&tenant, client);
-        let facts = Facts { found: Some((code(&grant), grant)) };
+        let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
         let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW));
         assert_eq!(outcome.is_ok(), given, "{client}");
     }

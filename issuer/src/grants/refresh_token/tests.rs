@@ -4,7 +4,7 @@ use chancery_store::Guard;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::{BANK, DESK, NOW, REPORTER, alice, allowed, at, by_desk, entropy, grant, tenant};
+use crate::fixtures::{BANK, DESK, NOW, REPORTER, alice, allowed, at, beside, by_desk, entropy, grant, tenant};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -46,7 +46,7 @@ fn granted(outcome: Result<Outcome, Refused>) -> Result<Granted, Refused> {
 }
 
 fn facts(family: Family, grant: Grant) -> Facts {
-    Facts { found: Some(Refreshable { family, grant, checked: None }), learned: Learned::default() }
+    Facts { found: Some(Refreshable { family, grant, checked: None, person: Some(beside()) }), learned: Learned::default() }
 }
 
 fn unchanged(_: &mut Family, _: &mut Grant) {}

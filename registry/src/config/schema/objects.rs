@@ -113,3 +113,16 @@ pub(super) struct Lifetimes {
     /// The same while the provider does not answer.
     stale: Option<String>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Access {
+    /// As the identity provider calls them.
+    groups: Vec<String>,
+    /// The provider whose groups are meant; any, unless told.
+    provider: Option<String>,
+    /// What their tokens carry as `roles`, and policies read.
+    roles: Option<Vec<String>>,
+    /// Scopes that only people of such rules may have.
+    scopes: Option<Vec<String>>,
+}
