@@ -35,6 +35,7 @@ chancery_testkit::both_stores! {
 
     async fn another_tenant_named_in_the_body_is_not_touched(site: Site) {
         let world = Administered::new(site).await;
+        let applied = world.site.audit().await.of_kind("registry_applied").len();
         let body = json!({ "tenant": "other", "kind": "subject", "id": ALICE, "dry_run": true });
 
         let answer = world.post("revocations", REVOKE, &body).await.has_status(200).json();
@@ -47,7 +48,7 @@ chancery_testkit::both_stores! {
             let problem = is_a_problem(&world.post(path, APPLY, &theirs).await, 409);
             assert!(problem["title"].as_str().is_some_and(|title| title.contains("\"other\"")), "{problem}");
         }
-        assert_eq!(world.site.audit().await.of_kind("registry_applied").len(), 1);
+        assert_eq!(world.site.audit().await.of_kind("registry_applied").len(), applied);
     }
 
     async fn a_file_that_is_wrong_is_refused_in_words_and_no_secret_comes_back(site: Site) {
