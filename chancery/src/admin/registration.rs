@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_audit::{Change, CommitError, Draft, Topic};
 use chancery_core::{ClientId, Entropy, Event, Field, Kind, Timestamp};
 use chancery_crypto::digest::{secret_text, sha256};
-use chancery_registry::{Client, Registered, Standing, Tenant};
+use chancery_registry::{Registered, Standing, Tenant};
 use chancery_store::repo::clients;
 use chancery_store::repo::registration_tokens::{self, RegistrationToken};
 
@@ -32,8 +32,8 @@ impl Administration {
                 self.make_token(&tenant, (label, *uses, Duration::from_secs(*lasts)), by).await
             }
             Registering::List => self.waiting(&tenant).await,
-            Registering::Approve { id } => self.judge(&tenant, (id, Standing::Active), by).await,
-            Registering::Deny { id } => self.judge(&tenant, (id, Standing::Denied), by).await,
+            Registering::Approve { id, seen } => self.judge(&tenant, (id, Standing::Active), seen.as_deref(), by).await,
+            Registering::Deny { id } => self.judge(&tenant, (id, Standing::Denied), None, by).await,
         }
     }
 
@@ -71,15 +71,19 @@ impl Administration {
 
     async fn waiting(&self, tenant: &Tenant) -> Result<Answer, Failure> {
         let rows = clients::waiting(&self.store, &tenant.id, MOST_LISTED).await.map_err(|error| unavailable(&error))?;
-        let read: Result<Vec<_>, _> = rows.into_iter().map(|row| Registered::try_from(row).map(|it| shown(&it.client))).collect();
+        let read: Result<Vec<_>, _> = rows.into_iter().map(|row| Registered::try_from(row).map(|it| shown(&it))).collect();
         Ok(Answer::Waiting(Waiting { tenant: tenant.name.to_string(), clients: read.map_err(|error| unavailable(&error))? }))
     }
 
-    async fn judge(&self, tenant: &Tenant, (id, to): (&str, Standing), by: &Administrator) -> Result<Answer, Failure> {
+    async fn judge(&self, tenant: &Tenant, (id, to): (&str, Standing), seen: Option<&str>, by: &Administrator) -> Result<Answer, Failure> {
         let id = ClientId::claimed(id);
         let found = self.registry.registered(&tenant.id, &id).await.map_err(|error| unavailable(&error))?;
-        let client = found.map(|found| found.client).filter(|client| client.standing != Standing::Active && client.standing != to);
-        let client = client.ok_or_else(|| nothing(tenant, &id))?;
+        let waits = |found: &Registered| found.client.standing != Standing::Active && found.client.standing != to;
+        let found = found.filter(waits).ok_or_else(|| nothing(tenant, &id))?;
+        if seen.is_some_and(|seen| seen != found.digest()) {
+            return Err(another(&id)); // DR-08
+        }
+        let client = &found.client;
         let (now, mut entropy) = (self.clock.now(), Entropy::draw(&*self.rng));
         let event = Event::new(Kind::ClientJudged, tenant.id, now, &mut entropy)
             .with(Field::Client, &id)
@@ -87,10 +91,11 @@ impl Administration {
             .with(Field::Outcome, to.as_str())
             .with(Field::Administrator, by.name());
         let keep_until = now + JUDGED_CLIENTS_STAY;
-        let draft = Draft::default()
-            .writing(clients::judge(&tenant.id, &id, (client.standing, to), keep_until))
-            .recording(event)
-            .telling(Change { topic: Topic::Client, key: id.to_string() });
+        let judging = match to {
+            Standing::Active => found.approve(&tenant.id, keep_until), // DR-08
+            _ => clients::deny(&tenant.id, &id, client.standing, keep_until),
+        };
+        let draft = Draft::default().writing(judging).recording(event).telling(Change { topic: Topic::Client, key: id.to_string() });
         self.written(tenant, draft).await?;
         Ok(Answer::Judged(Judged { tenant: tenant.name.to_string(), id: id.to_string(), standing: to.as_str().to_owned() }))
     }
@@ -107,8 +112,10 @@ impl Administration {
 }
 
 /// What an administrator judges by. Nobody checked any of it but the id and the time.
-fn shown(client: &Client) -> WaitingClient {
+fn shown(registered: &Registered) -> WaitingClient {
+    let client = &registered.client;
     WaitingClient {
+        digest: registered.digest(),
         id: client.id.to_string(),
         name: client.name.clone(),
         standing: client.standing.as_str().to_owned(),
@@ -118,6 +125,13 @@ fn shown(client: &Client) -> WaitingClient {
         contacts: client.about.contacts.clone(),
         registered_at: Timestamp::millis(client.created_at),
     }
+}
+
+/// It may have changed while the administrator read.
+fn another(id: &ClientId) -> Failure {
+    Failure::new(Exit::Refused, format!("nothing was changed: client {:?} says something else of itself by now", id.as_str()))
+        .because("it changed its registration after it was listed, or the digest is that of another client")
+        .remedy("look at `chancery registration list` again, and approve what it shows")
 }
 
 fn nothing(tenant: &Tenant, id: &ClientId) -> Failure {

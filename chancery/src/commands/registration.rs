@@ -1,5 +1,6 @@
 //! `chancery registration`: who may register, decided by hand.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -16,7 +17,7 @@ pub enum Command {
     /// Show the clients that wait for approval, or were refused it
     List(Common),
     /// Let a waiting client in
-    Approve(ClientArgs),
+    Approve(ApproveArgs),
     /// Keep a waiting client out
     Deny(ClientArgs),
 }
@@ -56,6 +57,16 @@ pub struct ClientArgs {
     id: String,
 }
 
+#[derive(clap::Args)]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    client: ClientArgs,
+    /// The digest that the list shows: the client is let in only if it still says just that. Left out, the client is shown, and let in as
+    /// it was shown
+    #[arg(long)]
+    seen: Option<String>,
+}
+
 fn lasting(text: &str) -> Result<Duration, String> {
     chancery_registry::duration(text).ok_or_else(|| "write a number and its unit: 90s, 5m, 8h or 30d".to_owned())
 }
@@ -66,12 +77,31 @@ pub async fn run(command: Command) -> Result<Exit, Failure> {
             (common, Registering::MakeToken { label, uses, lasts: lasts.as_secs() })
         }
         Command::List(common) => (common, Registering::List),
-        Command::Approve(ClientArgs { common, id }) => (common, Registering::Approve { id }),
+        Command::Approve(ApproveArgs { client: ClientArgs { common, id }, seen }) => (common, Registering::Approve { id, seen }),
         Command::Deny(ClientArgs { common, id }) => (common, Registering::Deny { id }),
     };
     let (socket, tenant) = common.config.place(common.tenant.as_deref())?;
+    let what = match what {
+        Registering::Approve { id, seen: None } => as_shown(&common, (&socket, &tenant), id).await?,
+        what => what,
+    };
     let answer = common.config.answer(&socket, Task::Registration(Registration { tenant, what })).await?;
     if common.json { print::json(&answer) } else { told(&answer) }
+}
+
+/// Who approves without a digest approves what is printed here, and nothing that the client says after.
+async fn as_shown(common: &Common, (socket, tenant): (&Path, &str), id: String) -> Result<Registering, Failure> {
+    let list = Registration { tenant: tenant.to_owned(), what: Registering::List };
+    let Answer::Waiting(waiting) = common.config.answer(socket, Task::Registration(list)).await? else {
+        return Ok(Registering::Approve { id, seen: None });
+    };
+    let Some(found) = waiting.clients.iter().find(|client| client.id == id) else {
+        return Ok(Registering::Approve { id, seen: None });
+    };
+    if !common.json {
+        client(found)?;
+    }
+    Ok(Registering::Approve { id, seen: Some(found.digest.clone()) })
 }
 
 fn told(answer: &Answer) -> Result<Exit, Failure> {
@@ -87,7 +117,7 @@ fn told(answer: &Answer) -> Result<Exit, Failure> {
 }
 
 fn client(client: &WaitingClient) -> Result<(), Failure> {
-    print::line(&format_args!("{}  {}  calls itself {:?}", client.id, client.standing, client.name))?;
+    print::line(&format_args!("{}  {}  calls itself {:?}  (digest {})", client.id, client.standing, client.name, client.digest))?;
     let said = [("page", client.client_uri.as_deref()), ("software", client.software_id.as_deref())];
     let said = said.into_iter().filter_map(|(what, said)| Some((what, said?)));
     let addresses = client.redirect_uris.iter().map(|uri| ("returns to", &**uri));

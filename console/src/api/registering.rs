@@ -23,6 +23,9 @@ pub enum Registering {
     List,
     Approve {
         id: String,
+        /// The digest of what the administrator read of it; left out, whatever it says now is approved.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        seen: Option<String>,
     },
     Deny {
         id: String,
@@ -53,6 +56,8 @@ pub struct WaitingClient {
     pub id: String,
     pub name: String,
     pub standing: String,
+    /// Of all that it says of itself.
+    pub digest: String,
     pub redirect_uris: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_uri: Option<String>,

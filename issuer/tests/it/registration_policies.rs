@@ -159,13 +159,14 @@ chancery_testkit::both_stores! {
         let Ok(Administered::Waiting(waiting)) = site.registration(Registering::List).await else { panic!("a list") };
         assert_eq!(waiting.clients.iter().map(|client| &client.id).collect::<Vec<_>>(), [&first.id, &second.id]);
 
-        site.registration(Registering::Approve { id: first.id.clone() }).await.expect("approved");
+        site.registration(Registering::Approve { id: first.id.clone(), seen: None }).await.expect("approved");
         site.registration(Registering::Deny { id: second.id.clone() }).await.expect("denied");
 
         site.ask_as(first.clone()).approved_by(ALICE).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
         site.ask_as(second.clone()).open(&site.browser()).await.refused_on_page("DR-06");
-        assert!(site.registration(Registering::Approve { id: first.id.clone() }).await.is_err(), "it does not wait any more");
-        assert!(site.registration(Registering::Approve { id: site.app(chancery_testkit::cast::PUBLIC_CLIENT).id }).await.is_err());
+        assert!(site.registration(Registering::Approve { id: first.id.clone(), seen: None }).await.is_err(), "it does not wait any more");
+        let of_the_file = site.app(chancery_testkit::cast::PUBLIC_CLIENT).id;
+        assert!(site.registration(Registering::Approve { id: of_the_file, seen: None }).await.is_err());
 
         // Who was approved as this does not become that.
         let told = &clients[0];
@@ -175,6 +176,26 @@ chancery_testkit::both_stores! {
         site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200);
         site.settle().await;
         site.ask_as(first).open(&site.browser()).await.refused_on_page("DR-06");
+    }
+
+    async fn dr_08_what_an_administrator_did_not_read_is_not_approved(site: Site) {
+        dynamic(&site, "approval").await;
+        let told = site.register(&metadata()).await.has_status(201).json();
+        let client = app(&told);
+        let Ok(Administered::Waiting(read)) = site.registration(Registering::List).await else { panic!("a list") };
+
+        let put = request(Method::PUT, told["registration_client_uri"].as_str().expect("a URL"));
+        let put = put.header(header::AUTHORIZATION, format!("Bearer {}", told["registration_access_token"].as_str().expect("a token")));
+        let body = json!({ "client_id": client.id, "redirect_uris": ["http://127.0.0.1/callback"], "client_name": "Payroll" });
+        site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200);
+        site.settle().await;
+
+        let approve = |seen: &str| Registering::Approve { id: client.id.clone(), seen: Some(seen.to_owned()) };
+        assert!(site.registration(approve(&read.clients[0].digest)).await.is_err(), "it says something else by now");
+        site.ask_as(client.clone()).open(&site.browser()).await.refused_on_page("DR-06");
+        let Ok(Administered::Waiting(read)) = site.registration(Registering::List).await else { panic!("a list") };
+        assert_eq!(read.clients[0].name, "Payroll");
+        site.registration(approve(&read.clients[0].digest)).await.expect("approved");
     }
 
     async fn dr_05_a_platforms_token_registers_a_workload_once(site: Site) {

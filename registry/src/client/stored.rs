@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chancery_core::{AgentId, ScopeSet, TenantId};
+use chancery_core::{AgentId, ScopeSet, TenantId, Timestamp};
+use chancery_crypto::digest::{hex, sha256};
 use chancery_store::repo::clients;
 use chancery_store::{StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -66,9 +67,20 @@ impl Registered {
         })
     }
 
-    /// Replaces what it said of itself before; the guard fails when it says something else by now, or is gone.
+    /// Replaces what it said of itself before; the guard fails when it says something else by now, was judged, or is gone.
     pub fn replace(&self, tenant: &TenantId, before: &Self) -> Write {
-        clients::replace(tenant, &self.client.id, (&before.body(), &self.body()), self.client.standing)
+        let (was, is) = (before.body(), self.body());
+        clients::replace(tenant, &self.client.id, (&was, before.client.standing), (&is, self.client.standing))
+    }
+
+    /// Lets it in, as it is here: the guard fails when it says something else of itself by now (DR-08).
+    pub fn approve(&self, tenant: &TenantId, keep_until: Timestamp) -> Write {
+        clients::approve(tenant, &self.client.id, (&self.body(), self.client.standing), keep_until)
+    }
+
+    /// A short digest of all that it says of itself. It changes with every change, for what the client cannot choose is in it too.
+    pub fn digest(&self) -> String {
+        hex(&sha256(self.body().as_bytes())[..8])
     }
 
     fn body(&self) -> String {

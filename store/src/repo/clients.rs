@@ -34,8 +34,10 @@ const WAITING: &str = "SELECT tenant, id, body, standing, created_at, used_at, k
      WHERE tenant = $1 AND standing <> 'active' ORDER BY created_at LIMIT $2";
 const INSERT: &str =
     "INSERT INTO clients (tenant, id, body, standing, created_at, used_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const REPLACE: &str = "UPDATE clients SET body = $4, standing = $5 WHERE tenant = $1 AND id = $2 AND body = $3";
-const JUDGE: &str = "UPDATE clients SET standing = $4, keep_until = $5 WHERE tenant = $1 AND id = $2 AND standing = $3";
+const REPLACE: &str = "UPDATE clients SET body = $5, standing = $6 WHERE tenant = $1 AND id = $2 AND body = $3 AND standing = $4";
+const DENY: &str = "UPDATE clients SET standing = 'denied', keep_until = $4 WHERE tenant = $1 AND id = $2 AND standing = $3";
+const APPROVE: &str =
+    "UPDATE clients SET standing = 'active', keep_until = $5 WHERE tenant = $1 AND id = $2 AND standing = $3 AND body = $4";
 const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
 const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
@@ -63,14 +65,19 @@ pub fn insert(client: &Client) -> Write {
     Write::one(INSERT, values![tenant, id, body, *standing, created_at, used_at, keep_until])
 }
 
-/// The guard fails when the body is another than the one `before`.
-pub fn replace(tenant: &TenantId, id: &ClientId, (before, after): (&str, &str), standing: Standing) -> Write {
-    Write::one(REPLACE, values![tenant, id, before, after, standing])
+/// The guard fails when the body or the standing is another than the one `before`: somebody may have judged it meanwhile.
+pub fn replace(tenant: &TenantId, id: &ClientId, before: (&str, Standing), after: (&str, Standing)) -> Write {
+    Write::one(REPLACE, values![tenant, id, before.0, before.1, after.0, after.1])
 }
 
-/// From one standing to another; the guard fails when it has neither that one any more.
-pub fn judge(tenant: &TenantId, id: &ClientId, (from, to): (Standing, Standing), keep_until: Timestamp) -> Write {
-    Write::one(JUDGE, values![tenant, id, from, to, keep_until])
+/// The guard fails when it is not the client that was `seen` any more: of that standing, saying that of itself.
+pub fn approve(tenant: &TenantId, id: &ClientId, seen: (&str, Standing), keep_until: Timestamp) -> Write {
+    Write::one(APPROVE, values![tenant, id, seen.1, seen.0, keep_until])
+}
+
+/// Whatever it says of itself by now; the guard fails when it is not of that standing any more.
+pub fn deny(tenant: &TenantId, id: &ClientId, from: Standing, keep_until: Timestamp) -> Write {
+    Write::one(DENY, values![tenant, id, from, keep_until])
 }
 
 /// Marks a use, and keeps it so much longer. Of clients of the file it changes nothing.

@@ -1,6 +1,7 @@
 //! The conformance suite: what every driver does alike. A new driver joins by one more module in [`every_driver`].
 
 mod approvals;
+mod clients;
 mod durability;
 mod entangled;
 mod feed;

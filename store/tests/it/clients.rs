@@ -1,0 +1,51 @@
+//! Clients that registered themselves, judged and changing at once.
+
+use chancery_core::ClientId;
+use chancery_store::CommitError;
+use chancery_store::repo::clients::{self, Client, Standing};
+
+use crate::every_driver;
+use crate::site::{MINUTE, NOW, Site, fresh};
+
+every_driver!(dr_08_only_what_was_seen_is_approved, dr_08_a_change_undoes_no_judgement);
+
+const OVERTAKEN: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
+
+fn waiting(site: &Site) -> Client {
+    Client {
+        tenant: site.tenant,
+        id: fresh(ClientId::mint),
+        body: "seen".to_owned(),
+        standing: Standing::Pending,
+        created_at: NOW,
+        used_at: None,
+        keep_until: NOW + MINUTE,
+    }
+}
+
+async fn standing(site: &Site, id: &ClientId) -> Standing {
+    clients::by_id(&site.store, &site.tenant, id).await.expect("a read").expect("the client").standing
+}
+
+async fn dr_08_only_what_was_seen_is_approved(site: Site) {
+    let client = waiting(&site);
+    let (tenant, id, pending) = (&site.tenant, &client.id, Standing::Pending);
+    site.write([clients::insert(&client)]).await;
+    site.write([clients::replace(tenant, id, ("seen", pending), ("other", pending))]).await;
+
+    assert_eq!(site.commit([clients::approve(tenant, id, ("seen", pending), NOW)]).await.map(drop), OVERTAKEN);
+    assert_eq!(standing(&site, id).await, Standing::Pending);
+    site.write([clients::approve(tenant, id, ("other", pending), NOW)]).await;
+    assert_eq!(standing(&site, id).await, Standing::Active);
+}
+
+async fn dr_08_a_change_undoes_no_judgement(site: Site) {
+    let client = waiting(&site);
+    let (tenant, id, pending) = (&site.tenant, &client.id, Standing::Pending);
+    site.write([clients::insert(&client)]).await;
+    site.write([clients::deny(tenant, id, pending, NOW)]).await;
+
+    let change = clients::replace(tenant, id, ("seen", pending), ("other", pending));
+    assert_eq!(site.commit([change]).await.map(drop), OVERTAKEN);
+    assert_eq!(standing(&site, id).await, Standing::Denied);
+}
