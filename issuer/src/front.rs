@@ -9,6 +9,7 @@ use chancery_registry::Tenant;
 use chancery_tokens::TenantKeys;
 
 use crate::answer::Answer;
+use crate::authorize::Sent;
 use crate::page_refusal::PageRefusal;
 use crate::refusal::Refused;
 use crate::return_to::ReturnTo;
@@ -45,6 +46,14 @@ impl<P: Pages> Front<P> {
     pub async fn send_back(&self, visit: Visit<'_>, to: &ReturnTo, refused: Refused) -> Result<Answer, Unanswered> {
         let (error, record) = self.server.recorded(visit.tenant, visit.endpoint, refused).await?;
         Ok(Answer::redirect(&to.with_error(&error, &visit.tenant.issuer), record))
+    }
+
+    /// A refusal of an authorization request, wherever it goes.
+    pub async fn send(&self, visit: Visit<'_>, sent: Sent) -> Result<Answer, Unanswered> {
+        match sent {
+            Sent::OnPage(refusal) => self.refuse(visit, refusal).await,
+            Sent::ToClient(to, refused) => self.send_back(visit, &to, refused).await,
+        }
     }
 
     /// What a person reads when nothing could be decided.

@@ -24,7 +24,6 @@ use chancery_core::{ClientId, Event, Field, Kind, Pages, Source};
 use chancery_registry::ClientTrouble;
 
 use self::arrival::Arrival;
-use self::sent::Sent;
 use self::steps::checked;
 use crate::answer::Answer;
 use crate::body::{Unread, whole};
@@ -37,6 +36,7 @@ use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
 
 pub(crate) use self::request::AuthorizationRequest;
+pub(crate) use self::sent::Sent;
 
 const ENDPOINT: &str = "authorize";
 
@@ -112,7 +112,7 @@ async fn answer<P: Pages>(
     let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref(), fault: fault.as_ref() };
     let request = match checked(&arrival) {
         Ok(request) => request,
-        Err(sent) => return refused(front, visit, sent).await,
+        Err(sent) => return front.send(visit, sent).await,
     };
 
     let mut moment = front.server.moment();
@@ -124,19 +124,12 @@ async fn answer<P: Pages>(
     }
     if let (true, Some(client)) = (request.silent, &client) {
         let no = nobody_may_be_asked(visit, &request, visitor.as_ref(), &mut moment);
-        return refused(front, visit, Sent::unasked(client, request.return_to, no)).await;
+        return front.send(visit, Sent::unasked(client, request.return_to, no)).await;
     }
     let browser = Browser::known_or_new(visit.tenant, visit.headers, &mut moment);
     let to_ask = consent::ToAsk { request, browser: &browser, visitor: visitor.as_ref() };
     let answer = consent::ask(front, visit, to_ask, &mut moment).await?;
     Ok(answer.setting_cookie(browser.set_cookie(visit.tenant)))
-}
-
-async fn refused<P: Pages>(front: &Front<P>, visit: Visit<'_>, sent: Sent) -> Result<Answer, Unanswered> {
-    match sent {
-        Sent::OnPage(refusal) => front.refuse(visit, refusal).await,
-        Sent::ToClient(to, refused) => front.send_back(visit, &to, refused).await,
-    }
 }
 
 /// `prompt=none`, where nothing that is remembered covers the request: which no depends on whether somebody is signed in (OA-21).

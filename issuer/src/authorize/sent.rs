@@ -12,7 +12,7 @@ use crate::redirect_uri::{is_loopback, shown_host};
 use crate::refusal::Refused;
 use crate::return_to::ReturnTo;
 
-pub(super) enum Sent {
+pub(crate) enum Sent {
     OnPage(PageRefusal),
     ToClient(ReturnTo, Refused),
 }

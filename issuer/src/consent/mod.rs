@@ -34,7 +34,7 @@ use self::page::Page;
 use self::post::{Post, PostedFrom, checked, unusable};
 use self::sealed::Sealed;
 use crate::answer::Answer;
-use crate::authorize::AuthorizationRequest;
+use crate::authorize::{AuthorizationRequest, Sent};
 use crate::body::{Unread, whole};
 use crate::form::Form;
 use crate::front::{Front, Visit};
@@ -66,17 +66,17 @@ pub(crate) async fn ask<P: Pages>(
     let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
     let named = visitor.filter(|visitor| request.is_met_by(&visitor.signed_in.authentication, moment.now));
+    let client = front.server.registry.client(visit.tenant, &request.client).await?;
+    let Some(client) = client else {
+        return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
+    };
     let request = match named.map(|visitor| (visitor, request.allowed_to(&visitor.access))) {
         Some((_, Some(narrower))) => narrower,
         Some((visitor, None)) => {
             let refused = not_theirs(visit, &request, &visitor.signed_in, moment);
-            return front.send_back(visit, &request.return_to, refused).await;
+            return front.send(visit, Sent::unasked(&client, request.return_to, refused)).await;
         }
         None => request,
-    };
-    let client = front.server.registry.client(visit.tenant, &request.client).await?;
-    let Some(client) = client else {
-        return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
     };
     let named_subject = named.map(|visitor| visitor.signed_in.subject);
     let page = Page::of((request, &client.name), browser.hash(), named_subject, moment);

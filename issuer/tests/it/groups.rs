@@ -4,6 +4,7 @@ use chancery_testkit::cast::{ALICE, BANK, BOB, EXCHANGE, PUBLIC_CLIENT, Person};
 use chancery_testkit::{Browser, Site, Tokens};
 use serde_json::{Value, json};
 
+use crate::apps::registered;
 use crate::consent_page::Shown;
 
 const BOTH: &str = "bank:read bank:transfer";
@@ -43,6 +44,16 @@ chancery_testkit::both_stores! {
         let answer = site.ask(PUBLIC_CLIENT).scope("bank:transfer").open(&browser).await;
         answer.sent_back("access_denied");
         site.audit().await.only("authorization_refused").names(ALICE).says("reason", "groups");
+    }
+
+    async fn oa_04_an_app_that_registered_itself_is_not_told_that_a_known_person_may_have_nothing(site: Site) {
+        governed(&site).await;
+        let browser = site.browser();
+        tokens(&site, &browser, ALICE, "bank:read").await;
+
+        let app = registered(&site, &["https://app.example/callback"]).await;
+        let answer = site.ask_as(app).scope("bank:transfer").open(&browser).await;
+        answer.refused_on_page("OA-04");
     }
 
     async fn who_may_have_nothing_of_it_is_told_after_the_sign_in(site: Site) {
