@@ -3,7 +3,8 @@
 //! 1. Rows are written in the Unit they tell of; PostgreSQL's NOTIFY, or the writer in this process, wakes who follows.
 //! 2. A poll lies beneath, for wakes that got lost.
 //! 3. Sequence numbers are not the order of commits: a Unit may take number 5 and commit after number 6 was read. So every read starts
-//!    below the numbers seen in the last [`OVERLAP`], which is longer than any Unit may last, and leaves out what was handed on.
+//!    below the numbers seen in the last [`OVERLAP`], which is longer than a Unit lasts, and leaves out what was handed on. Where a
+//!    COMMIT lasted longer all the same, its node tells the changes once more.
 //! 4. Old entries are deleted, but never the newest of them. So where the newest that was seen is gone, unseen ones went with it, and
 //!    whoever follows is told that it [`Lost`] its place.
 

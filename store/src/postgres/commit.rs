@@ -1,11 +1,15 @@
 //! Running a Unit: BEGIN and all its statements in one go, a look at what they changed, COMMIT. Two round trips, whatever its size.
+//!
+//! No limit of the server's ends a COMMIT: it waits for the disk and for a synchronous standby as long as they take. Changes that came
+//! out of one later than the feed's followers look back are told once more, and so are those of a COMMIT whose answer got lost.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{Error, Statement};
 
 use super::{LIMIT, bind};
@@ -18,6 +22,16 @@ const ATTEMPTS: usize = 5;
 /// Tells the other nodes, once the commit is through.
 const NOTIFY: &str = "NOTIFY chancery_feed";
 
+/// Between two attempts to tell changes again while the database does not take them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What came of one attempt that wrote everything.
+struct Done {
+    receipt: Receipt,
+    /// From before BEGIN until COMMIT was answered: no longer were the Unit's numbers in the feed taken and not to be seen.
+    took: Duration,
+}
+
 /// What came of one attempt that wrote nothing.
 enum Failed {
     /// It got entangled with another Unit, or the connection was cut: it may well succeed now.
@@ -27,35 +41,69 @@ enum Failed {
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + 'a>>;
 
-pub(super) async fn run(pool: Pool, unit: Unit) -> Result<Receipt, CommitError> {
+/// `seen_within` is how far back the feed's followers look.
+pub(super) async fn run(pool: Pool, unit: Unit, seen_within: Duration) -> Result<Receipt, CommitError> {
+    let told = Unit { changes: unit.changes.clone(), ..Unit::new(unit.tenant, Vec::new()) };
+    let outcome = written(&pool, unit).await;
+    let in_time = match &outcome {
+        Ok(done) => done.took < seen_within,
+        Err(error) => !matches!(error, CommitError::Unavailable(StoreError::OutcomeUnknown(_))),
+    };
+    if !in_time && !told.changes.is_empty() {
+        // Whoever closes the store waits for this too, but not until a database comes back.
+        let _ = timeout(LIMIT, tokio::spawn(tell_again(pool, told, seen_within))).await;
+    }
+    outcome.map(|done| done.receipt)
+}
+
+/// To hear of a change twice is harmless, and of one that was not written too: nodes only look again.
+async fn tell_again(pool: Pool, told: Unit, seen_within: Duration) {
+    let statements = Statements::from(told);
+    let mut late = 0;
+    while late < ATTEMPTS {
+        match attempt(&pool, &statements, true).await {
+            Ok(done) if done.took < seen_within => return,
+            Ok(_) => late += 1,
+            Err(Failed::For(CommitError::Unavailable(StoreError::Closed))) => break,
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+    tracing::error!(
+        "the database took so long to commit that other nodes may not have heard of a change: start them again once it is well, \
+         and see why its disk or its synchronous standby is slow"
+    );
+}
+
+async fn written(pool: &Pool, unit: Unit) -> Result<Done, CommitError> {
     let tells = !unit.changes.is_empty();
     let statements = Statements::from(unit);
     for _ in 1..ATTEMPTS {
-        match attempt(&pool, &statements, tells).await {
+        match attempt(pool, &statements, tells).await {
             Err(Failed::Again(_)) => {}
             done => return settled(done),
         }
     }
-    settled(attempt(&pool, &statements, tells).await)
+    settled(attempt(pool, &statements, tells).await)
 }
 
-fn settled(outcome: Result<Receipt, Failed>) -> Result<Receipt, CommitError> {
+fn settled(outcome: Result<Done, Failed>) -> Result<Done, CommitError> {
     outcome.map_err(|failed| match failed {
         Failed::Again(error) => error.into(),
         Failed::For(error) => error,
     })
 }
 
-async fn attempt(pool: &Pool, statements: &Statements, tells: bool) -> Result<Receipt, Failed> {
+async fn attempt(pool: &Pool, statements: &Statements, tells: bool) -> Result<Done, Failed> {
     let connection = super::connection(pool).await?;
-    // COMMIT is only ever sent within the limit, so no Unit stays open for longer: the feed counts on it.
+    let begun = Instant::now();
+    // COMMIT is only ever sent within the limit; how long it lasts itself is measured.
     let Ok(changed) = timeout(LIMIT, begin(&connection, statements, tells)).await else {
         discard(connection);
         return Err(StoreError::Unreachable(format!("a write took more than {} seconds", LIMIT.as_secs())).into());
     };
     match changed {
         Ok(changed) => match connection.batch_execute("COMMIT").await {
-            Ok(()) => Ok(statements.receipt(changed)),
+            Ok(()) => Ok(Done { receipt: statements.receipt(changed), took: begun.elapsed() }),
             Err(error) => {
                 discard(connection);
                 Err(commit_failed(error))
@@ -151,3 +199,6 @@ impl From<CommitError> for Failed {
         Self::For(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

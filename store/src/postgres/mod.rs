@@ -16,6 +16,7 @@ use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio_postgres::Error;
 
+use crate::feed::OVERLAP;
 use crate::url::Server;
 use crate::{CommitError, Driver, Receipt, Row, StoreError, Unit, Value};
 
@@ -78,7 +79,7 @@ impl Driver for Postgres {
         let (pool, working) = (self.pool.clone(), self.working.clone());
         let task = tokio::spawn(async move {
             let _working = working.read().await;
-            commit::run(pool, unit).await
+            commit::run(pool, unit, OVERLAP).await
         });
         async { task.await.map_err(|_| StoreError::Closed)? }.boxed()
     }
