@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 use chancery_core::Source;
-use chancery_registry::{Client, ClientTrouble, DocumentFault, Tenant};
+use chancery_registry::{Client, DocumentFault, Tenant};
 
 use crate::body::whole;
 use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
@@ -49,13 +49,9 @@ impl<'a> Posted<'a> {
         let header = |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let (content_type, authorization, form) = (header(CONTENT_TYPE), header(AUTHORIZATION), Form::read(&body));
         let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
-        let known = match &claim {
-            Ok(claim) => server.registry.client_for(tenant, claim.client(), source).await,
-            Err(_) => Ok(None), // the endpoint's table says why
-        };
-        let (client, fault) = match known {
-            Err(ClientTrouble::Document(fault)) => (None, Some(fault)),
-            known => (known?, None),
+        let (client, fault) = match &claim {
+            Ok(claim) => server.client(tenant, claim.client(), source).await?,
+            Err(_) => (None, None), // the endpoint's table says why
         };
         Ok(Ok(Self { tenant, content_type, authorization, claim, form, client, fault }))
     }

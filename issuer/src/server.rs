@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chancery_audit::{Counter, Counters, Draft, Journal, Recorded};
 use chancery_core::oauth::Error;
-use chancery_core::{Clock, Rng, SignIn};
-use chancery_registry::{IssuerKeys, Registry, Tenant};
+use chancery_core::{ClientId, Clock, Rng, SignIn, Source};
+use chancery_registry::{Client, ClientTrouble, DocumentFault, IssuerKeys, Registry, Tenant};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
 
@@ -43,6 +43,19 @@ impl Server {
         };
         let keys = self.keyring.tenant(&tenant.id).ok_or(Unanswered::NoKeys(tenant.id))?;
         Ok((tenant, keys))
+    }
+
+    /// The client that a request names; or why it cannot be had from its document, for the endpoint's table to say.
+    pub async fn client(
+        &self,
+        tenant: &Tenant,
+        id: &ClientId,
+        source: Option<Source>,
+    ) -> Result<(Option<Arc<Client>>, Option<DocumentFault>), Unanswered> {
+        match self.registry.client_for(tenant, id, source).await {
+            Err(ClientTrouble::Document(fault)) => Ok((None, Some(fault))),
+            known => Ok((known?, None)),
+        }
     }
 
     /// A refusal, recorded and answered directly.

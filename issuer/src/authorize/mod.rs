@@ -21,7 +21,6 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Pages, Source};
-use chancery_registry::ClientTrouble;
 
 use self::arrival::Arrival;
 use self::steps::checked;
@@ -101,13 +100,9 @@ async fn answer<P: Pages>(
     source: Option<Extension<Source>>,
     form: &Form,
 ) -> Result<Answer, Unanswered> {
-    let known = match form.one("client_id") {
-        Some(id) => front.server.registry.client_for(visit.tenant, &ClientId::claimed(id), source.map(|Extension(source)| source)).await,
-        None => Ok(None),
-    };
-    let (client, fault) = match known {
-        Err(ClientTrouble::Document(fault)) => (None, Some(fault)),
-        known => (known?, None),
+    let (client, fault) = match form.one("client_id") {
+        Some(id) => front.server.client(visit.tenant, &ClientId::claimed(id), source.map(|Extension(source)| source)).await?,
+        None => (None, None),
     };
     let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref(), fault: fault.as_ref() };
     let request = match checked(&arrival) {

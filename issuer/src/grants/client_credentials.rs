@@ -11,7 +11,7 @@ use chancery_core::{Event, Field, Kind, ScopeSet};
 use chancery_policy::{Action, Denied, Permit, Question};
 use chancery_registry::{Agent, Resource};
 
-use super::wanted::agent_is_gone;
+use super::wanted::{agent_is_gone, refused_by_policy};
 use super::{Asking, Granted, used};
 use crate::form::Form;
 use crate::mint::{self, Authority, Unsigned};
@@ -128,18 +128,12 @@ impl Wanted<'_> {
     }
 
     fn denied(&self, denied: &Denied, moment: &mut Moment) -> Refused {
-        let advice = denied.advice.as_deref().unwrap_or("ask an administrator");
         let event = Event::new(Kind::TokenRefused, self.asking.tenant.id, moment.now, &mut moment.entropy)
             .with(Field::Client, self.asking.by.id())
             .with_some(Field::Agent, self.agent.map(|agent| agent.id))
             .with(Field::Resource, &self.resource.url)
-            .with(Field::Scope, self.scope)
-            .with(Field::Decision, denied.decision)
-            .with(Field::Outcome, Code::AccessDenied)
-            .with(Field::Reason, denied);
-        Refused::new(Code::AccessDenied, format!("policy does not allow this token: {advice} (decision {})", denied.decision))
-            .because(denied.to_string())
-            .recording(event)
+            .with(Field::Scope, self.scope);
+        refused_by_policy(denied, event)
     }
 }
 

@@ -99,23 +99,26 @@ impl<'a> Wanted<'a> {
             .with(Field::Decision, permit.decision())
     }
 
-    /// `access_denied`: the codes that RFC 6749 §5.2 has for this endpoint make clients register or sign in again, which would not help.
     fn denied(&self, denied: &Denied, moment: &mut Moment) -> Refused {
-        let advice = denied.advice.as_deref().unwrap_or("ask an administrator");
         let event = Event::new(Kind::TokenRefused, self.asking.tenant.id, moment.now, &mut moment.entropy)
             .with(Field::Subject, &self.grant.subject)
             .with(Field::Client, self.asking.by.id())
             .with_some(Field::Agent, self.asking.by.agent())
             .with(Field::Resource, &self.resource.url)
             .with(Field::Scope, &self.scope)
-            .with(Field::Grants, self.grant.id)
-            .with(Field::Decision, denied.decision)
-            .with(Field::Outcome, Code::AccessDenied)
-            .with(Field::Reason, denied);
-        Refused::new(Code::AccessDenied, format!("policy does not allow this token: {advice} (decision {})", denied.decision))
-            .because(denied.to_string())
-            .recording(event)
+            .with(Field::Grants, self.grant.id);
+        refused_by_policy(denied, event)
     }
+}
+
+/// `access_denied`: the codes that RFC 6749 §5.2 has for this endpoint make clients register or sign in again, which would not help.
+/// `event` says who was refused what.
+pub(super) fn refused_by_policy(denied: &Denied, event: Event) -> Refused {
+    let advice = denied.advice.as_deref().unwrap_or("ask an administrator");
+    let event = event.with(Field::Decision, denied.decision).with(Field::Outcome, Code::AccessDenied).with(Field::Reason, denied);
+    Refused::new(Code::AccessDenied, format!("policy does not allow this token: {advice} (decision {})", denied.decision))
+        .because(denied.to_string())
+        .recording(event)
 }
 
 /// The person allowed one agent to act, or none: a client that was bound to another since is not the one they read of.
