@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs all that CI runs, `tidy` checks the house, `rows` ties protocol rows to checks and tests.
 
+mod conformance;
 mod keycloak;
 mod links;
 mod rows;
@@ -15,7 +16,10 @@ const USAGE: &str = "\
 cargo xtask test [--quick]   everything CI runs (--quick: without the installs and the supply-chain checks)
 cargo xtask tools            install what the tests need
 cargo xtask tidy             the house: arrows, crates with one home, file lengths and names, links in docs
-cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.md (--check: only compare)";
+cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.md (--check: only compare)
+cargo xtask conformance [--check] [--binary PATH]
+                             run the MCP conformance suite through the gateway and at the issuer; write specs/conformance.json and
+                             docs/conformance.md (--check: only compare; --binary: this chancery, instead of building one)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
         ["tidy"] => report("tidy", tidy::problems(&root)),
         ["rows"] => rows::write(&root).and_then(|()| report("rows", rows::problems(&root))),
         ["rows", "--check"] => report("rows", rows::problems(&root)),
+        ["conformance", words @ ..] => conformance::command(&root, words),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

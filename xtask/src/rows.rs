@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::workspace;
+use crate::{conformance, workspace};
 
 const PAGE: &str = "docs/conformance.md";
 
@@ -36,14 +36,14 @@ pub fn problems(root: &Path) -> Vec<String> {
     let rows = read(root);
     let found = Found::in_code(root);
     let mut problems = untied(&rows, &found);
-    if fs::read_to_string(root.join(PAGE)).unwrap_or_default() != page(&rows, &found) {
+    if fs::read_to_string(root.join(PAGE)).unwrap_or_default() != page(&rows, &found, root) {
         problems.push(format!("{PAGE} is not what the code says: run `cargo xtask rows`"));
     }
     problems
 }
 
 pub fn write(root: &Path) -> Result<(), String> {
-    let text = page(&read(root), &Found::in_code(root));
+    let text = page(&read(root), &Found::in_code(root), root);
     fs::write(root.join(PAGE), text).map_err(|error| format!("{PAGE}: {error}"))
 }
 
@@ -142,13 +142,16 @@ fn id_of_test(name: &str) -> Option<String> {
     shaped.then(|| format!("{}-{digits}", letters.to_uppercase()))
 }
 
-fn page(rows: &[Row], found: &Found) -> String {
+fn page(rows: &[Row], found: &Found, root: &Path) -> String {
     let (taken_on, waiting): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.waits_for.is_none());
     let holds = |row: &&&Row| found.checks.contains_key(&row.id) && found.tests.contains_key(&row.id);
     let holding = taken_on.iter().filter(holds).count();
     let mut page = String::from(
-        "# Conformance\n\nMade by `cargo xtask rows` from `specs/rows.toml`, the lines that check and the tests that prove. Do not edit.\n\n",
+        "# Conformance\n\nMade by `cargo xtask rows` from `specs/rows.toml`, the lines that check and the tests that prove, and from what \
+         `cargo xtask conformance` saw last. Do not edit.\n\n",
     );
+    page.push_str(&conformance::section(root));
+    page.push_str("## Rows\n\n");
     let _ = writeln!(
         page,
         "{} of {} rows hold, {} wait.\n\n| row | class | says | checked in | proved by |\n| --- | --- | --- | --- | --- |",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::run::run;
-use crate::{report, rows, tidy, tools, workspace};
+use crate::{conformance, report, rows, tidy, tools, workspace};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -29,7 +29,8 @@ pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
         audit(root, environment)?;
     }
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
-    cargo(&["test", "--workspace", "--locked"])
+    cargo(&["test", "--workspace", "--locked"])?;
+    if extent == Extent::All { conformance::check(root) } else { Ok(()) }
 }
 
 /// Advisories: from the dated copy that CHANCERY_ADVISORIES names or that lies beside the checkout, else as cargo audit fetches them.
@@ -64,7 +65,7 @@ fn database_in(folder: &Path) -> PathBuf {
 }
 
 /// Outside the clone, by toolchain, so that a fresh clone on the same machine is warm.
-fn target_folder(root: &Path) -> PathBuf {
+pub fn target_folder(root: &Path) -> PathBuf {
     let toolchain = workspace::manifest(&root.join("rust-toolchain.toml"));
     let channel = toolchain["toolchain"]["channel"].as_str().unwrap_or("unknown");
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);

@@ -1,5 +1,5 @@
-//! What the tests need besides Rust, installed pinned: servers by apt, Keycloak by Maven, clients by npm with a lock file, cargo's checkers
-//! by pip.
+//! What the tests need besides Rust, installed pinned: servers by apt, Keycloak by Maven, clients and the MCP conformance
+//! suite (with a Node.js of its own) by npm with lock files, cargo's checkers by pip.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,9 @@ pub fn install(root: &Path) -> Result<(), String> {
     if let Err(error) = keycloak::install() {
         eprintln!("\n*** Keycloak could not be installed: {error}\n");
     }
-    run(&root.join("testkit/clients"), "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], &[])?;
+    for folder in ["testkit/clients", "testkit/conformance"] {
+        run(&root.join(folder), "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], &[])?;
+    }
     checkers(root)
 }
 
