@@ -81,6 +81,8 @@ kinds! {
     Rechecked = "rechecked";
     /// A client asked with its registration's token for what it may not change, or wrongly.
     RegistrationRefused = "registration_refused";
+    /// An administrator ended an initial access token.
+    RegistrationTokenEnded = "registration_token_ended";
 }
 
 macro_rules! fields {

@@ -10,10 +10,11 @@ use chancery_crypto::jose::Algorithm;
 use crate::{Client, Resource, ScopeLimit, Tenant};
 
 /// What each scope lets somebody do, in the words of the consent page. No resource of the file may have one of these.
-pub const ADMIN_SCOPES: [(&str, &str); 3] = [
+pub const ADMIN_SCOPES: [(&str, &str); 4] = [
     ("admin:read", "Read the registry, what people allowed, and the audit log"),
     ("admin:apply", "Change the registry: clients, servers, policies, identity providers"),
     ("admin:revoke", "End access: of people, agents, clients, sessions and keys"),
+    ("admin:register", "Say who may register: let waiting apps in, make and end initial access tokens"),
 ];
 
 /// What policies call it. No resource of the file may be called so.

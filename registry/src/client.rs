@@ -1,5 +1,6 @@
 //! OAuth clients as the issuer sees them, wherever they came from.
 
+mod admitted_by;
 mod stored;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use chancery_core::{AgentId, ClientId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use admitted_by::AdmittedBy;
 pub use chancery_store::repo::clients::Standing;
 pub use stored::Registered;
 
@@ -89,9 +91,9 @@ pub struct About {
     /// How it wanted to send its secret, if it has one. Either way is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<String>,
-    /// By which of the tenant's rules it came in.
+    /// Who answers for it, if anybody does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub admitted_by: Option<String>,
+    pub admitted_by: Option<AdmittedBy>,
 }
 
 impl GrantType {
@@ -135,12 +137,22 @@ impl Client {
         Self { origin: Origin::File, keep_until: None, ..Self::dynamic(id, name.to_owned(), redirect_uris, created_at) }
     }
 
-    /// Whether somebody answers for it: the operator who named it, or the rule that let it in. What a stranger registered, or wrote into a
+    /// Whether somebody answers for it: the operator who named it, or the rule or administrator that let it in. What a stranger registered, or wrote into a
     /// document of his own, says nothing of who he is, whatever secret comes with it.
     pub const fn is_vouched_for(&self) -> bool {
         match self.origin {
             Origin::File => true,
             Origin::Dynamic => self.about.admitted_by.is_some(),
+            Origin::Document => false,
+        }
+    }
+
+    /// Whether somebody here read its name and its addresses, and answers for just these: the operator who wrote them, or the administrator
+    /// who let it in as that. A rule lets in whatever such a client calls itself.
+    pub const fn is_who_it_says(&self) -> bool {
+        match self.origin {
+            Origin::File => true,
+            Origin::Dynamic => matches!(self.about.admitted_by, Some(AdmittedBy::Administrator(_))),
             Origin::Document => false,
         }
     }

@@ -32,7 +32,9 @@ mod tenant;
 pub use access::{Access, AccessRule};
 pub use administration::{ADMIN_NAME, ADMIN_SCOPES, CLI_CLIENT};
 pub use apply::{Applied, ApplyError, Applying};
-pub use client::{About, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY};
+pub use client::{
+    About, AdmittedBy, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY,
+};
 pub use client_document::{DocumentFault, names_document};
 pub use client_documents::ClientTrouble;
 pub use config::{Config, PROFILES, Problem};

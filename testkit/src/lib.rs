@@ -54,7 +54,7 @@ pub use answer::Answer;
 pub use ask::{Ask, Code};
 pub use behind::Behind;
 pub use browser::{Browser, request};
-pub use chancery::admin::message::{Answer as Administered, Registering, Revocable};
+pub use chancery::admin::message::{Answer as Administered, Approve, Deny, EndToken, MakeToken, Registering, Revocable};
 pub use clock::{HandClock, SeededRng};
 pub use folder::Folder;
 pub use forge::Forge;

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use chancery_audit::{Change, CommitError, Draft, Topic};
 use chancery_core::{ClientId, Entropy, Event, Field, Kind, Timestamp};
-use chancery_crypto::digest::{secret_text, sha256};
+use chancery_crypto::digest::{hex, secret_text, sha256};
 use chancery_registry::{Registered, Standing, Tenant};
 use chancery_store::repo::clients;
 use chancery_store::repo::registration_tokens::{self, RegistrationToken};
 
-use super::message::{self, Answer, Judged, Registering, Registration, SentSecret, Waiting, WaitingClient};
+use super::message::{
+    self, Answer, Approve, Deny, Judged, MakeToken, Registering, Registration, RegistrationTokenEnded, RegistrationTokenItem,
+    RegistrationTokens, SentSecret, Waiting, WaitingClient,
+};
 use super::{Administration, Administrator, unavailable};
 use crate::exit::{Exit, Failure};
 
@@ -28,21 +31,17 @@ impl Administration {
     pub async fn registration(&self, asked: &Registration, by: &Administrator) -> Result<Answer, Failure> {
         let tenant = self.tenant(&asked.tenant)?;
         match &asked.what {
-            Registering::MakeToken { label, uses, lasts } => {
-                self.make_token(&tenant, (label, *uses, Duration::from_secs(*lasts)), by).await
-            }
             Registering::List => self.waiting(&tenant).await,
-            Registering::Approve { id, seen } => self.judge(&tenant, (id, Standing::Active), seen.as_deref(), by).await,
-            Registering::Deny { id } => self.judge(&tenant, (id, Standing::Denied), None, by).await,
+            Registering::Approve(Approve { id, seen }) => self.judge(&tenant, (id, Standing::Active), Some(seen), by).await,
+            Registering::Deny(Deny { id }) => self.judge(&tenant, (id, Standing::Denied), None, by).await,
+            Registering::MakeToken(asked) => self.make_token(&tenant, asked, by).await,
+            Registering::Tokens => self.tokens(&tenant).await,
+            Registering::EndToken(asked) => self.end_token(&tenant, &asked.id, by).await,
         }
     }
 
-    async fn make_token(
-        &self,
-        tenant: &Tenant,
-        (label, uses, lasts): (&str, u32, Duration),
-        by: &Administrator,
-    ) -> Result<Answer, Failure> {
+    async fn make_token(&self, tenant: &Tenant, asked: &MakeToken, by: &Administrator) -> Result<Answer, Failure> {
+        let (uses, lasts, label) = (asked.uses, Duration::from_secs(asked.lasts), &asked.label);
         if uses == 0 || lasts.is_zero() || lasts > LONGEST_TOKEN {
             return Err(Failure::new(Exit::Refused, "no token was made")
                 .because("it would be good for nothing, or for longer than a year")
@@ -51,22 +50,41 @@ impl Administration {
         let (now, mut entropy) = (self.clock.now(), Entropy::draw(&*self.rng));
         let token = secret_text(entropy.take());
         let hash = sha256(token.expose().as_bytes());
-        let row = RegistrationToken {
-            tenant: tenant.id,
-            hash,
-            label: label.to_owned(),
-            uses_left: uses,
-            created_at: now,
-            expires_at: now + lasts,
-        };
+        let row =
+            RegistrationToken { tenant: tenant.id, hash, label: label.clone(), uses_left: uses, created_at: now, expires_at: now + lasts };
         let event = Event::new(Kind::RegistrationTokenMade, tenant.id, now, &mut entropy)
             .with(Field::Reason, label)
             .with(Field::Count, uses)
             .with(Field::Administrator, by.name());
         self.written(tenant, Draft::default().writing(registration_tokens::insert(&row)).recording(event)).await?;
-        let (tenant, token) = (tenant.name.to_string(), SentSecret(token));
+        let (tenant, token, id) = (tenant.name.to_string(), SentSecret(token), shown_id(&row));
         let (label, expires_at) = (row.label, row.expires_at.millis());
-        Ok(Answer::RegistrationToken(message::RegistrationToken { tenant, label, uses, expires_at, token }))
+        Ok(Answer::RegistrationToken(message::RegistrationToken { tenant, label, id, uses, expires_at, token }))
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> Result<Answer, Failure> {
+        let rows = self.read(registration_tokens::good(&self.store, &tenant.id, self.clock.now(), MOST_LISTED)).await?;
+        let item = |row: &RegistrationToken| RegistrationTokenItem {
+            id: shown_id(row),
+            label: row.label.clone(),
+            uses_left: row.uses_left,
+            created_at: row.created_at.millis(),
+            expires_at: row.expires_at.millis(),
+        };
+        Ok(Answer::RegistrationTokens(RegistrationTokens { tenant: tenant.name.to_string(), tokens: rows.iter().map(item).collect() }))
+    }
+
+    async fn end_token(&self, tenant: &Tenant, id: &str, by: &Administrator) -> Result<Answer, Failure> {
+        let now = self.clock.now();
+        let rows = self.read(registration_tokens::good(&self.store, &tenant.id, now, MOST_LISTED)).await?;
+        let row = rows.into_iter().find(|row| shown_id(row) == id).ok_or_else(|| no_token(tenant, id))?;
+        let event = Event::new(Kind::RegistrationTokenEnded, tenant.id, now, &mut Entropy::draw(&*self.rng))
+            .with(Field::Reason, &row.label)
+            .with(Field::Count, row.uses_left)
+            .with(Field::Administrator, by.name());
+        self.written(tenant, Draft::default().writing(registration_tokens::end(&row)).recording(event)).await?;
+        let (tenant, id) = (tenant.name.to_string(), id.to_owned());
+        Ok(Answer::RegistrationTokenEnded(RegistrationTokenEnded { tenant, id, label: row.label, uses_left: row.uses_left }))
     }
 
     async fn waiting(&self, tenant: &Tenant) -> Result<Answer, Failure> {
@@ -92,7 +110,7 @@ impl Administration {
             .with(Field::Administrator, by.name());
         let keep_until = now + JUDGED_CLIENTS_STAY;
         let judging = match to {
-            Standing::Active => found.approve(&tenant.id, keep_until), // DR-08
+            Standing::Active => found.approve(&tenant.id, by.name(), keep_until), // DR-08
             _ => clients::deny(&tenant.id, &id, client.standing, keep_until),
         };
         let draft = Draft::default().writing(judging).recording(event).telling(Change { topic: Topic::Client, key: id.to_string() });
@@ -109,6 +127,11 @@ impl Administration {
             CommitError::Unavailable(error) => unavailable(&error),
         })
     }
+}
+
+/// What an initial access token is called by: of its hash, so it leads nowhere.
+fn shown_id(token: &RegistrationToken) -> String {
+    hex(&token.hash[..8])
 }
 
 /// What an administrator judges by. Nobody checked any of it but the id and the time.
@@ -132,6 +155,12 @@ fn another(id: &ClientId) -> Failure {
     Failure::new(Exit::Refused, format!("nothing was changed: client {:?} says something else of itself by now", id.as_str()))
         .because("it changed its registration after it was listed, or the digest is that of another client")
         .remedy("look at `chancery registration list` again, and approve what it shows")
+}
+
+fn no_token(tenant: &Tenant, id: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("nothing was ended: tenant {} has no initial access token {id:?}", tenant.name))
+        .because("it never was, is used up or expired, or was ended already")
+        .remedy("`chancery registration tokens` shows those that are good")
 }
 
 fn nothing(tenant: &Tenant, id: &ClientId) -> Failure {

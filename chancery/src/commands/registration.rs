@@ -1,12 +1,13 @@
 //! `chancery registration`: who may register, decided by hand.
 
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::server::ConfigArgs;
-use crate::admin::message::{Answer, Judged, Registering, Registration, Task, WaitingClient};
+use super::server::WayArgs;
+use crate::admin::message::{
+    Answer, Approve, Deny, EndToken, Judged, MakeToken, Registering, Registration, RegistrationTokenItem, Task, WaitingClient,
+};
 use crate::exit::{Exit, Failure};
 use crate::print;
 
@@ -14,9 +15,13 @@ use crate::print;
 pub enum Command {
     /// Make an initial access token: who has it may register a client
     Token(TokenArgs),
+    /// Show the initial access tokens that are still good
+    Tokens(Common),
+    /// End an initial access token; what it let in stays
+    EndToken(EndTokenArgs),
     /// Show the clients that wait for approval, or were refused it
     List(Common),
-    /// Let a waiting client in
+    /// Let a waiting client in, as you read it
     Approve(ApproveArgs),
     /// Keep a waiting client out
     Deny(ClientArgs),
@@ -25,8 +30,8 @@ pub enum Command {
 #[derive(clap::Args)]
 pub struct Common {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// Whose; the configuration's tenant unless told. With --socket, no configuration is read then
+    way: WayArgs,
+    /// Whose; the configuration's tenant unless told. With --socket or --server, no configuration is read then
     #[arg(long)]
     tenant: Option<String>,
     /// Print one JSON object
@@ -50,6 +55,14 @@ pub struct TokenArgs {
 }
 
 #[derive(clap::Args)]
+pub struct EndTokenArgs {
+    #[command(flatten)]
+    common: Common,
+    /// As `chancery registration tokens` shows it
+    id: String,
+}
+
+#[derive(clap::Args)]
 pub struct ClientArgs {
     #[command(flatten)]
     common: Common,
@@ -61,10 +74,9 @@ pub struct ClientArgs {
 pub struct ApproveArgs {
     #[command(flatten)]
     client: ClientArgs,
-    /// The digest that the list shows: the client is let in only if it still says just that. Left out, the client is shown, and let in as
-    /// it was shown
-    #[arg(long)]
-    seen: Option<String>,
+    /// What `chancery registration list` shows after `seen`: the client is let in only if it still says of itself just what you read there
+    #[arg(long, value_name = "DIGEST")]
+    seen: String,
 }
 
 fn lasting(text: &str) -> Result<Duration, String> {
@@ -74,40 +86,34 @@ fn lasting(text: &str) -> Result<Duration, String> {
 pub async fn run(command: Command) -> Result<Exit, Failure> {
     let (common, what) = match command {
         Command::Token(TokenArgs { common, label, uses, lasts }) => {
-            (common, Registering::MakeToken { label, uses, lasts: lasts.as_secs() })
+            (common, Registering::MakeToken(MakeToken { label, uses, lasts: lasts.as_secs() }))
         }
+        Command::Tokens(common) => (common, Registering::Tokens),
+        Command::EndToken(EndTokenArgs { common, id }) => (common, Registering::EndToken(EndToken { id })),
         Command::List(common) => (common, Registering::List),
-        Command::Approve(ApproveArgs { client: ClientArgs { common, id }, seen }) => (common, Registering::Approve { id, seen }),
-        Command::Deny(ClientArgs { common, id }) => (common, Registering::Deny { id }),
+        Command::Approve(ApproveArgs { client: ClientArgs { common, id }, seen }) => {
+            (common, Registering::Approve(Approve { id, seen })) // DR-08
+        }
+        Command::Deny(ClientArgs { common, id }) => (common, Registering::Deny(Deny { id })),
     };
-    let (socket, tenant) = common.config.place(common.tenant.as_deref())?;
-    let what = match what {
-        Registering::Approve { id, seen: None } => as_shown(&common, (&socket, &tenant), id).await?,
-        what => what,
-    };
-    let answer = common.config.answer(&socket, Task::Registration(Registration { tenant, what })).await?;
+    let way = common.way.find(common.tenant.as_deref())?;
+    let task = Task::Registration(Registration { tenant: way.tenant.clone(), what });
+    let answer = common.way.answer(way, task).await?;
     if common.json { print::json(&answer) } else { told(&answer) }
-}
-
-/// Who approves without a digest approves what is printed here, and nothing that the client says after.
-async fn as_shown(common: &Common, (socket, tenant): (&Path, &str), id: String) -> Result<Registering, Failure> {
-    let list = Registration { tenant: tenant.to_owned(), what: Registering::List };
-    let Answer::Waiting(waiting) = common.config.answer(socket, Task::Registration(list)).await? else {
-        return Ok(Registering::Approve { id, seen: None });
-    };
-    let Some(found) = waiting.clients.iter().find(|client| client.id == id) else {
-        return Ok(Registering::Approve { id, seen: None });
-    };
-    if !common.json {
-        client(found)?;
-    }
-    Ok(Registering::Approve { id, seen: Some(found.digest.clone()) })
 }
 
 fn told(answer: &Answer) -> Result<Exit, Failure> {
     match answer {
         // Alone on its line, so that a script can take it.
         Answer::RegistrationToken(made) => print::line(&made.token.0.expose())?,
+        Answer::RegistrationTokens(good) if good.tokens.is_empty() => {
+            print::line(&format_args!("tenant {}: no initial access token is good", good.tenant))?;
+        }
+        Answer::RegistrationTokens(good) => good.tokens.iter().try_for_each(token)?,
+        Answer::RegistrationTokenEnded(ended) => print::line(&format_args!(
+            "tenant {}: initial access token {} ({:?}) is ended, {} of its uses left",
+            ended.tenant, ended.id, ended.label, ended.uses_left
+        ))?,
         Answer::Waiting(waiting) if waiting.clients.is_empty() => print::line(&format_args!("tenant {}: no client waits", waiting.tenant))?,
         Answer::Waiting(waiting) => waiting.clients.iter().try_for_each(client)?,
         Answer::Judged(Judged { tenant, id, standing }) => print::line(&format_args!("tenant {tenant}: client {id} is {standing}"))?,
@@ -116,8 +122,13 @@ fn told(answer: &Answer) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn token(token: &RegistrationTokenItem) -> Result<(), Failure> {
+    let RegistrationTokenItem { id, label, uses_left, .. } = token;
+    print::line(&format_args!("{id}  {label:?}  {uses_left} uses left"))
+}
+
 fn client(client: &WaitingClient) -> Result<(), Failure> {
-    print::line(&format_args!("{}  {}  calls itself {:?}  (digest {})", client.id, client.standing, client.name, client.digest))?;
+    print::line(&format_args!("{}  {}  calls itself {:?}  seen {}", client.id, client.standing, client.name, client.digest))?;
     let said = [("page", client.client_uri.as_deref()), ("software", client.software_id.as_deref())];
     let said = said.into_iter().filter_map(|(what, said)| Some((what, said?)));
     let addresses = client.redirect_uris.iter().map(|uri| ("returns to", &**uri));

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded::Serializer;
 
 use super::{Credentials, Login, fetcher, tokens, unreachable};
-use crate::admin::message::{Answer, Events, List, Listed, Tail, Task};
+use crate::admin::message::{Answer, Events, List, Listed, Registering, Tail, Task};
 use crate::exit::{Exit, Failure};
 
 /// A token that ends within this many seconds may end on its way.
@@ -48,7 +48,7 @@ impl Remote {
     /// # Errors
     /// What the server refuses, in its words; [`Exit::Server`] where it does not answer.
     pub async fn answer(&mut self, task: &Task) -> Result<Answer, Failure> {
-        self.ask(&Ask::of(task)?).await
+        self.ask(&Ask::of(task)).await
     }
 
     /// # Errors
@@ -113,18 +113,30 @@ impl Remote {
 }
 
 impl Ask {
-    fn of(task: &Task) -> Result<Self, Failure> {
-        Ok(match task {
+    fn of(task: &Task) -> Self {
+        match task {
             Task::Plan(files) => Self::post("plan", files),
             Task::Apply(files) => Self::post("apply", files),
             Task::Revoke(asked) => Self::post("revocations", asked),
             Task::Stand(asked) => Self::post("standing", asked),
-            Task::List(asked) => Self { post: false, path: list(asked), body: String::new() },
-            Task::Registration(_) => {
-                return Err(Failure::new(Exit::Refused, "registration is governed over the server's socket")
-                    .remedy("use --socket, where the server runs"));
-            }
-        })
+            Task::List(asked) => Self::get(&list(asked)),
+            Task::Registration(asked) => Self::registration(&asked.what),
+        }
+    }
+
+    fn registration(asked: &Registering) -> Self {
+        match asked {
+            Registering::List => Self::get("registration/waiting"),
+            Registering::Approve(asked) => Self::post("registration/approve", asked),
+            Registering::Deny(asked) => Self::post("registration/deny", asked),
+            Registering::MakeToken(asked) => Self::post("registration/tokens/make", asked),
+            Registering::Tokens => Self::get("registration/tokens"),
+            Registering::EndToken(asked) => Self::post("registration/tokens/end", asked),
+        }
+    }
+
+    fn get(path: &str) -> Self {
+        Self { post: false, path: path.to_owned(), body: String::new() }
     }
 
     fn post(path: &str, body: &impl Serialize) -> Self {

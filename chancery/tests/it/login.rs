@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::process::{Ended, Running, chancery, run};
 
-const ALL: &str = "admin:read admin:apply admin:revoke";
+const ALL: &str = "admin:read admin:apply admin:revoke admin:register";
 
 /// A command at the site, by its address.
 fn at(site: &Site, folder: &Folder, arguments: &[&str]) -> Ended {
@@ -77,6 +77,30 @@ chancery_testkit::both_stores! {
         assert!(site.program().get(&url).await.text().contains("The other bank"));
         crate::process::write(&folder, "chancery.yaml", &file.replace(&format!("\"{TENANT}\""), "\"another\""));
         at(&site, &folder, &["plan"]).with(8, &["not logged in"]);
+    }
+
+    async fn registration_is_governed_from_afar(site: Site) {
+        site.gives_administration(ALL).await;
+        site.apply(|file| file["registration"]["dynamic"] = serde_json::json!("approval")).await;
+        let folder = Folder::new();
+        logged_in(&site, &folder, ALICE, &[]).await;
+        let metadata = serde_json::json!({ "redirect_uris": ["http://127.0.0.1/cb"], "client_name": "Sketchbook" });
+        site.register(&metadata).await.has_status(201);
+        let listed = at(&site, &folder, &["registration", "list"]);
+        listed.with(0, &["Sketchbook", "pending"]);
+        let id = listed.out.split_whitespace().next().expect("an id");
+        let seen = listed.out.split_once(" seen ").and_then(|(_, rest)| rest.split_whitespace().next()).expect("a digest");
+
+        at(&site, &folder, &["registration", "approve", id, "--seen", seen]).with(0, &[id, "is active"]);
+        at(&site, &folder, &["registration", "deny", id]).with(8, &["nothing was changed"]);
+        at(&site, &folder, &["registration", "token", "--label", "partners"]).with(0, &[]);
+        let tokens = at(&site, &folder, &["registration", "tokens"]);
+        tokens.with(0, &["partners", "1 uses left"]);
+        let token = tokens.out.split_whitespace().next().expect("an id");
+        at(&site, &folder, &["registration", "end-token", token]).with(0, &["is ended"]);
+        let log = site.audit().await;
+        let judged = log.only("client_judged").says("outcome", "active");
+        assert!(judged.field("administrator").is_some_and(|name| name.starts_with("usr_")));
     }
 
     async fn who_was_given_less_is_told_what_and_whom_to_ask(site: Site) {

@@ -19,10 +19,10 @@ use super::message::{
 };
 use super::{By, Parts, Problem};
 
-type Body = Result<Bytes, BytesRejection>;
-type Api = State<Arc<Parts>>;
-type Admin = Extension<Administrator>;
-type Answered = Result<Response, Problem>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
+pub(super) type Api = State<Arc<Parts>>;
+pub(super) type Admin = Extension<Administrator>;
+pub(super) type Answered = Result<Response, Problem>;
 
 /// No page is longer, and it is this long unless told.
 const PAGE: u32 = 100;
@@ -129,7 +129,7 @@ async fn listed(api: &Parts, admin: &Administrator, what: Listed, page: Page) ->
     done(api, admin, Task::List(list)).await
 }
 
-async fn done(api: &Parts, admin: &Administrator, task: Task) -> Answered {
+pub(super) async fn done(api: &Parts, admin: &Administrator, task: Task) -> Answered {
     let by = By { subject: &admin.token.claims().sub, tenant: &admin.tenant.name };
     api.administer.administer(&task, by).await.map(|answer| json(&answer))
 }
@@ -138,7 +138,7 @@ fn page(asked: Asked) -> Result<Page, Problem> {
     asked.map(|Query(page)| page).map_err(Problem::malformed)
 }
 
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
     if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON").remedy("say `Content-Type: application/json`"));

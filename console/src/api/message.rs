@@ -10,7 +10,10 @@ use utoipa::ToSchema;
 pub use super::listing::{
     AllowedItem, ClientItem, Clients, GrantItem, Grants, KeyItem, Keys, ObjectItem, Objects, SessionItem, Sessions, SubjectItem, Subjects,
 };
-pub use super::registering::{Judged, Registering, Registration, RegistrationToken, Waiting, WaitingClient};
+pub use super::registering::{
+    Approve, Deny, EndToken, Judged, MakeToken, Registering, Registration, RegistrationToken, RegistrationTokenEnded,
+    RegistrationTokenItem, RegistrationTokens, Waiting, WaitingClient,
+};
 
 /// What administration does.
 #[derive(Serialize, Deserialize)]
@@ -191,6 +194,8 @@ pub enum Answer {
     Sessions(Sessions),
     Keys(Keys),
     RegistrationToken(RegistrationToken),
+    RegistrationTokens(RegistrationTokens),
+    RegistrationTokenEnded(RegistrationTokenEnded),
     Waiting(Waiting),
     Judged(Judged),
     Event { event: serde_json::Value },

@@ -16,6 +16,7 @@ pub mod message;
 mod openapi;
 mod problem;
 mod registering;
+mod registration;
 mod routes;
 
 use std::sync::Arc;

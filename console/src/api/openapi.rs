@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 
 use super::guard::nothing_here;
 use super::routes::{self, ROUTES};
-use super::{Parts, Problem, handlers};
+use super::{Parts, Problem, handlers, registration};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,7 +28,13 @@ use super::{Parts, Problem, handlers};
         handlers::plan,
         handlers::apply,
         handlers::revoke,
-        handlers::stand
+        handlers::stand,
+        registration::waiting,
+        registration::approve,
+        registration::deny,
+        registration::tokens,
+        registration::make_token,
+        registration::end_token
     ),
     components(schemas(Problem))
 )]

@@ -5,7 +5,7 @@ use chancery_testkit::{Forge, Revocable};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{APPLY, Administered, MINUTE, READ, REVOKE, is_a_problem, routes};
+use crate::world::{APPLY, Administered, MINUTE, READ, REGISTER, REVOKE, is_a_problem, routes};
 
 chancery_testkit::both_stores! {
     async fn pr_02_nobody_gets_nothing_and_is_told_where_to_begin(site: Site) {
@@ -23,7 +23,7 @@ chancery_testkit::both_stores! {
     async fn at_01_a_wrong_party_is_refused_everywhere(site: Site) {
         let world = Administered::new(site).await;
         let bank = world.site.sign_in(ALICE, PUBLIC_CLIENT).await;
-        let all = format!("{READ} {APPLY} {REVOKE}");
+        let all = format!("{READ} {APPLY} {REVOKE} {REGISTER}");
         let good = world.claims(&all);
         let but = |name: &str, value: Value| {
             let mut claims = good.clone();
@@ -54,7 +54,7 @@ chancery_testkit::both_stores! {
         let log = world.site.audit().await;
         assert!(log.of_kind("administration_refused").iter().any(|event| event.fields["reason"] == "wrong_resource"));
         assert!(log.of_kind("administration_refused").iter().any(|event| event.fields["reason"] == "not_a_person"));
-        for kind in ["revoked", "subject_reinstated"] {
+        for kind in ["revoked", "subject_reinstated", "registration_token_made"] {
             assert!(log.of_kind(kind).is_empty(), "nobody did anything");
         }
     }
@@ -62,7 +62,7 @@ chancery_testkit::both_stores! {
     async fn oa_20_a_scope_is_good_for_its_own_addresses(site: Site) {
         let world = Administered::new(site).await;
         for (method, path, needed, body) in routes() {
-            for scope in [READ, APPLY, REVOKE, ""].into_iter().filter(|scope| *scope != needed) {
+            for scope in [READ, APPLY, REVOKE, REGISTER, ""].into_iter().filter(|scope| *scope != needed) {
                 let answer = world.send((method.clone(), path, &body), Some(&world.token(scope))).await;
                 let problem = is_a_problem(answer.challenged("insufficient_scope"), 403);
                 assert_eq!(answer.challenge("scope").as_deref(), Some(needed));

@@ -1,10 +1,10 @@
 //! What administrators do through the API: it happens, everywhere, and the log says who did it.
 
-use chancery_testkit::Site;
 use chancery_testkit::cast::{ALICE, BANK, BOB, OTHER_CLIENT, PUBLIC_CLIENT, SECRET, TENANT};
-use serde_json::json;
+use chancery_testkit::{App, Site};
+use serde_json::{Value, json};
 
-use crate::world::{APPLY, Administered, REVOKE, is_a_problem};
+use crate::world::{APPLY, Administered, READ, REGISTER, REVOKE, is_a_problem};
 
 chancery_testkit::both_stores! {
     async fn an_administrator_ends_a_client_and_a_person(site: Site) {
@@ -31,6 +31,57 @@ chancery_testkit::both_stores! {
         let bob = world.get("subjects/bob").await.has_status(200).json();
         assert_eq!(bob["subjects"][0]["status"], "suspended", "{bob}");
         world.site.audit().await.only("subject_suspended").names(BOB).says("administrator", &alice);
+    }
+
+    async fn an_administrator_lets_an_app_in_and_keeps_one_out(site: Site) {
+        site.apply(|file| file["registration"]["dynamic"] = json!("approval")).await;
+        let world = Administered::new(site).await;
+        for name in ["Sketchbook", "Evil"] {
+            let metadata = json!({ "redirect_uris": ["http://127.0.0.1/callback"], "client_name": name });
+            world.site.register(&metadata).await.has_status(201);
+        }
+        let waiting = world.get("registration/waiting").await.has_status(200).json();
+        let one = |name: &str| {
+            let found = waiting["clients"].as_array().and_then(|clients| clients.iter().find(|client| client["name"] == name));
+            let found = found.unwrap_or_else(|| panic!("{name} waits: {waiting}"));
+            (found["id"].clone(), found["digest"].clone())
+        };
+        let ((good, seen), (evil, _)) = (one("Sketchbook"), one("Evil"));
+
+        is_a_problem(&world.post("registration/approve", REGISTER, &json!({ "id": good })).await, 400);
+        is_a_problem(&world.post("registration/approve", REGISTER, &json!({ "id": good, "seen": "0" })).await, 409);
+        let approved = world.post("registration/approve", REGISTER, &json!({ "id": good, "seen": seen })).await;
+        assert_eq!(approved.has_status(200).json()["standing"], "active");
+        let denied = world.post("registration/deny", REGISTER, &json!({ "id": evil })).await;
+        assert_eq!(denied.has_status(200).json()["standing"], "denied");
+
+        let app = |id: &Value| App { id: id.as_str().expect("an id").to_owned(), secret: None, redirect_uri: "http://127.0.0.1/callback".to_owned() };
+        world.site.ask_as(app(&good)).approved_by(BOB).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
+        world.site.ask_as(app(&evil)).open(&world.site.browser()).await.refused_on_page("DR-06");
+        let log = world.site.audit().await;
+        assert_eq!(log.of_kind("client_judged").len(), 2);
+        assert!(log.of_kind("client_judged").iter().all(|event| event.fields["administrator"] == world.alice), "{log:?}");
+    }
+
+    async fn an_administrator_makes_lists_and_ends_an_initial_access_token(site: Site) {
+        site.apply(|file| file["registration"]["dynamic"] = json!("token")).await;
+        let world = Administered::new(site).await;
+        let ask = json!({ "label": "partners", "uses": 3, "lasts": 3600 });
+        let made = world.post("registration/tokens/make", REGISTER, &ask).await.has_status(200).json();
+        let (token, id) = (made["token"].as_str().expect("a token"), &made["id"]);
+        is_a_problem(&world.post("registration/tokens/make", REGISTER, &json!({ "label": "x", "uses": 0, "lasts": 1 })).await, 409);
+
+        let listed = world.get("registration/tokens").await;
+        listed.has_status(200);
+
+        assert_eq!((&listed.json()["tokens"][0]["id"], &listed.json()["tokens"][0]["uses_left"]), (id, &json!(3)));
+        assert!(!listed.text().contains(token));
+        is_a_problem(&world.post("registration/tokens/end", READ, &json!({ "id": id })).await, 403);
+        let ended = world.post("registration/tokens/end", REGISTER, &json!({ "id": id })).await.has_status(200).json();
+        assert_eq!((&ended["label"], &ended["uses_left"]), (&json!("partners"), &json!(3)));
+        assert_eq!(world.get("registration/tokens").await.json()["tokens"], json!([]));
+        is_a_problem(&world.post("registration/tokens/end", REGISTER, &json!({ "id": id })).await, 409);
+        world.site.audit().await.only("registration_token_ended").says("administrator", &world.alice);
     }
 
     async fn another_tenant_named_in_the_body_is_not_touched(site: Site) {

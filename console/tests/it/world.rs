@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 pub const READ: &str = "admin:read";
 pub const APPLY: &str = "admin:apply";
 pub const REVOKE: &str = "admin:revoke";
+pub const REGISTER: &str = "admin:register";
 
 /// Method, address below `{issuer}/admin`, scope, and a body that is good.
 pub fn routes() -> Vec<(Method, &'static str, &'static str, Value)> {
@@ -30,6 +31,12 @@ pub fn routes() -> Vec<(Method, &'static str, &'static str, Value)> {
         (Method::POST, "apply", APPLY, json!({ "files": [] })),
         (Method::POST, "revocations", REVOKE, revocation),
         (Method::POST, "standing", REVOKE, json!({ "subject": "alice", "suspended": false })),
+        (Method::GET, "registration/waiting", READ, Value::Null),
+        (Method::POST, "registration/approve", REGISTER, json!({ "id": "cli_1", "seen": "1" })),
+        (Method::POST, "registration/deny", REGISTER, json!({ "id": "cli_1" })),
+        (Method::GET, "registration/tokens", READ, Value::Null),
+        (Method::POST, "registration/tokens/make", REGISTER, json!({ "label": "x", "uses": 1, "lasts": 60 })),
+        (Method::POST, "registration/tokens/end", REGISTER, json!({ "id": "1" })),
     ]
 }
 
@@ -45,7 +52,7 @@ impl Administered {
     /// With all scopes given to somebody.
     pub async fn new(site: Site) -> Self {
         let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await.claims()["sub"].as_str().expect("a subject").to_owned();
-        site.gives_administration("admin:read admin:apply admin:revoke").await;
+        site.gives_administration("admin:read admin:apply admin:revoke admin:register").await;
         let forge = site.forge().await;
         Self { site, forge, alice }
     }

@@ -5,7 +5,7 @@
 //! a client hears of a refusal only after a person had a page in front of them.
 
 use chancery_core::pages::quoted;
-use chancery_registry::{Client, Origin};
+use chancery_registry::Client;
 
 use crate::page_refusal::PageRefusal;
 use crate::redirect_uri::{is_loopback, shown_host};
@@ -20,16 +20,11 @@ pub(crate) enum Sent {
 impl Sent {
     /// A refusal before anybody was asked.
     pub fn unasked(client: &Client, to: ReturnTo, refused: Refused) -> Self {
-        if vouched_for(client) || is_loopback(&to.uri) {
+        if client.is_who_it_says() || is_loopback(&to.uri) {
             return Self::ToClient(to, refused);
         }
         Self::OnPage(in_its_stead(&to, refused)) // OA-04
     }
-}
-
-/// Whether an operator named this client; what registered itself is whoever it says it is.
-const fn vouched_for(client: &Client) -> bool {
-    matches!(client.origin, Origin::File)
 }
 
 /// The same refusal, on our page.

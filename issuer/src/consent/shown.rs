@@ -2,7 +2,7 @@
 //! whose name, through which agent.
 
 use chancery_core::{ConsentPage, ResourceAsk, ScopeAsk};
-use chancery_registry::{Client, Origin, Tenant};
+use chancery_registry::{Client, Tenant};
 use chancery_store::repo::grants::AllowedResource;
 
 use super::page::Page;
@@ -23,7 +23,7 @@ pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Ten
         impersonable: document_host(client.id.as_str()).is_some() && client.redirect_uris.iter().all(|uri| is_loopback(uri)), // CI-09
         redirect_host: shown_host(returns_to),          // MC-07
         loopback: is_loopback(returns_to),              // OA-03
-        unvouched: client.origin != Origin::File,
+        unvouched: !client.is_who_it_says(),
         person: person.map(|visitor| visitor.label.clone()),
         agent: agent.map(|agent| agent.name.to_string()),
         resources: page.request.resources.iter().map(|allowed| resource_ask(allowed, tenant)).collect(),

@@ -13,7 +13,7 @@ use axum::http::header::AUTHORIZATION;
 use chancery_core::oauth::Code;
 use chancery_core::{AgentId, ScopeSet, Timestamp};
 use chancery_crypto::digest::sha256;
-use chancery_registry::{Dynamic, GrantType, Standing, Tenant, UNUSED_CLIENTS_STAY};
+use chancery_registry::{AdmittedBy, Dynamic, GrantType, Standing, Tenant, UNUSED_CLIENTS_STAY};
 use chancery_store::Write;
 use chancery_store::repo::registration_tokens;
 
@@ -35,8 +35,8 @@ pub(super) struct Admission {
     pub standing: Standing,
     /// Unused, it is kept so long.
     pub stays: Duration,
-    /// The rule, as the log names it.
-    pub by: Option<String>,
+    /// Who answers for it.
+    pub by: Option<AdmittedBy>,
     /// Nobody vouches for it, so it counts against how many of those there may be.
     pub is_stranger: bool,
     /// What can be used so often and no more; each has its guard.
@@ -82,8 +82,8 @@ impl Admission {
         }
     }
 
-    fn by(rule: &str, name: &str) -> Self {
-        Self { by: Some(format!("{rule} {name}")), is_stranger: false, ..Self::of_strangers() }
+    fn by(who: AdmittedBy) -> Self {
+        Self { by: Some(who), is_stranger: false, ..Self::of_strangers() }
     }
 
     /// Finds the rule. What a statement says goes over what was asked.
@@ -103,7 +103,7 @@ impl Admission {
         };
         let by_statement = vouched.map(|statement::Statement { issuer, claims }| {
             asked.overruled_by(claims);
-            Self::by("statement", &issuer)
+            Self::by(AdmittedBy::Statement(issuer))
         });
         Ok(match presented {
             Presented::Unknown => Err(not_a_token()).row("DR-05"),
@@ -139,7 +139,7 @@ impl Admission {
         Ok(match known.filter(|known| known.is_good(now) && tenant.registration.dynamic != Dynamic::Closed) {
             Some(known) => {
                 let used = registration_tokens::consume(&tenant.id, &hash, now);
-                Ok(Self { consumes: vec![used], stays: PENDING_CLIENTS_STAY, ..Self::by("token", &known.label) })
+                Ok(Self { consumes: vec![used], stays: PENDING_CLIENTS_STAY, ..Self::by(AdmittedBy::Token(known.label)) })
             }
             None => Err(Refused::new(
                 Code::InvalidToken,
@@ -157,7 +157,7 @@ impl Admission {
             scopes: Some(rule.scopes.clone()),
             agent: Some(agent.id),
             consumes: vec![used],
-            ..Self::by("platform", rule.name.as_str())
+            ..Self::by(AdmittedBy::Platform(rule.name.clone()))
         })
     }
 }

@@ -14,7 +14,7 @@ use chancery_audit::{Change, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Secret};
 use chancery_crypto::digest::{same, secret_text, sha256};
-use chancery_registry::{Client, ClientAuthentication, Dynamic, Registered, ScopeLimit, Standing, Tenant};
+use chancery_registry::{About, AdmittedBy, Client, ClientAuthentication, Dynamic, Registered, ScopeLimit, Standing, Tenant};
 use chancery_store::repo::clients;
 use chancery_tokens::end_of_client;
 
@@ -135,7 +135,7 @@ fn asked(client: &Client, body: Result<Bytes, Unread>) -> Result<ClientMetadata,
 
 /// Who was refused, and whose metadata somebody else vouches for, does not change it.
 fn may_change(client: &Client) -> Result<(), Refused> {
-    let vouched = client.about.admitted_by.as_deref().is_some_and(|rule| rule.starts_with("statement "));
+    let vouched = matches!(client.about.admitted_by, Some(AdmittedBy::Statement(_)));
     if client.standing == Standing::Denied || vouched {
         let description = "this registration may not be changed; delete it, and register anew";
         return Err(Refused::new(Code::InsufficientScope, description));
@@ -181,17 +181,18 @@ fn admission_of(client: &Client) -> Admission {
 fn decide(before: &Registered, asked: ClientMetadata, tenant: &Tenant, moment: &mut Moment) -> (Registered, Issued, Draft) {
     let access = secret_text(moment.entropy.take());
     let known = &before.client;
+    let (standing, admitted_by) = standing(known, &asked, tenant);
     let secret = (asked.confidential && known.is_public()).then(|| secret_text(moment.entropy.take()));
     let client = Client {
         authentication: match (asked.confidential, &secret) {
             (true, None) => known.authentication,
             (_, secret) => authentication(secret.as_ref()),
         },
-        standing: standing(known, &asked, tenant),
+        standing,
         name: asked.name,
         redirect_uris: asked.redirect_uris,
         grant_types: asked.grants,
-        about: asked.about,
+        about: About { admitted_by, ..asked.about },
         ..known.clone()
     };
     debug_assert!(client.agent.is_none() || matches!(client.scopes, ScopeLimit::Only(_)), "a workload's scopes are its rule's");
@@ -204,11 +205,15 @@ fn decide(before: &Registered, asked: ClientMetadata, tenant: &Tenant, moment: &
     (after, Issued { access, secret }, draft)
 }
 
-/// What an administrator approved was this name at these addresses: a client that comes to be another waits again.
-fn standing(known: &Client, asked: &ClientMetadata, tenant: &Tenant) -> Standing {
-    let stranger = known.about.admitted_by.is_none() && tenant.registration.dynamic == Dynamic::Approval;
+/// What an administrator approved was this name at these addresses: a client that comes to be another waits again, and nobody answers for
+/// it. Where everybody may register, it goes on as anybody.
+fn standing(known: &Client, asked: &ClientMetadata, tenant: &Tenant) -> (Standing, Option<AdmittedBy>) {
     let same = known.name == asked.name && known.redirect_uris == asked.redirect_uris;
-    if stranger && !same { Standing::Pending } else { known.standing }
+    match (&known.about.admitted_by, tenant.registration.dynamic) {
+        (Some(AdmittedBy::Administrator(_)), Dynamic::Open) if !same => (Standing::Active, None),
+        (Some(AdmittedBy::Administrator(_)), _) | (None, Dynamic::Approval) if !same => (Standing::Pending, None),
+        (by, _) => (known.standing, by.clone()),
+    }
 }
 
 async fn deleted(server: &Server, tenant: &Tenant, registered: &Registered) -> Result<Answer, Unanswered> {

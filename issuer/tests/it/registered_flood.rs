@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chancery_store::Value as Column;
 use chancery_testkit::cast::{ALICE, BANK};
-use chancery_testkit::{Administered, Answer, App, Registering, Site, request};
+use chancery_testkit::{Administered, Answer, App, MakeToken, Registering, Site, request};
 use http::{Method, header};
 use serde_json::json;
 
@@ -93,7 +93,7 @@ chancery_testkit::both_stores! {
     }
 
     async fn dr_05_who_was_let_in_is_refused_by_name(site: Site) {
-        let made = site.registration(Registering::MakeToken { label: "partners".to_owned(), uses: 1, lasts: 3600 }).await;
+        let made = site.registration(Registering::MakeToken(MakeToken { label: "partners".to_owned(), uses: 1, lasts: 3600 })).await;
         let Ok(Administered::RegistrationToken(made)) = made else { panic!("a token is answered with a token") };
         let partner = with_a_secret(&site, Some(made.token.0.expose())).await;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chancery_testkit::cast::{AGENT, ALICE, BANK};
-use chancery_testkit::{Administered, Answer, App, Forge, Registering, Site, request};
+use chancery_testkit::{Administered, Answer, App, Approve, Deny, EndToken, Forge, MakeToken, Registering, Site, request};
 use http::{Method, header};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn unauthorized(answer: &Answer) {
 }
 
 async fn token(site: &Site, uses: u32, lasts: u64) -> String {
-    let made = site.registration(Registering::MakeToken { label: "partners".to_owned(), uses, lasts }).await;
+    let made = site.registration(Registering::MakeToken(MakeToken { label: "partners".to_owned(), uses, lasts })).await;
     let Ok(Administered::RegistrationToken(made)) = made else { panic!("a token is answered with a token") };
     made.token.0.expose().clone()
 }
@@ -159,14 +159,16 @@ chancery_testkit::both_stores! {
         let Ok(Administered::Waiting(waiting)) = site.registration(Registering::List).await else { panic!("a list") };
         assert_eq!(waiting.clients.iter().map(|client| &client.id).collect::<Vec<_>>(), [&first.id, &second.id]);
 
-        site.registration(Registering::Approve { id: first.id.clone(), seen: None }).await.expect("approved");
-        site.registration(Registering::Deny { id: second.id.clone() }).await.expect("denied");
+        let seen = waiting.clients[0].digest.clone();
+        let approve = |id: &str| Registering::Approve(Approve { id: id.to_owned(), seen: seen.clone() });
+        site.registration(approve(&first.id)).await.expect("approved");
+        site.registration(Registering::Deny(Deny { id: second.id.clone() })).await.expect("denied");
 
         site.ask_as(first.clone()).approved_by(ALICE).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
         site.ask_as(second.clone()).open(&site.browser()).await.refused_on_page("DR-06");
-        assert!(site.registration(Registering::Approve { id: first.id.clone(), seen: None }).await.is_err(), "it does not wait any more");
+        assert!(site.registration(approve(&first.id)).await.is_err(), "it does not wait any more");
         let of_the_file = site.app(chancery_testkit::cast::PUBLIC_CLIENT).id;
-        assert!(site.registration(Registering::Approve { id: of_the_file, seen: None }).await.is_err());
+        assert!(site.registration(approve(&of_the_file)).await.is_err());
 
         // Who was approved as this does not become that.
         let told = &clients[0];
@@ -176,6 +178,50 @@ chancery_testkit::both_stores! {
         site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200);
         site.settle().await;
         site.ask_as(first).open(&site.browser()).await.refused_on_page("DR-06");
+    }
+
+    async fn dr_06_for_whom_an_administrator_let_in_somebody_answers_until_it_is_another(site: Site) {
+        dynamic(&site, "approval").await;
+        let told = site.register(&json!({ "redirect_uris": ["https://sketch.example/cb"], "client_name": "Sketchbook" })).await;
+        let told = told.has_status(201).json();
+        let client = App { redirect_uri: "https://sketch.example/cb".to_owned(), ..app(&told) };
+        let Ok(Administered::Waiting(waiting)) = site.registration(Registering::List).await else { panic!("a list") };
+        let seen = waiting.clients[0].digest.clone();
+        site.registration(Registering::Approve(Approve { id: client.id.clone(), seen })).await.expect("approved");
+        let wrong = || async { site.ask_as(client.clone()).with("scope", "no:such").open(&site.browser()).await };
+
+        // Unasked, an error goes only where somebody answers for the address, and the page warns of nothing.
+        let page = site.ask_as(client.clone()).open(&site.browser()).await;
+        assert!(!page.has_status(200).text().contains("Nobody vouches"), "{page:?}");
+        wrong().await.sent_back("invalid_scope");
+
+        dynamic(&site, "open").await;
+        let put = request(Method::PUT, told["registration_client_uri"].as_str().expect("a URL"));
+        let put = put.header(header::AUTHORIZATION, format!("Bearer {}", told["registration_access_token"].as_str().expect("a token")));
+        let body = json!({ "client_id": client.id, "redirect_uris": ["https://sketch.example/cb"], "client_name": "Payroll" });
+        site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200);
+        site.settle().await;
+        wrong().await.refused_on_page("RI-05");
+    }
+
+    async fn dr_05_an_initial_access_token_that_was_ended_registers_nobody(site: Site) {
+        dynamic(&site, "token").await;
+        let (ended, other) = (token(&site, 5, 3600).await, token(&site, 1, 3600).await);
+        registered(&site, &ended, &metadata()).await.has_status(201);
+        let Ok(Administered::RegistrationTokens(good)) = site.registration(Registering::Tokens).await else { panic!("a list") };
+        let lefts: Vec<_> = good.tokens.iter().map(|token| token.uses_left).collect();
+        assert!(lefts == [4, 1] || lefts == [1, 4], "{lefts:?}");
+        let listed = format!("{good:?}");
+        assert!(!listed.contains(&ended) && !listed.contains(&other));
+
+        let id = good.tokens.iter().find(|token| token.uses_left == 4).expect("it is listed").id.clone();
+        let end = || Registering::EndToken(EndToken { id: id.clone() });
+        site.registration(end()).await.expect("ended");
+
+        unauthorized(&registered(&site, &ended, &metadata()).await);
+        assert!(site.registration(end()).await.is_err(), "it is over already");
+        registered(&site, &other, &metadata()).await.has_status(201);
+        site.audit().await.only("registration_token_ended").says("reason", "partners").says("count", "4");
     }
 
     async fn dr_08_what_an_administrator_did_not_read_is_not_approved(site: Site) {
@@ -190,7 +236,7 @@ chancery_testkit::both_stores! {
         site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200);
         site.settle().await;
 
-        let approve = |seen: &str| Registering::Approve { id: client.id.clone(), seen: Some(seen.to_owned()) };
+        let approve = |seen: &str| Registering::Approve(Approve { id: client.id.clone(), seen: seen.to_owned() });
         assert!(site.registration(approve(&read.clients[0].digest)).await.is_err(), "it says something else by now");
         site.ask_as(client.clone()).open(&site.browser()).await.refused_on_page("DR-06");
         let Ok(Administered::Waiting(read)) = site.registration(Registering::List).await else { panic!("a list") };

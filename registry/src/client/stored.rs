@@ -8,7 +8,7 @@ use chancery_store::repo::clients;
 use chancery_store::{StoreError, Write};
 use serde::{Deserialize, Serialize};
 
-use super::{About, Client, ClientAuthentication, GrantType, Origin, ScopeLimit};
+use super::{About, AdmittedBy, Client, ClientAuthentication, GrantType, Origin, ScopeLimit};
 
 /// A client that registered itself, and what its registration is managed by (RFC 7592).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,9 +73,11 @@ impl Registered {
         clients::replace(tenant, &self.client.id, (&was, before.client.standing), (&is, self.client.standing))
     }
 
-    /// Lets it in, as it is here: the guard fails when it says something else of itself by now (DR-08).
-    pub fn approve(&self, tenant: &TenantId, keep_until: Timestamp) -> Write {
-        clients::approve(tenant, &self.client.id, (&self.body(), self.client.standing), keep_until)
+    /// Lets it in, as it is here, on this administrator's word: the guard fails when it says something else of itself by now (DR-08).
+    pub fn approve(&self, tenant: &TenantId, by: &str, keep_until: Timestamp) -> Write {
+        let mut approved = self.clone();
+        approved.client.about.admitted_by = Some(AdmittedBy::Administrator(by.to_owned()));
+        clients::approve(tenant, &self.client.id, (&self.body(), self.client.standing), (&approved.body(), keep_until))
     }
 
     /// A short digest of all that it says of itself. It changes with every change, for what the client cannot choose is in it too.

@@ -37,7 +37,7 @@ const INSERT: &str =
 const REPLACE: &str = "UPDATE clients SET body = $5, standing = $6 WHERE tenant = $1 AND id = $2 AND body = $3 AND standing = $4";
 const DENY: &str = "UPDATE clients SET standing = 'denied', keep_until = $4 WHERE tenant = $1 AND id = $2 AND standing = $3";
 const APPROVE: &str =
-    "UPDATE clients SET standing = 'active', keep_until = $5 WHERE tenant = $1 AND id = $2 AND standing = $3 AND body = $4";
+    "UPDATE clients SET standing = 'active', body = $5, keep_until = $6 WHERE tenant = $1 AND id = $2 AND standing = $3 AND body = $4";
 const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
 const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
@@ -70,9 +70,10 @@ pub fn replace(tenant: &TenantId, id: &ClientId, before: (&str, Standing), after
     Write::one(REPLACE, values![tenant, id, before.0, before.1, after.0, after.1])
 }
 
-/// The guard fails when it is not the client that was `seen` any more: of that standing, saying that of itself.
-pub fn approve(tenant: &TenantId, id: &ClientId, seen: (&str, Standing), keep_until: Timestamp) -> Write {
-    Write::one(APPROVE, values![tenant, id, seen.1, seen.0, keep_until])
+/// The guard fails when it is not the client that was `seen` any more: of that standing, with that body. The body that it gets says who
+/// let it in.
+pub fn approve(tenant: &TenantId, id: &ClientId, seen: (&str, Standing), after: (&str, Timestamp)) -> Write {
+    Write::one(APPROVE, values![tenant, id, seen.1, seen.0, after.0, after.1])
 }
 
 /// Whatever it says of itself by now; the guard fails when it is not of that standing any more.

@@ -22,6 +22,10 @@ const INSERT: &str =
 const USE: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 \
      WHERE tenant = $1 AND hash = $2 AND uses_left > 0 AND expires_at > $3";
 
+const GOOD: &str = "SELECT tenant, hash, label, uses_left, created_at, expires_at FROM registration_tokens \
+     WHERE tenant = $1 AND uses_left > 0 AND expires_at > $2 ORDER BY created_at, hash LIMIT $3";
+const END: &str = "DELETE FROM registration_tokens WHERE tenant = $1 AND hash = $2";
+
 impl RegistrationToken {
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.uses_left > 0 && now < self.expires_at
@@ -49,6 +53,16 @@ pub fn insert(token: &RegistrationToken) -> Write {
 /// One use of it; the guard fails when there is none left.
 pub fn consume(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::one(USE, values![tenant, *hash, now])
+}
+
+/// It is good no longer; the guard fails when it is gone already.
+pub fn end(token: &RegistrationToken) -> Write {
+    Write::one(END, values![token.tenant, token.hash])
+}
+
+/// Those that can still register somebody, the newest last.
+pub async fn good(store: &Store, tenant: &TenantId, now: Timestamp, most: u32) -> Result<Vec<RegistrationToken>, StoreError> {
+    store.all(GOOD, values![tenant, now, most]).await
 }
 
 pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<RegistrationToken>, StoreError> {

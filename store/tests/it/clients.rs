@@ -33,10 +33,11 @@ async fn dr_08_only_what_was_seen_is_approved(site: Site) {
     site.write([clients::insert(&client)]).await;
     site.write([clients::replace(tenant, id, ("seen", pending), ("other", pending))]).await;
 
-    assert_eq!(site.commit([clients::approve(tenant, id, ("seen", pending), NOW)]).await.map(drop), OVERTAKEN);
+    assert_eq!(site.commit([clients::approve(tenant, id, ("seen", pending), ("seen by us", NOW))]).await.map(drop), OVERTAKEN);
     assert_eq!(standing(&site, id).await, Standing::Pending);
-    site.write([clients::approve(tenant, id, ("other", pending), NOW)]).await;
+    site.write([clients::approve(tenant, id, ("other", pending), ("other, by us", NOW))]).await;
     assert_eq!(standing(&site, id).await, Standing::Active);
+    assert_eq!(clients::by_id(&site.store, tenant, id).await.expect("a read").expect("the client").body, "other, by us");
 }
 
 async fn dr_08_a_change_undoes_no_judgement(site: Site) {
