@@ -2,7 +2,7 @@
 //!
 //! 1. who: a token in the header, verified for this resource; else 401, whatever the method;
 //! 2. from where: a web page of ours, or no web page;
-//! 3. what: the body is read once; headers that mirror it must agree; a session must be the caller's;
+//! 3. what: the body is read once; headers that mirror it must agree; the era says what there is; a session must be the caller's;
 //! 4. whether: agent, scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);
 //! 6. out, with the upstream's own credential; 7. the answer streams back, and its end closes the record.
 //!
@@ -25,6 +25,7 @@ use http::{HeaderMap, Method, StatusCode, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::decide::{Facts, decide};
+use crate::era::Era;
 use crate::message::{Message, Messages};
 use crate::origin::{self, Origin};
 use crate::passage::{Failed, Onward, Passage, Permits};
@@ -46,7 +47,8 @@ pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Respons
         return respond(&refusal, None, &ReplyTo::Nobody, None, &counted.into());
     };
     let origin = Origin::of(&head.headers, &[&tenant.base, resource.url.as_str()]);
-    let mut call = Call { gateway: &gateway.inner, tenant, resource, head, origin, token: None, reply_to: ReplyTo::Nobody };
+    let mut call =
+        Call { gateway: &gateway.inner, tenant, resource, head, origin, token: None, era: Era::UNNAMED, reply_to: ReplyTo::Nobody };
     let mut response =
         if origin::is_preflight(&call.head.method, &call.head.headers) { call.preflight() } else { call.answered(body).await };
     call.origin.dress(response.headers_mut());
@@ -63,6 +65,7 @@ struct Call<'a> {
     /// Once there is a live one: from then on a refusal is somebody's.
     token: Option<Arc<VerifiedToken>>,
     /// Once the body is read.
+    era: Era,
     reply_to: ReplyTo,
 }
 
@@ -83,7 +86,7 @@ impl Call<'_> {
         let now = self.gateway.clock.now();
         let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
         let place = self.place(&keys)?;
-        let session = session::presented(&self.head.headers, place, token.caller(), now)?; // MC-07
+        let session = if self.era.is_stateless() { None } else { session::presented(&self.head.headers, place, token.caller(), now)? }; // MC-07
         let Tenant { policy, agents, .. } = &*self.tenant;
         let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller() };
         let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
@@ -136,13 +139,21 @@ impl Call<'_> {
             Method::POST => {
                 let messages = Messages::read(body)?;
                 self.reply_to = ReplyTo::of(&messages);
-                return mirror::agree(&self.head.headers, &messages).map(|()| messages);
+                self.era = mirror::agreed(&self.head.headers, &messages)?; // mcp_1a_15
+                if self.era.is_stateless() {
+                    self.head.headers.remove("last-event-id"); // nothing is resumed there
+                }
+                return if messages.batch && !self.era.has_batches() { Err(Refusal::no_batches()) } else { Ok(messages) };
             }
             Method::GET => &method::STREAM,
             Method::DELETE => &method::SESSION_END,
             _ => return Err(Refusal::wrong_verb()),
         };
         self.reply_to = ReplyTo::Verb;
+        self.era = Era::of(&self.head.headers)?;
+        if self.era.is_stateless() {
+            return Err(Refusal::post_only());
+        }
         Ok(Messages { all: vec![Message::of_verb(verb)], batch: false })
     }
 

@@ -1,4 +1,5 @@
-//! The gateway: the streaming data plane in front of MCP servers (MCP 2025-11-25 streamable HTTP, authorization as RFC 9728 and RFC 6750).
+//! The gateway: the streaming data plane in front of MCP servers (streamable HTTP of MCP 2025-11-25 and before, and of 2026-07-28;
+//! authorization as RFC 9728 and RFC 6750).
 //!
 //! A call's way, in types that only their own rooms can build:
 //!
@@ -12,6 +13,7 @@ mod answer;
 mod challenge;
 mod decide;
 mod endpoint;
+mod era;
 mod events;
 mod headers;
 mod members;

@@ -1,8 +1,9 @@
 //! JSON-RPC messages of a POST (MCP streamable HTTP), read once and never written again: the upstream gets the bytes that came.
 //!
-//! 1. One object, or a batch (protocol 2025-03-26) of at most [`BATCH`].
+//! 1. One object, or a batch (protocol 2025-03-26 and before) of at most [`BATCH`].
 //! 2. A request (`method` and `id`), a notification (`method` alone) or a response (`result` or `error`, and `id`); nothing in between.
 //! 3. Of the three methods whose target decides, that target: the tool, the resource, the prompt.
+//! 4. The protocol version that a request of the stateless era names in its `_meta`.
 
 use std::borrow::Cow;
 
@@ -28,16 +29,23 @@ pub struct Message<'a> {
     pub target: Option<Cow<'a, str>>,
     /// The arguments as written.
     pub arguments: Option<&'a RawValue>,
+    /// The protocol version that its `_meta` names (MCP 2026-07-28).
+    pub version: Option<Cow<'a, str>>,
 }
 
 impl Message<'static> {
     /// What a GET or DELETE stands for.
     pub const fn of_verb(known: &'static Method) -> Self {
-        Self { known, method: None, id: None, target: None, arguments: None }
+        Self { known, method: None, id: None, target: None, arguments: None, version: None }
     }
 }
 
 impl Message<'_> {
+    /// It waits for an answer.
+    pub const fn is_request(&self) -> bool {
+        self.method.is_some() && self.id.is_some()
+    }
+
     /// The tool it calls, if it calls one.
     pub fn tool(&self) -> Option<&str> {
         self.target.as_deref().filter(|_| self.known.action == Action::CallTool)
@@ -68,7 +76,7 @@ impl<'a> Messages<'a> {
 
     /// The ids that wait for an answer.
     pub fn ids(&self) -> impl Iterator<Item = &'a RawValue> {
-        self.all.iter().filter(|message| message.method.is_some()).filter_map(|message| message.id)
+        self.all.iter().filter(|message| message.is_request()).filter_map(|message| message.id)
     }
 }
 
@@ -87,24 +95,42 @@ fn message(raw: &RawValue) -> Result<Message<'_>, Refusal> {
         (Some(method), false) => {
             let method = text(method).ok_or_else(|| invalid("`method` is not a string"))?;
             let known = method::of(&method);
-            let (target, arguments) = aim(known, params)?;
-            Ok(Message { known, method: Some(method), id, target, arguments })
+            let Parameters { target, arguments, version } = parameters(known, params)?;
+            Ok(Message { known, method: Some(method), id, target, arguments, version })
         }
-        (None, true) if id.is_some() => Ok(Message { known: &method::RESPONSE, method: None, id, target: None, arguments: None }),
+        (None, true) if id.is_some() => Ok(Message { id, ..Message::of_verb(&method::RESPONSE) }),
         _ => Err(invalid("it is neither a request nor a notification nor a response")),
     }
 }
 
-type Aim<'a> = (Option<Cow<'a, str>>, Option<&'a RawValue>);
+/// What is read of the parameters.
+#[derive(Default)]
+struct Parameters<'a> {
+    target: Option<Cow<'a, str>>,
+    arguments: Option<&'a RawValue>,
+    version: Option<Cow<'a, str>>,
+}
 
-/// The target and the arguments of a method that has some.
-fn aim<'a>(method: &Method, params: Option<&'a RawValue>) -> Result<Aim<'a>, Refusal> {
-    let Some(member) = method.target else { return Ok((None, None)) };
+/// The target and the arguments of a method that has some, and the version, where one is named.
+fn parameters<'a>(method: &Method, params: Option<&'a RawValue>) -> Result<Parameters<'a>, Refusal> {
     let invalid = |why: String| Refusal::invalid_params(format!("`params` of {}: {why}", method.name));
+    let Some(member) = method.target else {
+        let Some(params) = params.filter(|params| params.get().starts_with('{')) else { return Ok(Parameters::default()) };
+        let [meta] = members(params.get(), &["_meta"]).map_err(|error| invalid(error.to_string()))?;
+        return Ok(Parameters { version: meta.and_then(version), ..Parameters::default() });
+    };
     let params = params.ok_or_else(|| invalid("missing".to_owned()))?;
-    let [target, arguments] = members(params.get(), &[member, "arguments"]).map_err(|error| invalid(error.to_string()))?;
+    let [target, arguments, meta] = members(params.get(), &[member, "arguments", "_meta"]).map_err(|error| invalid(error.to_string()))?;
     let target = target.and_then(text).ok_or_else(|| invalid(format!("`{member}` is not a string")))?;
-    Ok((Some(target), arguments))
+    Ok(Parameters { target: Some(target), arguments, version: meta.and_then(version) })
+}
+
+/// Where it is named twice, or not as text, it names what no header says.
+fn version(meta: &RawValue) -> Option<Cow<'_, str>> {
+    match members(meta.get(), &["io.modelcontextprotocol/protocolVersion"]) {
+        Ok([version]) => Some(text(version?).unwrap_or(Cow::Borrowed(""))),
+        Err(_) => meta.get().starts_with('{').then_some(Cow::Borrowed("")),
+    }
 }
 
 /// MCP: a string or an integer, never null. Any number is let through: the upstream judges it.

@@ -24,9 +24,11 @@ pub struct Refusal {
     /// The conformance row that refuses.
     pub row: &'static str,
     /// What happened, why, and what to do.
-    pub words: String,
+    pub words: Box<str>,
     pub decision: Option<DecisionId>,
     pub about: Option<Box<About>>,
+    /// The protocol version that was asked for and is not spoken here.
+    pub requested: Option<Box<str>>,
     pub(crate) wire: Wire,
 }
 
@@ -54,6 +56,7 @@ pub(crate) mod code {
     pub const INVALID_REQUEST: i32 = -32600;
     pub const INVALID_PARAMS: i32 = -32602;
     pub const HEADER_MISMATCH: i32 = -32020;
+    pub const UNSUPPORTED_VERSION: i32 = -32022;
     /// As the SDKs' servers call it.
     pub const UNKNOWN_SESSION: i32 = -32001;
     pub const REFUSED: i32 = -32010;
@@ -104,7 +107,7 @@ impl Refusal {
     }
 
     fn challenge(reason: &'static str, row: &'static str, code: Option<Code>, words: String) -> Self {
-        Self { reason, row, words, decision: None, about: None, wire: Wire::Challenge { code, scope: None } }
+        Self { reason, row, words: words.into(), decision: None, about: None, requested: None, wire: Wire::Challenge { code, scope: None } }
     }
 }
 
@@ -151,13 +154,26 @@ impl Refusal {
         Self::status("header_mismatch", StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, &format!("the header {header} does not say what the body says: send the same in both"))
     }
 
+    pub fn unsupported_version(requested: &str) -> Self {
+        let refusal = Self::status("unsupported_version", StatusCode::BAD_REQUEST, code::UNSUPPORTED_VERSION, "this protocol version is not known here: use one of those in `supported`, or open a session with `initialize`");
+        Self { requested: Some(brief(requested).into()), ..refusal }
+    }
+
+    pub fn no_batches() -> Self {
+        Self::status("no_batches", StatusCode::BAD_REQUEST, code::INVALID_REQUEST, "the protocol version of this request has no batches: send each message by itself")
+    }
+
+    pub fn post_only() -> Self {
+        Self::status("post_only", StatusCode::METHOD_NOT_ALLOWED, code::INVALID_REQUEST, "the protocol version of this request has neither streams of their own nor sessions: use POST")
+    }
+
     pub fn unknown_session() -> Self {
         let refusal = Self::status("unknown_session", StatusCode::NOT_FOUND, code::UNKNOWN_SESSION, "no such session for this client here: start one with `initialize`, without Mcp-Session-Id");
         Self { row: "MC-07", ..refusal }
     }
 
     fn status(reason: &'static str, status: StatusCode, code: i32, words: &str) -> Self {
-        Self { reason, row: "", words: words.to_owned(), decision: None, about: None, wire: Wire::Status(status, code) }
+        Self { reason, row: "", words: words.into(), decision: None, about: None, requested: None, wire: Wire::Status(status, code) }
     }
 }
 
@@ -185,7 +201,15 @@ impl Refusal {
 
     fn in_band(reason: &'static str, decision: DecisionId, words: String) -> Self {
         let words = format!("{words} (decision {decision})");
-        Self { reason, row: "", words, decision: Some(decision), about: None, wire: Wire::InBand(code::REFUSED) }
+        Self {
+            reason,
+            row: "",
+            words: words.into(),
+            decision: Some(decision),
+            about: None,
+            requested: None,
+            wire: Wire::InBand(code::REFUSED),
+        }
     }
 }
 

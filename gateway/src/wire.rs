@@ -10,10 +10,10 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::challenge;
 use crate::message::Messages;
 use crate::record::Written;
 use crate::refusal::{Refusal, Wire, code};
+use crate::{challenge, era};
 
 /// Who waits for an answer.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub fn respond(refusal: &Refusal, asked: Option<&Resource>, to: &ReplyTo, refere
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let (Wire::Challenge { code, scope }, Some(resource)) = (&refusal.wire, asked) {
-        let error = code.map(|code| oauth::Error::new(code, refusal.words.clone()));
+        let error = code.map(|code| oauth::Error::new(code, refusal.words.as_ref()));
         let scope = scope.as_deref().unwrap_or(&resource.default_scope);
         headers.insert(WWW_AUTHENTICATE, challenge::bearer(error.as_ref(), &resource.metadata_url(), scope)); // PR-02
     }
@@ -85,22 +85,32 @@ struct ErrorAnswer<'a> {
 struct ErrorObject<'a> {
     code: i32,
     message: &'a str,
-    data: ErrorData,
+    data: ErrorData<'a>,
 }
 
 #[derive(Clone, Copy, Serialize)]
-struct ErrorData {
+struct ErrorData<'a> {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<DecisionId>,
     /// The audit event to ask about.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<EventId>,
+    /// MCP 2026-07-28: what is spoken here, and what was asked for.
+    #[serde(flatten)]
+    version: Option<Versions<'a>>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Versions<'a> {
+    supported: &'static [&'static str],
+    requested: &'a str,
 }
 
 /// A JSON-RPC error; of a batch, one for each that waits.
 fn body(refusal: &Refusal, code: i32, to: &ReplyTo, reference: Option<EventId>) -> Vec<u8> {
-    let data = ErrorData { reason: refusal.reason, decision: refusal.decision, reference };
+    let version = refusal.requested.as_deref().map(|requested| Versions { supported: era::SPOKEN, requested });
+    let data = ErrorData { reason: refusal.reason, decision: refusal.decision, reference, version };
     let error = ErrorObject { code, message: &refusal.words, data };
     let answer = |id| ErrorAnswer { jsonrpc: "2.0", id, error };
     let body = match to {

@@ -1,4 +1,5 @@
-//! An MCP client of the 2025-11-25 era (Streamable HTTP), as bare as can be: it initialises when it must, and says what came back.
+//! An MCP client (Streamable HTTP), as bare as can be. Of 2025-11-25 and before it initialises when it must; of 2026-07-28 each request
+//! stands alone, and its headers mirror its body. It says what came back.
 
 use bytes::Bytes;
 use http::{Method, header};
@@ -8,6 +9,7 @@ use crate::browser::request;
 use crate::{Answer, Browser};
 
 const ERA: &str = "2025-11-25";
+const STATELESS: &str = "2026-07-28";
 const SESSION: &str = "mcp-session-id";
 
 /// A conversation with one server.
@@ -19,11 +21,25 @@ pub struct Mcp {
     pub token: Option<String>,
     /// What the server called this session.
     pub session: Option<String>,
+    /// The protocol version it names.
+    version: &'static str,
 }
 
 impl Mcp {
     pub const fn new(program: Browser, url: String, token: Option<String>) -> Self {
-        Self { program, url, token, session: None }
+        Self { program, url, token, session: None, version: ERA }
+    }
+
+    /// The same, naming another protocol version.
+    #[must_use]
+    pub fn speaking(self, version: &'static str) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The same, without sessions.
+    #[must_use]
+    pub fn stateless(self) -> Self {
+        self.speaking(STATELESS)
     }
 
     /// Opens a session. Where the server refuses, its answer is what a call gives.
@@ -31,7 +47,7 @@ impl Mcp {
     /// # Errors
     /// The refusal.
     pub async fn initialize(&mut self) -> Result<(), Called> {
-        let hello = json!({ "protocolVersion": ERA, "capabilities": {}, "clientInfo": { "name": "testkit", "version": "1" } });
+        let hello = json!({ "protocolVersion": self.version, "capabilities": {}, "clientInfo": { "name": "testkit", "version": "1" } });
         let answer = self.send("initialize", hello).await;
         if !answer.0.status.is_success() {
             return Err(answer);
@@ -44,6 +60,7 @@ impl Mcp {
     /// Calls a tool, in this conversation's session, opening one if there is none.
     pub async fn call(&mut self, tool: &str, arguments: Value) -> Called {
         if self.session.is_none()
+            && self.version != STATELESS
             && let Err(refused) = self.initialize().await
         {
             return refused;
@@ -52,20 +69,36 @@ impl Mcp {
     }
 
     /// Sends one request as it is.
-    pub async fn send(&self, method: &str, params: Value) -> Called {
+    pub async fn send(&self, method: &str, mut params: Value) -> Called {
+        if self.version == STATELESS {
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": STATELESS,
+                "io.modelcontextprotocol/clientInfo": { "name": "testkit", "version": "1" },
+                "io.modelcontextprotocol/clientCapabilities": {},
+            });
+        }
         Called(self.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await)
     }
 
     /// Posts one message.
     pub async fn post(&self, message: &Value) -> Answer {
-        let request = self.request(Method::POST).header(header::CONTENT_TYPE, "application/json");
+        let mut request = self.request(Method::POST).header(header::CONTENT_TYPE, "application/json");
+        if self.version == STATELESS
+            && let Some(method) = message["method"].as_str()
+        {
+            request = request.header("mcp-method", method);
+            if let Some(name) = ["name", "uri"].iter().find_map(|member| message["params"][member].as_str()) {
+                request = request.header("mcp-name", name);
+            }
+        }
         self.program.send(request.body(Bytes::from(message.to_string())).expect("a request")).await
     }
 
     /// A request to the server with this conversation's headers.
     pub fn request(&self, method: Method) -> http::request::Builder {
-        let mut request =
-            request(method, &self.url).header(header::ACCEPT, "application/json, text/event-stream").header("mcp-protocol-version", ERA);
+        let mut request = request(method, &self.url)
+            .header(header::ACCEPT, "application/json, text/event-stream")
+            .header("mcp-protocol-version", self.version);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -100,7 +100,7 @@ fn mcp_3_15_a_policys_no_is_told_in_band_with_its_decision_and_its_advice() {
     let refusal = site.decide(&alice, &call("transfer")).expect_err("forbidden");
     assert_eq!(refusal.wire, Wire::InBand(-32010));
     let decision = refusal.decision.expect("a decision");
-    assert_eq!(refusal.words, format!("no-transfers forbids this: ask treasury (decision {decision})"));
+    assert_eq!(*refusal.words, *format!("no-transfers forbids this: ask treasury (decision {decision})"));
     // In a batch every message must pass.
     assert_eq!(
         site.decide(&alice, &format!("[{},{}]", call("account_balance"), call("transfer"))).expect_err("forbidden").reason,

@@ -64,7 +64,8 @@ impl Call<'_> {
         let watch = Watch::new(move || verifier.has_ended(&watched));
         let mut response = Response::new(Body::new(Answer::new(&head, body, settled.at_the_end(head.status), watch)));
         *response.status_mut() = head.status;
-        let session = head.headers.get(session::HEADER).and_then(|id| id.to_str().ok()).map(outward);
+        let session = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless());
+        let session = session.and_then(|id| id.to_str().ok()).map(outward);
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());
         Ok(response)
     }

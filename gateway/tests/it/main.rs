@@ -3,6 +3,7 @@
 mod artefacts;
 mod challenge;
 mod ended;
+mod eras;
 mod jose;
 mod log;
 mod messages;

@@ -35,7 +35,7 @@ chancery_testkit::both_stores! {
         let note = json!({ "jsonrpc": "2.0", "method": "notifications/progress" });
         let batch = json!([call("account_balance", &json!({})), note, call("account_balance", &json!({ "account": "savings" }))]);
 
-        let answer = upstream.answers(mcp.post(&batch), |heard| {
+        let answer = upstream.answers(mcp.clone().speaking("2025-03-26").post(&batch), |heard| {
             assert_eq!(heard.message(), batch);
             heard.json(&json!([done(&json!(1)), done(&json!(1))]));
         }).await;
@@ -60,7 +60,7 @@ chancery_testkit::both_stores! {
         let mut transfer = call("transfer", &json!({}));
         transfer["id"] = json!("b");
         let batch = json!([call("account_balance", &json!({})), note, transfer]);
-        let answer = upstream.left_alone(mcp.post(&batch)).await;
+        let answer = upstream.left_alone(mcp.clone().speaking("2025-03-26").post(&batch)).await;
 
         // Each request that waits hears the same; the notification waits for nothing.
         let answers = answer.has_status(200).json();
@@ -193,7 +193,7 @@ async fn a_message_may_be_large_but_not_without_end() {
     let larger = upstream.left_alone(post(&site, &mcp, &[(CONTENT_TYPE.as_str(), JSON)], of_size(5 << 20))).await;
     refused(&larger, 413, -32600);
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
-    let long = upstream.left_alone(mcp.post(&json!(vec![ping; 33]))).await;
+    let long = upstream.left_alone(mcp.speaking("2025-03-26").post(&json!(vec![ping; 33]))).await;
     refused(&long, 400, -32600);
 }
 

@@ -202,7 +202,7 @@ async fn mc_01_a_batch_is_challenged_once_for_all_it_needs() {
     let mcp = asked.redeem().await.granted().mcp(BANK);
 
     let batch = json!([wire::call("transfer", &json!({})), wire::call("account_balance", &json!({}))]);
-    let answer = upstream.left_alone(mcp.post(&batch)).await;
+    let answer = upstream.left_alone(mcp.clone().speaking("2025-03-26").post(&batch)).await;
 
     assert_eq!(scope_wanted(answer.challenged("insufficient_scope")), words("bank:read bank:transfer"));
 }
