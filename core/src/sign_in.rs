@@ -154,10 +154,11 @@ pub const PROVIDER_REFUSED: &str = "provider_refused_refresh";
 pub trait SignIn: Send + Sync + 'static {
     fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>>;
 
-    /// Asks the provider whether it still vouches for a person, by the refresh token it gave when they signed in. What it says is
-    /// written before this returns; of any number who ask at once, on any node, one asks the provider. Somebody for whom it gave no
-    /// refresh token is not asked about.
-    fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>>;
+    /// Asks the provider whether it still vouches for a person, by the refresh token it gave when they signed in: that of this client,
+    /// where the provider knows it by an id of its own. What it says is written before this returns; of any number who ask at once, on
+    /// any node, one asks the provider. It returns within seconds, whatever the provider does. Somebody for whom it gave no refresh token is
+    /// not asked about.
+    fn recheck(&self, tenant: TenantId, subject: SubjectId, client: ClientId) -> BoxFuture<'_, Result<(), RecheckTrouble>>;
 
     /// Makes a client that is about to be registered known to the provider that must know it; where none must, nothing happens. Call it
     /// when nothing else can refuse the client any more: what comes of one that is not written after all is undone later.

@@ -18,7 +18,7 @@ use axum::http::header::COOKIE;
 use axum::response::Response;
 use chancery_audit::{CommitError, Draft, Receipt};
 use chancery_core::oauth::Fault;
-use chancery_core::{Cookie, Entropy, Pages, Slug, Timestamp};
+use chancery_core::{ClientId, Cookie, Entropy, Pages, Slug, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_crypto::jose;
 use chancery_registry::{IdentityProvider, Tenant};
@@ -29,7 +29,7 @@ use crate::arrival::Arrival;
 use crate::begin::redirect_uri;
 use crate::decide::{Facts, Next, decide};
 use crate::id_token::{self, Identity};
-use crate::kept::{Kept, Names};
+use crate::kept::{Kept, Names, Where};
 use crate::metadata::Metadata;
 use crate::outcome::{self, Outcome};
 use crate::pending::Pending;
@@ -79,6 +79,14 @@ struct Claimed {
     sign_in: SignIn,
     metadata: Metadata,
     code: String,
+}
+
+/// Who came, with what, and as whose client.
+struct Came {
+    identity: Identity,
+    tokens: Tokens,
+    /// The client, where the provider knows it by an id of its own.
+    registration: Option<ClientId>,
 }
 
 impl<P: Pages> Visit<'_, P> {
@@ -133,13 +141,9 @@ impl<P: Pages> Visit<'_, P> {
         let pending = self.pending(&claimed.sign_in).await?;
         let known = self.as_known(&pending).await?;
         let visit = Visit { provider: &known, ..*self };
-        let mut tokens = visit.redeem(claimed, &pending).await?;
+        let tokens = visit.redeem(claimed, &pending).await?;
         let identity = visit.identify(claimed, &pending, tokens.id_token.expose()).await?;
-        if pending.client.is_some() {
-            // It is that client's, and people are asked about by our own registration.
-            tokens.refresh_token = None;
-        }
-        self.sign_in(&claimed.sign_in, &identity, &tokens).await
+        self.sign_in(&claimed.sign_in, &Came { identity, tokens, registration: pending.client }).await
     }
 
     /// The provider as it knows the client that this sign-in is for.
@@ -191,14 +195,16 @@ impl<P: Pages> Visit<'_, P> {
     }
 
     /// Two first sign-ins of one person may meet: the one whose row is there already gives the id.
-    async fn sign_in(&self, sign_in: &SignIn, identity: &Identity, tokens: &Tokens) -> Result<(Receipt, Outcome), Refused> {
+    async fn sign_in(&self, sign_in: &SignIn, came: &Came) -> Result<(Receipt, Outcome), Refused> {
         let Self { parts, tenant, provider, now } = *self;
+        let Came { identity, tokens, registration } = came;
         let key = outcome::key(identity);
+        let at = Where { tenant: tenant.id, provider: &provider.name, registration: registration.as_ref() };
         for _ in 0..ATTEMPTS {
             let subject = subjects::by_key(&parts.store, &tenant.id, &provider.name, &key).await.map_err(Refused::unavailable)?;
             let mut entropy = Entropy::draw(&*parts.rng);
             let names = Names::new(subject.as_ref(), now, &mut entropy);
-            let kept = Kept::of(parts, (tenant.id, &provider.name), &names, tokens, now).await.map_err(Refused::unavailable)?;
+            let kept = Kept::of(parts, at, &names, tokens, now).await.map_err(Refused::unavailable)?;
             let facts = outcome::Facts {
                 tenant: &tenant.name,
                 provider,
@@ -209,9 +215,19 @@ impl<P: Pages> Visit<'_, P> {
                 kept,
                 session: tenant.lifetimes.session,
             };
+            let can_be_asked = facts.kept.can_be_asked;
             let (outcome, draft) = outcome::decide(&facts, now, &mut entropy)?;
             match parts.journal.commit(&tenant.id, draft).await {
-                Ok(receipt) => return Ok((receipt, outcome)),
+                Ok(receipt) => {
+                    if !can_be_asked {
+                        tracing::warn!(
+                            tenant = %tenant.name, provider = %provider.name,
+                            "the identity provider gave no refresh token, so it cannot be asked about this person again; what they allow needs \
+                             a new sign-in after `lifetimes.unvouched`"
+                        );
+                    }
+                    return Ok((receipt, outcome));
+                }
                 Err(CommitError::GuardFailed(_)) => {}
                 Err(CommitError::Unavailable(error)) => return Err(Refused::unavailable(error)),
             }

@@ -2,7 +2,7 @@
 //! (OpenID Connect Core §12), and the ID token, which it wants to see when they sign out.
 
 use chancery_audit::Write;
-use chancery_core::{Entropy, Secret, SessionId, Slug, SubjectId, TenantId, Timestamp};
+use chancery_core::{ClientId, Entropy, RecheckTrouble, Secret, SessionId, Slug, SubjectId, TenantId, Timestamp};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_store::StoreError;
 use chancery_store::repo::subjects::Subject;
@@ -29,7 +29,18 @@ impl Names {
 pub(crate) struct Kept {
     pub id_token: Vec<u8>,
     /// Of a provider that gives no refresh token this time, an older one is as good as it was.
-    pub voucher: Write,
+    pub voucher: Vec<Write>,
+    /// Whether the provider can be asked again, by this token or an older one.
+    pub can_be_asked: bool,
+}
+
+/// Where a sign-in was: which provider, and by which registration of ours.
+#[derive(Clone, Copy)]
+pub(crate) struct Where<'a> {
+    pub tenant: TenantId,
+    pub provider: &'a Slug,
+    /// The client, where the provider knows it by an id of its own.
+    pub registration: Option<&'a ClientId>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,47 +52,62 @@ pub(crate) enum NotKept {
 }
 
 impl Kept {
-    pub async fn of<P>(
-        parts: &Parts<P>,
-        (tenant, provider): (TenantId, &Slug),
-        names: &Names,
-        tokens: &Tokens,
-        now: Timestamp,
-    ) -> Result<Self, NotKept> {
+    pub async fn of<P>(parts: &Parts<P>, at: Where<'_>, names: &Names, tokens: &Tokens, now: Timestamp) -> Result<Self, NotKept> {
+        let Where { tenant, provider, registration } = at;
         let row = names.session.to_string();
         let id_token = parts.sealer.seal(&id_token_place(&tenant, &row), tokens.id_token.expose().as_bytes()).await?;
+        let before = vouchers::by_registration(&parts.store, &tenant, &names.subject, registration).await?;
         let Some(token) = &tokens.refresh_token else {
-            return Ok(Self { id_token, voucher: vouchers::seen(&tenant, &names.subject, now) });
+            let voucher = vouchers::seen(&tenant, &names.subject, registration, now).into();
+            let can_be_asked = before.is_some_and(|before| before.checked.trouble != Some(RecheckTrouble::Lost));
+            return Ok(Self { id_token, voucher, can_be_asked });
         };
-        let before = vouchers::by_subject(&parts.store, &tenant, &names.subject).await?;
         let version = before.as_ref().map_or(1, |before| before.version + 1);
+        let whose = Whose { tenant, subject: names.subject, registration: registration.cloned() };
         let voucher = Voucher {
             tenant,
             subject: names.subject,
+            sealed: seal(&parts.sealer, &whose, version, token).await?,
+            registration: whose.registration,
             provider: provider.clone(),
-            sealed: seal(&parts.sealer, (&tenant, &names.subject), version, token).await?,
             version,
             checked: Checked { at: now, tried_at: now, trouble: None },
             taken: None,
         };
         let voucher = if before.is_some() { vouchers::replace(&voucher) } else { vouchers::insert(&voucher) };
-        Ok(Self { id_token, voucher })
+        Ok(Self { id_token, voucher: vec![voucher], can_be_asked: true })
     }
 }
 
-/// Seals a refresh token for its person's row, at this version.
-pub(crate) async fn seal(
-    sealer: &Sealer,
-    (tenant, subject): (&TenantId, &SubjectId),
-    version: u64,
-    token: &Secret<String>,
-) -> Result<Vec<u8>, SealError> {
-    sealer.seal(&place(tenant, &subject.to_string(), version), token.expose().as_bytes()).await
+/// Whose refresh token is sealed: no row's opens in another's place.
+pub(crate) struct Whose {
+    tenant: TenantId,
+    subject: SubjectId,
+    registration: Option<ClientId>,
+}
+
+impl From<&Voucher> for Whose {
+    fn from(voucher: &Voucher) -> Self {
+        Self { tenant: voucher.tenant, subject: voucher.subject, registration: voucher.registration.clone() }
+    }
+}
+
+impl Whose {
+    fn row(&self) -> String {
+        let registration = self.registration.iter().map(|client| format!(" {client}"));
+        std::iter::once(self.subject.to_string()).chain(registration).collect()
+    }
+}
+
+/// Seals a refresh token for its row, at this version.
+pub(crate) async fn seal(sealer: &Sealer, whose: &Whose, version: u64, token: &Secret<String>) -> Result<Vec<u8>, SealError> {
+    sealer.seal(&place(&whose.tenant, &whose.row(), version), token.expose().as_bytes()).await
 }
 
 /// The refresh token of a voucher.
 pub(crate) async fn open(sealer: &Sealer, voucher: &Voucher) -> Result<Secret<String>, SealError> {
-    let plain = sealer.open(&place(&voucher.tenant, &voucher.subject.to_string(), voucher.version), &voucher.sealed).await?;
+    let row = Whose::from(voucher).row();
+    let plain = sealer.open(&place(&voucher.tenant, &row, voucher.version), &voucher.sealed).await?;
     text(plain, VOUCHERS)
 }
 

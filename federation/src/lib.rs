@@ -88,8 +88,8 @@ impl<P: Pages> SignIn for Federation<P> {
         Box::pin(begin::begin(&self.parts, request))
     }
 
-    fn recheck(&self, tenant: TenantId, subject: SubjectId) -> BoxFuture<'_, Result<(), RecheckTrouble>> {
-        Box::pin(recheck::recheck(Arc::clone(&self.parts), tenant, subject))
+    fn recheck(&self, tenant: TenantId, subject: SubjectId, client: ClientId) -> BoxFuture<'_, Result<(), RecheckTrouble>> {
+        Box::pin(recheck::recheck(Arc::clone(&self.parts), tenant, subject, client))
     }
 
     fn enrol<'a>(&'a self, tenant: &'a TenantId, client: &'a ClientId, name: &'a str) -> BoxFuture<'a, Result<(), EnrolTrouble>> {

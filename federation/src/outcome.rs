@@ -15,6 +15,9 @@ use crate::id_token::Identity;
 use crate::kept::{Kept, Names};
 use crate::refused::Refused;
 
+/// What the event of a sign-in says after which the provider cannot be asked about the person again.
+pub(crate) const NO_REFRESH_TOKEN: &str = "no_refresh_token";
+
 /// What is known when the ID token was good.
 pub(crate) struct Facts<'a> {
     pub tenant: &'a Slug,
@@ -74,14 +77,15 @@ pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
     let event = Event::new(Kind::SignedIn, tenant, now, entropy)
         .with(Field::Subject, subject)
         .with(Field::Session, session.id)
-        .with(Field::IdentityProvider, &provider.name);
+        .with(Field::IdentityProvider, &provider.name)
+        .with_some(Field::Reason, (!facts.kept.can_be_asked).then_some(NO_REFRESH_TOKEN));
 
     let draft = Draft::default()
         .writing(seen)
         .writing(sessions::insert(&session))
         .writing(sign_ins::finish(&tenant, &sign_in.state, &result, &sha256(resume.expose().as_bytes()), now))
-        .writing(facts.kept.voucher.clone())
         .recording(event);
+    let draft = facts.kept.voucher.iter().cloned().fold(draft, Draft::writing);
     Ok((Outcome { cookie, resume }, draft))
 }
 

@@ -46,6 +46,9 @@ pub struct Profile {
     /// Which organisation a person is of, at a provider that everybody has an account with.
     #[serde(default)]
     pub domain: Option<Domain>,
+    /// What it answers to a refresh, besides the codes of OpenID Connect, where it wants to see the person (`error` or `suberror`).
+    #[serde(default)]
+    pub sign_in_again: Vec<String>,
     pub logout: Logout,
     pub back_channel_logout: BackChannelLogout,
     /// What to do there, in words, a step each; the redirect URI is shown beside.

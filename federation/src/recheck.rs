@@ -1,14 +1,15 @@
 //! Asking the provider again whether it vouches for a person, by the refresh token that it gave (OpenID Connect Core §12): a disabled
 //! person's agents stop, and a change of groups is seen, without anybody at a browser.
 //!
-//! 1. The voucher: is its check old, is somebody asking already?
+//! 1. The voucher: of the client's own registration there, or else of ours. Is its check old, is somebody asking already?
 //! 2. It is taken, by a guarded write, for a while: of any number of nodes one asks.
 //! 3. The provider is asked ([`ask`]). An ID token that comes along is held to what it must say (§12.2).
 //! 4. What it said is decided on ([`decide`]) and committed before anybody is answered, a new token above all: a provider that rotates
 //!    takes the older one for stolen.
 //!
-//! Whoever asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by again; and if the provider then refuses
-//! the token, that is our loss and says nothing of the person ([`RecheckTrouble::Lost`]).
+//! Whoever waits for this is answered within [`PATIENCE`]; the asking goes on without them, and what it learns is there for the next. Whoever
+//! asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by again; and if the provider then refuses the token, that
+//! is our loss and says nothing of the person ([`RecheckTrouble::Lost`]).
 
 mod ask;
 mod decide;
@@ -17,28 +18,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_audit::{CommitError, Draft};
-use chancery_core::{Entropy, Pages, RecheckTrouble, SubjectId, TenantId, Timestamp};
+use chancery_core::{ClientId, Entropy, Pages, RecheckTrouble, SubjectId, TenantId, Timestamp};
 use chancery_registry::{Lifetimes, Tenant};
 use chancery_store::repo::vouchers::{self, Voucher};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::Parts;
-use ask::ask;
+use ask::{Said, ask};
 use decide::{Facts, decide};
 
 /// How long whoever asks has the voucher for itself: longer than metadata, keys and token together may take.
 const TURN: Duration = Duration::from_secs(45);
-/// How long others wait for what it learns, and how often they look.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a client is kept waiting for what is learned, whoever asks, and how often those look who do not. Clients give up sooner than
+/// providers do; till then the provider's last word counts.
+const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it is tried to write down what was learned.
 const ATTEMPTS: u32 = 5;
 
-pub(crate) async fn recheck<P: Pages>(parts: Arc<Parts<P>>, tenant: TenantId, subject: SubjectId) -> Result<(), RecheckTrouble> {
-    let begun = Instant::now();
+pub(crate) async fn recheck<P: Pages>(
+    parts: Arc<Parts<P>>,
+    tenant: TenantId,
+    subject: SubjectId,
+    client: ClientId,
+) -> Result<(), RecheckTrouble> {
+    let till = Instant::now() + PATIENCE;
     let tenant = parts.registry.tenant_by_id(&tenant).ok_or(RecheckTrouble::Unusable)?;
-    while begun.elapsed() < PATIENCE {
-        let found = vouchers::by_subject(&parts.store, &tenant.id, &subject).await.map_err(|error| store(&error))?;
+    while Instant::now() < till {
+        let found = vouchers::for_client(&parts.store, &tenant.id, &subject, &client).await.map_err(|error| store(&error))?;
         let Some(voucher) = found else { return Ok(()) };
         let now = parts.clock.now();
         match turn(&voucher, &tenant.lifetimes, now) {
@@ -48,10 +55,11 @@ pub(crate) async fn recheck<P: Pages>(parts: Arc<Parts<P>>, tenant: TenantId, su
                 let asking =
                     Asking { parts: Arc::clone(&parts), tenant: Arc::clone(&tenant), voucher, by: Entropy::draw(&*parts.rng).take() };
                 // A client that hangs up must not cut this off between the provider's answer and our commit.
-                match tokio::spawn(asking.run(now)).await {
-                    Ok(Some(learned)) => return learned,
-                    Ok(None) => {} // somebody else was first, or a new sign-in came between: look again
-                    Err(error) => return Err(store(&error)),
+                match timeout_at(till, tokio::spawn(asking.run(now))).await {
+                    Ok(Ok(Some(learned))) => return learned,
+                    Ok(Ok(None)) => {} // somebody else was first, or a new sign-in came between: look again
+                    Ok(Err(error)) => return Err(store(&error)),
+                    Err(_elapsed) => return Err(RecheckTrouble::Silent),
                 }
             }
         }
@@ -88,7 +96,7 @@ struct Asking<P> {
 }
 
 impl<P: Pages> Asking<P> {
-    /// What was learned; nothing, where somebody else was first.
+    /// What was learned; nothing, where somebody else was first, or this voucher is none any more.
     async fn run(self, now: Timestamp) -> Option<Result<(), RecheckTrouble>> {
         let Self { parts, tenant, voucher, by } = &self;
         let take = Draft::default().writing(vouchers::take(voucher, by, now + TURN, now));
@@ -108,7 +116,7 @@ impl<P: Pages> Asking<P> {
         for attempt in 1..=ATTEMPTS {
             let (outcome, draft) = decide(facts, now, &mut Entropy::draw(&*parts.rng));
             match parts.journal.commit(&tenant.id, draft).await {
-                Ok(_receipt) => return Some(outcome),
+                Ok(_receipt) => return (*facts.said != Said::Deregistered).then_some(outcome),
                 Err(CommitError::GuardFailed(_)) => return None,
                 Err(CommitError::Unavailable(error)) if attempt == ATTEMPTS => return Some(Err(store(&error))),
                 Err(CommitError::Unavailable(_)) => sleep(LOOK * attempt).await,

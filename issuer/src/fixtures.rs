@@ -182,6 +182,7 @@ pub(crate) fn beside() -> chancery_store::repo::subjects::Beside {
         provider: "corp".parse().expect("a slug"),
         key: chancery_core::SubjectKey::stored("https://idp.example alice"),
         status: chancery_store::repo::subjects::Standing::Active,
+        seen_at: NOW,
         claims: "{}".to_owned(),
     }
 }

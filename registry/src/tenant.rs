@@ -119,6 +119,9 @@ pub struct Lifetimes {
     /// How old it may become while the provider does not answer.
     #[serde(with = "crate::duration")]
     pub stale: Duration,
+    /// How long what a person allowed is refreshed after they last signed in, where the provider gave nothing to ask it by.
+    #[serde(with = "crate::duration")]
+    pub unvouched: Duration,
 }
 
 impl Default for Lifetimes {
@@ -134,6 +137,7 @@ impl Default for Lifetimes {
             consent_page: Duration::from_secs(10 * MINUTE),
             recheck: Duration::from_secs(15 * MINUTE),
             stale: Duration::from_secs(4 * 60 * MINUTE),
+            unvouched: Duration::from_secs(12 * 60 * MINUTE),
         }
     }
 }

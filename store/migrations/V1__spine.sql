@@ -82,18 +82,22 @@ CREATE INDEX sessions_by_subject ON sessions (tenant, subject);
 CREATE INDEX sessions_by_theirs ON sessions (tenant, their_id) WHERE their_id IS NOT NULL;
 
 CREATE TABLE vouchers (
-    tenant     {text} NOT NULL,
-    subject    {text} NOT NULL,
-    provider   {text} NOT NULL,
-    sealed     {blob} NOT NULL,
-    version    {int}  NOT NULL,
-    checked_at {int}  NOT NULL,
-    tried_at   {int}  NOT NULL,
-    trouble    {text},
-    taken      {blob},
-    taken_till {int},
-    PRIMARY KEY (tenant, subject)
+    tenant       {text} NOT NULL,
+    subject      {text} NOT NULL,
+    registration {text} NOT NULL,
+    provider     {text} NOT NULL,
+    sealed       {blob} NOT NULL,
+    version      {int}  NOT NULL,
+    checked_at   {int}  NOT NULL,
+    tried_at     {int}  NOT NULL,
+    trouble      {text},
+    taken        {blob},
+    taken_till   {int},
+    PRIMARY KEY (tenant, subject, registration)
 ){clustered};
+
+CREATE INDEX vouchers_by_check ON vouchers (tenant, checked_at);
+CREATE INDEX vouchers_by_registration ON vouchers (tenant, registration) WHERE registration <> '';
 
 CREATE TABLE enrolments (
     tenant     {text} NOT NULL,

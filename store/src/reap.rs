@@ -16,6 +16,9 @@ const CODES_STAY: Duration = Duration::from_hours(24);
 /// Grants stay after their end while somebody may ask why something stopped; families with them, since they are read together.
 const GRANTS_STAY: Duration = Duration::from_hours(7 * 24);
 
+/// Of whoever signs in again tomorrow, the provider may have given its only token yesterday.
+const VOUCHERS_STAY: Duration = Duration::from_hours(24);
+
 /// The feed is read within seconds; a node that was cut off for longer than this is told that it lost its place.
 const FEED_STAYS: Duration = Duration::from_hours(24);
 
@@ -35,6 +38,7 @@ pub async fn reap(store: &Store, now: Timestamp) -> Result<u64, CommitError> {
             deleted += until_none_is_left(store, || Unit::new(tenant.id, vec![table(&tenant.id, now)])).await?;
         }
         deleted += forgotten_clients(store, &tenant.id, now).await?;
+        deleted += idle_vouchers(store, &tenant.id, now).await?;
     }
     Ok(deleted)
 }
@@ -121,6 +125,26 @@ async fn forgotten_clients(store: &Store, tenant: &TenantId, now: Timestamp) -> 
     }
     let any = Change { topic: Topic::Client, key: String::new() };
     let bite = || Unit { changes: vec![any.clone()], ..Unit::new(*tenant, vec![Write::any(FORGET, values![tenant, now, BITE])]) };
+    until_none_is_left(store, bite).await
+}
+
+/// What nobody will ask by: the person has allowed nothing that still lives, is signed in nowhere, and was not asked about for a day. A secret
+/// that has no use is not kept.
+async fn idle_vouchers(store: &Store, tenant: &TenantId, now: Timestamp) -> Result<u64, CommitError> {
+    const DUE: &str = "SELECT subject FROM vouchers WHERE tenant = $1 AND checked_at < $2 AND NOT EXISTS (SELECT 1 FROM grants \
+         WHERE grants.tenant = vouchers.tenant AND grants.subject = vouchers.subject AND grants.ended_at IS NULL AND grants.expires_at > $3) \
+         AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.tenant = vouchers.tenant AND sessions.subject = vouchers.subject \
+         AND sessions.ended_at IS NULL AND sessions.expires_at > $3) LIMIT 1";
+    const FORGET: &str = "DELETE FROM vouchers WHERE tenant = $1 AND (subject, registration) IN \
+         (SELECT subject, registration FROM vouchers WHERE tenant = $1 AND checked_at < $2 AND NOT EXISTS (SELECT 1 FROM grants \
+         WHERE grants.tenant = vouchers.tenant AND grants.subject = vouchers.subject AND grants.ended_at IS NULL AND grants.expires_at > $3) \
+         AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.tenant = vouchers.tenant AND sessions.subject = vouchers.subject \
+         AND sessions.ended_at IS NULL AND sessions.expires_at > $3) ORDER BY checked_at LIMIT $4)";
+    let idle = now - VOUCHERS_STAY;
+    if store.query(DUE, values![tenant, idle, now]).await?.is_empty() {
+        return Ok(0);
+    }
+    let bite = || Unit::new(*tenant, vec![Write::any(FORGET, values![tenant, idle, now, BITE])]);
     until_none_is_left(store, bite).await
 }
 

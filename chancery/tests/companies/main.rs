@@ -9,3 +9,4 @@ mod registration;
 #[path = "../it/said.rs"]
 mod said;
 mod sign_in;
+mod standing;

@@ -38,8 +38,8 @@ impl Case {
         let tenant = "acme".parse().expect("a slug");
         let (provider, sign_in, identity) = (&self.provider, &self.sign_in, &self.identity);
         let names = Names::new(subject.as_ref(), NOW, &mut self.entropy);
-        let voucher = chancery_store::repo::vouchers::seen(&sign_in.tenant, &names.subject, NOW);
-        let kept = Kept { id_token: vec![1, 2, 3], voucher };
+        let [_, voucher] = chancery_store::repo::vouchers::seen(&sign_in.tenant, &names.subject, None, NOW);
+        let kept = Kept { id_token: vec![1, 2, 3], voucher: vec![voucher], can_be_asked: false };
         let facts = Facts { tenant: &tenant, provider, sign_in, identity, subject, names, kept, session: Duration::from_secs(60) };
         decide(&facts, NOW, &mut self.entropy)
     }
@@ -55,6 +55,7 @@ fn a_first_sign_in_makes_a_subject_and_a_later_one_finds_it() {
     assert!(first.writes[0].sql.starts_with("INSERT INTO subjects"));
     assert!(later.writes[0].sql.starts_with("UPDATE subjects"));
     assert_eq!(later.events[0].field(Field::Subject), Some(&*known.id.to_string()));
+    assert_eq!(later.events[0].field(Field::Reason), Some(NO_REFRESH_TOKEN));
     assert_ne!(first.events[0].field(Field::Subject), later.events[0].field(Field::Subject));
 }
 

@@ -4,6 +4,7 @@ use chancery_audit::{CommitError, Draft};
 use chancery_core::Timestamp;
 use chancery_registry::Tenant;
 use chancery_store::repo::enrolments::{self, Enrolment};
+use chancery_store::repo::vouchers;
 
 use super::provider::{Deregistered, Registrar};
 use super::{Whose, due};
@@ -32,7 +33,9 @@ async fn one<P>(parts: &Parts<P>, tenant: &Tenant, enrolment: &Enrolment, now: T
     }
     match deregistered(parts, tenant, enrolment, now).await {
         Deregistered::Done => {
-            let _receipt = parts.journal.commit(&tenant.id, Draft::default().writing(enrolments::remove(enrolment))).await?;
+            let tokens = vouchers::remove_of_registration(&tenant.id, &enrolment.client);
+            let forgotten = Draft::default().writing(enrolments::remove(enrolment)).writing(tokens);
+            let _receipt = parts.journal.commit(&tenant.id, forgotten).await?;
             Ok(true)
         }
         Deregistered::NotNow(why) => {

@@ -1,6 +1,8 @@
 //! The question itself: a refresh at the provider's token endpoint, and what its answer means. Providers differ in their words, and an
 //! answer that cannot be read may still have changed the token.
 
+use std::borrow::Cow;
+
 use axum::http::header::{HeaderName, HeaderValue};
 use chancery_core::{Person, Secret, Timestamp};
 use chancery_crypto::jose;
@@ -11,12 +13,12 @@ use chancery_store::repo::vouchers::Voucher;
 use form_urlencoded::Serializer;
 use serde::Deserialize;
 
-use crate::Parts;
 use crate::id_token::{self, Identity};
 use crate::kept;
 use crate::metadata::Metadata;
 use crate::outcome;
-use crate::provider;
+use crate::profiles::{self, Profile};
+use crate::{Parts, provider, proxy};
 
 /// What the provider said.
 #[derive(PartialEq, Eq, Debug)]
@@ -29,6 +31,8 @@ pub(super) enum Said {
     Refused,
     /// It wants to see the person.
     SignInAgain,
+    /// Nobody was asked: the client that the token was given to is not registered there any more.
+    Deregistered,
     /// It was not reached, or it refuses us.
     Unusable,
     /// It may have answered, and nobody knows what.
@@ -63,6 +67,7 @@ pub(super) async fn ask<P>(parts: &Parts<P>, tenant: &Tenant, voucher: &Voucher,
 
 struct Question<'a, P> {
     parts: &'a Parts<P>,
+    /// As it knows the registration that the voucher is of.
     provider: &'a IdentityProvider,
     voucher: &'a Voucher,
     subject: &'a Subject,
@@ -81,12 +86,21 @@ fn unusable(why: impl ToString) -> Trouble {
 
 impl<P> Question<'_, P> {
     async fn ask(&self) -> Result<Said, Trouble> {
+        let of = self.voucher.registration.as_ref();
+        let known = proxy::as_known(self.parts, &self.voucher.tenant, self.provider, of).await.map_err(unusable)?;
+        match &known {
+            Cow::Borrowed(_) if of.is_some() => Ok(Said::Deregistered),
+            known => Question { provider: known, ..*self }.put().await,
+        }
+    }
+
+    async fn put(&self) -> Result<Said, Trouble> {
         let Self { parts, provider, voucher, now, .. } = *self;
         let metadata = provider::metadata(&parts.documents, provider, now).await.map_err(unusable)?;
         let token = kept::open(&parts.sealer, voucher).await.map_err(unusable)?;
         let (headers, form) = request(provider, &metadata, &token);
         let answer = parts.fetcher.post_form(Purpose::ProviderToken, &metadata.token_endpoint, &headers, form).await.map_err(unheard)?;
-        match read(&answer)? {
+        match read(&answer, profiles::of(provider))? {
             Answer::Tokens { id_token, refresh_token } => self.vouched(&metadata, id_token, refresh_token).await,
             Answer::No(said) => Ok(said),
         }
@@ -103,8 +117,7 @@ impl<P> Question<'_, P> {
         }
         let next = match token {
             Some(token) => {
-                let of = (&voucher.tenant, &voucher.subject);
-                let sealed = kept::seal(&parts.sealer, of, voucher.version + 1, &token).await;
+                let sealed = kept::seal(&parts.sealer, &voucher.into(), voucher.version + 1, &token).await;
                 Some(sealed.map_err(|error| Trouble { said: Said::Silent, why: error.to_string() })?)
             }
             None => None,
@@ -163,18 +176,19 @@ struct Body {
     refresh_token: Option<String>,
 }
 
-/// The codes that ask for the person (OpenID Connect Core §3.1.2.6, and what providers made of them), wherever they stand.
-const SIGN_IN_AGAIN: [&str; 7] =
-    ["interaction_required", "login_required", "consent_required", "mfa_required", "basic_action", "additional_action", "message_only"];
+/// The codes that ask for the person (OpenID Connect Core §3.1.2.6). What a provider made of them, its profile says.
+const SIGN_IN_AGAIN: [&str; 4] = ["interaction_required", "login_required", "consent_required", "account_selection_required"];
 
-fn read(answer: &Fetched) -> Result<Answer, Trouble> {
+fn read(answer: &Fetched, profile: &Profile) -> Result<Answer, Trouble> {
     let status = answer.status.as_u16();
     let silent = |why: &str| Trouble { said: Said::Silent, why: format!("its token endpoint answered with status {status}{why}") };
     if answer.status.is_server_error() {
         return Err(silent(""));
     }
     let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else { return Err(silent(" and no JSON object")) };
-    let asks = |word: &Option<String>| word.as_deref().is_some_and(|word| SIGN_IN_AGAIN.contains(&word));
+    let asks = |word: &Option<String>| {
+        word.as_deref().is_some_and(|word| SIGN_IN_AGAIN.contains(&word) || profile.sign_in_again.iter().any(|its| its == word))
+    };
     match body {
         Body { error, suberror, .. } if asks(&error) || asks(&suberror) => Ok(Answer::No(Said::SignInAgain)),
         Body { error: Some(error), .. } if error == "invalid_grant" => Ok(Answer::No(Said::Refused)),

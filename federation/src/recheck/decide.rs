@@ -30,6 +30,8 @@ pub(super) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
             (Err(RecheckTrouble::Lost), facts.to_sign_in_again(RecheckTrouble::Lost, now, entropy))
         }
         Said::Refused => (Err(RecheckTrouble::Refused), ended(facts, now, entropy)),
+        // Who asks looks for another.
+        Said::Deregistered => (Ok(()), Draft::default().writing(vouchers::remove(facts.voucher))),
         Said::SignInAgain => (Err(RecheckTrouble::SignInAgain), facts.to_sign_in_again(RecheckTrouble::SignInAgain, now, entropy)),
         Said::Unproven { next } => facts.in_trouble(next.as_ref(), RecheckTrouble::Unusable, now),
         Said::Unusable => facts.in_trouble(None, RecheckTrouble::Unusable, now),
@@ -48,11 +50,13 @@ fn changed(facts: &Facts<'_>, person: Option<&Person>, now: Timestamp) -> Draft 
     }
 }
 
-/// Whoever signed in anew meanwhile has a newer voucher: then the first guard fails, and nothing ends.
+/// Whoever signed in anew meanwhile has a newer voucher: then the first guard fails, and nothing ends. By whatever registration the provider
+/// refuses the person, all of theirs ends: it says no more of why than that it does not vouch.
 fn ended(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Draft {
-    let Voucher { tenant, subject, version, .. } = facts.voucher;
+    let Voucher { tenant, subject, .. } = facts.voucher;
     Draft::default()
-        .writing(vouchers::remove(tenant, subject, *version))
+        .writing(vouchers::remove(facts.voucher))
+        .writing(vouchers::remove_all(tenant, subject))
         .with(end_of_subject(tenant, subject, PROVIDER_REFUSED, now))
         .recording(facts.event("refused", now, entropy).with(Field::Reason, PROVIDER_REFUSED).with(Field::Row, "SB-08"))
 }

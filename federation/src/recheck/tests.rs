@@ -9,6 +9,7 @@ fn voucher(age: Duration, trouble: Option<RecheckTrouble>, taken_till: Option<Ti
     Voucher {
         tenant: TenantId::mint(NOW, &mut entropy()),
         subject: SubjectId::mint(NOW, &mut entropy()),
+        registration: None,
         provider: "corp".parse().expect("a slug"),
         sealed: vec![1],
         version: 3,

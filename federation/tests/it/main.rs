@@ -8,4 +8,5 @@ mod proxy;
 mod recheck;
 mod replays;
 mod simulated;
+mod standing;
 mod way;

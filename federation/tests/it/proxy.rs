@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_testkit::cast::{ALICE, BANK, IDENTITY_PROVIDER, PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
 use chancery_testkit::idp_sim::{Endpoint, Fault, IdpSim, Profile};
 use chancery_testkit::{Answer, App, Site};
@@ -10,6 +12,8 @@ use serde_json::json;
 
 use crate::way::callback;
 
+/// As a tenant has it that says nothing else.
+const RECHECK: Duration = Duration::from_secs(15 * 60);
 const CREDENTIAL: &str = "env:REGISTRAR";
 
 /// A site whose clients must be known to a provider of this kind, which gives us this credential.
@@ -109,6 +113,71 @@ async fn k4_what_ends_here_ends_there_however_long_the_provider_is_away() {
         site.forget_left_behind().await;
         assert_eq!(sim.asked(Endpoint::Register).into_iter().filter(|asked| asked.method == Method::DELETE.as_str()).count(), asked);
     }
+}
+
+/// Who asked the provider's token endpoint last, by a refresh token or a code.
+fn asker(sim: &IdpSim) -> (String, String) {
+    let asked = sim.asked(Endpoint::Token).pop().expect("it was asked");
+    let pair = asked.authorization.as_deref().and_then(|value| value.strip_prefix("Basic ")).expect("Basic").to_owned();
+    let pair = String::from_utf8(STANDARD.decode(pair).expect("base64")).expect("text");
+    (asked.get("grant_type").expect("a grant").to_owned(), pair.split_once(':').expect("id and secret").0.to_owned())
+}
+
+/// By which of our registrations the provider can be asked about people.
+async fn vouchers(site: &Site) -> Vec<String> {
+    let rows = site.store().query("SELECT registration FROM vouchers ORDER BY registration", Vec::new()).await.expect("the store answers");
+    rows.into_iter().map(|mut row| row.text().expect("text")).collect()
+}
+
+#[tokio::test]
+async fn sb_08_whoever_came_by_such_a_client_is_asked_about_by_it() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    let (app, other) = (app(&register(&site).await), app(&register(&site).await));
+    let by_app = site.ask_as(app.clone()).approved_by(ALICE).await.redeem().await.granted();
+    let of_the_file = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    let theirs = |app: &App| {
+        sim.registered().into_iter().find(|(_, client)| client.metadata["client_name"].as_str().is_some_and(|name| name.contains(&app.id)))
+    };
+    let their_id = theirs(&app).expect("it is registered there").0;
+    assert_eq!(vouchers(&site).await, ["", &app.id]);
+
+    site.turn(RECHECK);
+    let by_app = by_app.refresh().await.granted();
+    assert_eq!(asker(&sim), ("refresh_token".to_owned(), their_id));
+    let of_the_file = of_the_file.refresh().await.granted();
+    assert_eq!(asker(&sim), ("refresh_token".to_owned(), "chancery".to_owned()));
+
+    // What the other app was allowed in a session of ours is asked about by our registration, until it has one of its own.
+    site.ask_as(other.clone()).approved_by(ALICE).await.redeem().await.granted();
+    assert_eq!(vouchers(&site).await.len(), 3);
+    sim.disable(ALICE);
+    site.turn(RECHECK);
+    by_app.refresh().await.refused(400, "invalid_grant");
+
+    site.audit().await.about(ALICE).is("rechecked").says("reason", "provider_refused_refresh");
+    of_the_file.refresh().await.refused(400, "invalid_grant");
+    assert!(vouchers(&site).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_kept_for_a_client_goes_with_it_and_others_are_not_the_worse_for_it() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    let app = app(&register(&site).await);
+    let browser = site.browser();
+    site.ask_as(app.clone()).approved_in(&browser, ALICE).await.redeem().await.granted();
+    let of_the_file = site.ask(PUBLIC_CLIENT).approved_in(&browser, ALICE).await.redeem().await.granted();
+    assert_eq!(vouchers(&site).await, [app.id.as_str()], "nobody has signed in by ours");
+    site.turn(RECHECK);
+    let of_the_file = of_the_file.refresh().await.granted();
+    assert_eq!(site.audit().await.of_kind("rechecked").len(), 1, "any is better than none");
+
+    site.turn(Duration::from_hours(400 * 24));
+    site.reap().await;
+    site.forget_left_behind().await;
+
+    assert!(sim.registered().is_empty() && vouchers(&site).await.is_empty());
+    of_the_file.refresh().await.refused(400, "invalid_grant");
+    site.sign_in(ALICE, PUBLIC_CLIENT).await.refresh().await.granted();
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::way::{answered, callback, ended};
 
 /// A site whose people sign in at a provider of this kind.
-async fn at(profile: Profile) -> (Site, IdpSim) {
+pub async fn at(profile: Profile) -> (Site, IdpSim) {
     at_as(profile, |_| ()).await
 }
 
 /// The same with the provider's entry in the file changed.
-async fn at_as(profile: Profile, change: impl FnOnce(&mut Value)) -> (Site, IdpSim) {
+pub async fn at_as(profile: Profile, change: impl FnOnce(&mut Value)) -> (Site, IdpSim) {
     let site = Site::on_sqlite().await;
     let sim = site.simulated(profile, IDENTITY_PROVIDER).await;
     let mut declared = sim.declared(IDENTITY_PROVIDER);

@@ -8,16 +8,16 @@ use chancery_audit::Draft;
 use chancery_core::{Event, FamilyId, Field, Kind, TenantId, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_registry::GrantType;
-use chancery_store::repo::codes::{self, Code};
+use chancery_store::repo::codes::{self, Code, Redeemable};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
-use chancery_store::repo::subjects::Beside;
 use chancery_store::{Store, StoreError};
 use chancery_tokens::end_of_grant;
 
 use super::standing;
+use super::vouched::{self, Word, vouched};
 use super::wanted::Wanted;
-use super::{Asking, Granted, one_of, used};
+use super::{Asking, Granted, Learned, Outcome, one_of, used};
 use crate::form::Form;
 use crate::identity_scope::{identity_of, wants_id_token};
 use crate::mint::IdToken;
@@ -35,20 +35,23 @@ pub(crate) struct Request {
 
 /// What one read of the store knows about it.
 pub(super) struct Facts {
-    pub found: Option<(Code, Grant)>,
-    /// The grant's.
-    pub person: Option<Beside>,
+    pub found: Option<Redeemable>,
+    pub learned: Learned,
 }
 
-pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Granted, Refused> {
-    let (code, grant) = known(facts).row("OA-09")?;
+pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Outcome, Refused> {
+    let Redeemable { code, grant, checked, person } = known(facts).row("OA-09")?;
     belongs_to(code, asking).row("OA-09")?;
     same_redirect_uri(code, asked).row("OA-10")?;
     proven(code, grant, asked, moment).row("PK-04")?;
     first_time(code, grant, moment).row("OA-08")?;
     alive(code, grant, moment.now).row("OA-09")?;
+    let word = Word { checked: checked.as_ref(), person: person.as_ref(), learned: facts.learned };
+    if let Some(need) = vouched(grant, &word, asking, moment).row("SB-08")? {
+        return Ok(Outcome::Need(need));
+    }
     let allowed = one_of(&grant.resources, asked.resource.as_deref()).row("RI-02")?;
-    let access = standing::of(grant, facts.person.as_ref(), asking).row("OA-09")?;
+    let access = standing::of(grant, person.as_ref(), asking).row("OA-09")?;
     standing::leaves_something(&grant.resources, &access, grant, asking, moment).row("OA-09")?;
     let wanted = Wanted::of(allowed, &allowed.scope, (grant, access), asking).row("RI-01")?;
     let permit = wanted.permit(moment)?;
@@ -64,10 +67,11 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
         .with_id_token(id)
         .with(Draft { writes, events: vec![event], ..Draft::default() })
         .with(used(asking, moment.now));
-    Ok(match family {
+    let granted = match family {
         Some(family) => granted.with_refresh_token(family.id, family.generation),
         None => granted,
-    })
+    };
+    Ok(granted.into())
 }
 
 /// A client that did not register for it could not use one.
@@ -75,11 +79,8 @@ fn refreshes(asking: Asking<'_>) -> bool {
     asking.by.client().grant_types.contains(&GrantType::RefreshToken)
 }
 
-fn known(facts: &Facts) -> Result<(&Code, &Grant), Refused> {
-    match &facts.found {
-        Some((code, grant)) => Ok((code, grant)),
-        None => Err(Refused::invalid_grant("there is no such code, or it is long gone; authorize again")),
-    }
+fn known(facts: &Facts) -> Result<&Redeemable, Refused> {
+    facts.found.as_ref().ok_or_else(|| Refused::invalid_grant("there is no such code, or it is long gone; authorize again"))
 }
 
 /// A code of another client stays good for its owner.
@@ -143,7 +144,7 @@ fn alive(code: &Code, grant: &Grant, now: Timestamp) -> Result<(), Refused> {
     if now >= code.expires_at {
         return Err(Refused::invalid_grant("this code has expired; authorize again and redeem the code at once"));
     }
-    if grant.is_alive(now) { Ok(()) } else { Err(Refused::invalid_grant("what was allowed has been ended since; authorize again")) }
+    if grant.is_alive(now) { Ok(()) } else { Err(vouched::ended(grant)) }
 }
 
 /// The refresh tokens that begin here. They may ask for all of the grant, at one resource at a time (RI-02).
@@ -183,14 +184,13 @@ impl Request {
 }
 
 impl Facts {
-    pub async fn load(store: &Store, tenant: &TenantId, asked: &Request) -> Result<Self, StoreError> {
-        let found = codes::with_grant(store, tenant, &asked.hash).await?;
-        Ok(found.map_or(Self { found: None, person: None }, |(code, grant, person)| Self { found: Some((code, grant)), person }))
+    pub async fn load(store: &Store, tenant: &TenantId, asked: &Request, learned: Learned) -> Result<Self, StoreError> {
+        Ok(Self { found: codes::with_grant(store, tenant, &asked.hash).await?, learned })
     }
 
     /// The grant of a code that could still be redeemed.
     pub fn living(&self, now: Timestamp) -> Option<&Grant> {
-        let (code, grant) = self.found.as_ref()?;
+        let Redeemable { code, grant, .. } = self.found.as_ref()?;
         (code.redeemed_at.is_none() && now < code.expires_at && grant.is_alive(now)).then_some(grant)
     }
 }

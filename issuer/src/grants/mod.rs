@@ -89,8 +89,8 @@ impl Asked {
         let tenant = &asking.tenant.id;
         Ok(match self {
             Self::Code(request) => {
-                let facts = authorization_code::Facts::load(store, tenant, request).await?;
-                let outcome = authorization_code::decide(request, asking, &facts, moment).map(Outcome::from);
+                let facts = authorization_code::Facts::load(store, tenant, request, learned).await?;
+                let outcome = authorization_code::decide(request, asking, &facts, moment);
                 outcome.map_err(|refused| witnessed(refused, asking, facts.living(moment.now), moment))
             }
             Self::Refresh(request) => {

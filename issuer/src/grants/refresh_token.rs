@@ -14,7 +14,7 @@ use chancery_store::{Store, StoreError, Write};
 use chancery_tokens::{Presented, RefreshTokenKeys, end_of_grant};
 
 use super::standing::{self, GROUPS_REMOVED};
-use super::vouched::{self, vouched};
+use super::vouched::{self, Word, vouched};
 use super::wanted::Wanted;
 use super::{Asking, Granted, Learned, Outcome, one_of};
 use crate::form::Form;
@@ -52,7 +52,8 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     belongs_to(family, asking).row("OA-14")?;
     alive(family, grant, asking, moment.now).row("OA-14")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
-    if let Some(need) = vouched(grant, checked.as_ref(), facts.learned, asking, moment).row("SB-08")? {
+    let word = Word { checked: checked.as_ref(), person: person.as_ref(), learned: facts.learned };
+    if let Some(need) = vouched(grant, &word, asking, moment).row("SB-08")? {
         return Ok(Outcome::Need(need));
     }
     let access = standing::of(grant, person.as_ref(), asking).row("OA-14")?;

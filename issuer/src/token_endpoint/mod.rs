@@ -59,22 +59,17 @@ async fn answer(
     Ok(if arrival.posted.authorization.is_some() { answer.challenging_basic(&tenant) } else { answer })
 }
 
-/// Decides until the decision commits.
+/// Decides until the decision commits. What has to be learned first is learned once, and costs no attempt.
 async fn decide(server: &Server, tenant: &Tenant, keys: &TenantKeys, admitted: &Admitted) -> Result<Answer, Unanswered> {
     let asking = Asking { tenant, by: &admitted.by };
     let (mut overtaken, mut learned) = (0, Learned::default());
-    for _ in 0..ATTEMPTS {
-        let outcome = match admitted.asked.decide(asking, learned, &server.store, &mut server.moment()).await? {
+    for _ in 0..=ATTEMPTS {
+        let answered = match admitted.asked.decide(asking, learned, &server.store, &mut server.moment()).await? {
             Ok(Outcome::Need(Need::Recheck(subject))) => {
-                learned.rechecked = Some(server.sign_in.recheck(tenant.id, subject).await);
-                admitted.asked.decide(asking, learned, &server.store, &mut server.moment()).await?
+                learned.rechecked = Some(server.sign_in.recheck(tenant.id, subject, admitted.by.id().clone()).await);
+                continue;
             }
-            outcome => outcome,
-        };
-        let answered = match outcome {
             Ok(Outcome::Granted(granted)) => issue(server, tenant, keys, *granted).await,
-            // Asked about once, it is known: nothing is wanted twice.
-            Ok(Outcome::Need(_)) => continue,
             Err(refused) => server.refused(tenant, ENDPOINT, refused).await,
         };
         match answered {

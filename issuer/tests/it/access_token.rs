@@ -105,6 +105,7 @@ chancery_testkit::both_stores! {
     }
 
     async fn at_06_when_and_how_somebody_signed_in_stays_so_through_refreshes(site: Site) {
+        site.apply(|file| file["lifetimes"] = json!({ "unvouched": "30d" })).await;
         site.identity_provider().alter_claims(|claims| {
             claims["acr"] = json!("phr");
             claims["amr"] = json!(["hwk", "user"]);

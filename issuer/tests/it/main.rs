@@ -30,3 +30,4 @@ mod session;
 mod sign_in;
 mod tenants;
 mod token_request;
+mod vouched;

@@ -126,6 +126,7 @@ chancery_testkit::both_stores! {
     }
 
     async fn oa_14_a_refresh_token_that_nobody_used_for_30_days_is_over(site: Site) {
+        site.apply(|file| file["lifetimes"] = json!({ "unvouched": "100d" })).await;
         let (used, idle) = (site.sign_in(ALICE, PUBLIC_CLIENT).await, site.sign_in(ALICE, PUBLIC_CLIENT).await);
         site.turn(DAY * 29);
         let used = used.refresh().await.granted();
@@ -137,6 +138,7 @@ chancery_testkit::both_stores! {
     }
 
     async fn oa_14_no_refresh_token_outlives_90_days(site: Site) {
+        site.apply(|file| file["lifetimes"] = json!({ "unvouched": "100d" })).await;
         let mut tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;
         for _ in 0..4 {
             site.turn(DAY * 22);

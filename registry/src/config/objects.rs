@@ -121,6 +121,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
     let consent_page     = lifetime("consent_page", "consent_page: 10m", 60 * MINUTE);
     let recheck          = lifetime("recheck", "recheck: 15m", DAY);
     let stale            = lifetime("stale", "stale: 4h", 7 * DAY);
+    let unvouched        = lifetime("unvouched", "unvouched: 12h", 400 * DAY);
 
     Some(Lifetimes {
         access_token: access_token?.unwrap_or(default.access_token),
@@ -131,6 +132,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
         consent_page: consent_page?.unwrap_or(default.consent_page),
         recheck: recheck?.unwrap_or(default.recheck),
         stale: stale?.unwrap_or(default.stale),
+        unvouched: unvouched?.unwrap_or(default.unvouched),
     })
 }
 

@@ -4,6 +4,7 @@ use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 
 use super::grants::Grant;
 use super::subjects::Beside;
+use super::vouchers::{Checked, voucher_for};
 use crate::{FromRow, Row, Store, StoreError, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,11 +25,15 @@ pub struct Code {
     pub family: Option<FamilyId>,
 }
 
-const WITH_GRANT: &str = "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
+const WITH_GRANT: &str = concat!(
+    "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
      c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, \
-     g.created_at, g.expires_at, g.ended_at, g.end_reason, s.provider, s.key, s.status, s.claims \
-     FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id \
-     LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE c.tenant = $1 AND c.hash = $2";
+     g.created_at, g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
+     s.seen_at FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id \
+     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",
+    voucher_for!("g.subject", "g.client"),
+    " LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE c.tenant = $1 AND c.hash = $2"
+);
 const INSERT: &str = "INSERT INTO codes \
      (tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -55,12 +60,21 @@ impl FromRow for Code {
     }
 }
 
-/// A code and the grant behind it, in one read.
-struct Redeemable(Code, Grant, Option<Beside>);
+/// A code and what stands behind it, in one read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redeemable {
+    pub code: Code,
+    pub grant: Grant,
+    /// What the identity provider last said of the grant's person, where it gave something to ask it by.
+    pub checked: Option<Checked>,
+    /// The grant's person.
+    pub person: Option<Beside>,
+}
 
 impl FromRow for Redeemable {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self(Code::from_row(row)?, Grant::from_row(row)?, Beside::of(row)?))
+        let (code, grant) = (Code::from_row(row)?, Grant::from_row(row)?);
+        Ok(Self { code, grant, checked: Checked::beside(row)?, person: Beside::of(row)? })
     }
 }
 
@@ -79,8 +93,7 @@ pub fn burn(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::one(BURN, values![tenant, hash, now])
 }
 
-/// A code, its grant, and the grant's person, in one read.
-pub async fn with_grant(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<(Code, Grant, Option<Beside>)>, StoreError> {
-    let found = store.first(WITH_GRANT, values![tenant, hash]).await?;
-    Ok(found.map(|Redeemable(code, grant, person)| (code, grant, person)))
+/// All that a redemption reads.
+pub async fn with_grant(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Result<Option<Redeemable>, StoreError> {
+    store.first(WITH_GRANT, values![tenant, hash]).await
 }

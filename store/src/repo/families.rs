@@ -4,7 +4,7 @@ use chancery_core::{ClientId, FamilyId, GrantId, TenantId, Timestamp};
 
 use super::grants::{AllowedResource, Grant};
 use super::subjects::Beside;
-use super::vouchers::Checked;
+use super::vouchers::{Checked, voucher_for};
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,12 +24,15 @@ pub struct Family {
     pub expires_at: Timestamp,
 }
 
-const WITH_GRANT: &str = "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
+const WITH_GRANT: &str = concat!(
+    "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
      f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.created_at, \
-     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims \
-     FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
-     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject \
-     LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE f.tenant = $1 AND f.id = $2";
+     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
+     s.seen_at FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
+     LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",
+    voucher_for!("g.subject", "g.client"),
+    " LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE f.tenant = $1 AND f.id = $2"
+);
 const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4 \

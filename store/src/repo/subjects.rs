@@ -57,15 +57,19 @@ pub struct Beside {
     pub status: Standing,
     /// JSON: the last mapped claims and groups.
     pub claims: String,
+    /// When the provider last spoke of them.
+    pub seen_at: Timestamp,
 }
 
 impl Beside {
     /// From the columns of a left join: nothing, where it is no person's, or one who was erased.
     pub(super) fn of(row: &mut Row) -> Result<Option<Self>, StoreError> {
         let (provider, key) = (row.opt(Row::parsed)?, row.opt(Row::text)?);
-        let (status, claims) = (row.opt(Row::parsed)?, row.opt(Row::text)?);
-        let all = provider.zip(key).zip(status.zip(claims));
-        Ok(all.map(|((provider, key), (status, claims))| Self { provider, key: SubjectKey::stored(key), status, claims }))
+        let (status, claims, seen_at) = (row.opt(Row::parsed)?, row.opt(Row::text)?, row.opt(Row::at)?);
+        let all = provider.zip(key).zip(status.zip(claims)).zip(seen_at);
+        let beside =
+            |(((provider, key), (status, claims)), seen_at)| Self { provider, key: SubjectKey::stored(key), status, claims, seen_at };
+        Ok(all.map(beside))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_core::{ClientId, SKEW, SessionId, SubjectId};
 use chancery_crypto::digest::sha256;
 use chancery_store::reap::reap;
-use chancery_store::repo::{clients, codes, consumed, ended, families, grants, sessions, tenants};
+use chancery_store::repo::{clients, codes, consumed, ended, families, grants, sessions, tenants, vouchers};
 use chancery_store::{Change, CommitError, Topic, Unit, Write};
 
 use crate::every_driver;
@@ -16,7 +16,8 @@ every_driver!(
     more_than_one_bite_goes_too,
     old_feed_entries_go_and_the_newest_of_them_stays,
     a_client_that_was_never_used_goes,
-    a_client_that_somebody_allows_something_stays
+    a_client_that_somebody_allows_something_stays,
+    what_nobody_will_ask_by_goes
 );
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,11 +33,8 @@ async fn known(site: &Site) {
     site.write([tenants::insert(&tenant)]).await;
 }
 
-async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
-    known(&site).await;
-    let grant = site.grant();
-    let (code, family) = (site.code(&grant, "secret"), site.family(&grant));
-    let session = sessions::Session {
+fn session(site: &Site) -> sessions::Session {
+    sessions::Session {
         tenant: site.tenant,
         hash: sha256(b"cookie"),
         id: fresh(SessionId::mint),
@@ -49,7 +47,14 @@ async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
         used_at: NOW,
         expires_at: NOW + MINUTE,
         ended_at: None,
-    };
+    }
+}
+
+async fn what_has_expired_goes_and_the_rest_stays(site: Site) {
+    known(&site).await;
+    let grant = site.grant();
+    let (code, family) = (site.code(&grant, "secret"), site.family(&grant));
+    let session = session(&site);
     let end = ended::End { tenant: site.tenant, kind: ended::EndedKind::Grant, key: "grt_1".to_owned(), at: NOW, until: NOW + MINUTE };
     let once = || consumed::consume(&site.tenant, "page", "once", NOW + MINUTE);
     site.write([
@@ -133,6 +138,36 @@ async fn a_client_that_somebody_allows_something_stays(site: Site) {
     assert_eq!(clients::by_id(&site.store, &site.tenant, &client.id).await, Ok(None));
     let told = follower.next().await.expect("the follower is not lost");
     assert!(told.iter().any(|entry| entry.topic == chancery_store::Topic::Client && entry.tenant == site.tenant), "{told:?}");
+}
+
+async fn what_nobody_will_ask_by_goes(site: Site) {
+    known(&site).await;
+    let checked = vouchers::Checked { at: NOW, tried_at: NOW, trouble: None };
+    let [idle, signed_in, allowing] = [(); 3].map(|()| fresh(SubjectId::mint));
+    for subject in [idle, signed_in, allowing] {
+        let (tenant, provider) = (site.tenant, "corp".parse().expect("a name"));
+        let voucher =
+            vouchers::Voucher { tenant, subject, registration: None, provider, sealed: vec![1], version: 1, checked, taken: None };
+        site.write([vouchers::insert(&voucher)]).await;
+    }
+    let grant = grants::Grant { subject: allowing.to_string(), expires_at: NOW + DAY * 3, ..site.grant() };
+    let session = sessions::Session { subject: signed_in, expires_at: NOW + DAY * 2, ..session(&site) };
+    site.write([grants::insert(&grant), sessions::insert(&session)]).await;
+    let left = async || {
+        let mut left = Vec::new();
+        for subject in [idle, signed_in, allowing] {
+            left.push(vouchers::by_registration(&site.store, &site.tenant, &subject, None).await.expect("a read").is_some());
+        }
+        left
+    };
+
+    assert_eq!(reap(&site.store, NOW + DAY).await, Ok(0));
+    assert_eq!(reap(&site.store, NOW + DAY + MINUTE).await, Ok(1));
+    assert_eq!(left().await, [false, true, true]);
+    assert_eq!(reap(&site.store, NOW + DAY * 2 + MINUTE).await, Ok(2), "a session and what was kept for it");
+    assert_eq!(left().await, [false, false, true]);
+    site.write([grants::end(&site.tenant, &grant.id, NOW + DAY * 2, "left")]).await;
+    assert_eq!(reap(&site.store, NOW + DAY * 2 + MINUTE).await, Ok(1));
 }
 
 async fn more_than_one_bite_goes_too(site: Site) {

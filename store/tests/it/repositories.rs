@@ -212,7 +212,7 @@ async fn a_code_is_read_with_its_grant(site: Site) {
     let before = site.store.reads();
     let found = codes::with_grant(&site.store, &site.tenant, &code.hash).await;
 
-    assert_eq!(found, Ok(Some((code, grant, None))));
+    assert_eq!(found, Ok(Some(codes::Redeemable { code, grant, checked: None, person: None })));
     assert_eq!(site.store.reads() - before, 1);
     assert_eq!(codes::with_grant(&site.store, &site.tenant, &sha256(b"another")).await, Ok(None));
 }

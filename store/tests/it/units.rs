@@ -139,7 +139,8 @@ async fn a_statement_that_names_a_parameter_twice_or_out_of_order_means_it(site:
 
     site.write([codes::redeem(&site.tenant, &code.hash, Some(&family), NOW + MINUTE / 2)]).await; // sets $3 and $4, then compares with $1, $2, $3
 
-    let (redeemed, ..) = codes::with_grant(&site.store, &site.tenant, &code.hash).await.expect("a read").expect("the code");
+    let codes::Redeemable { code: redeemed, .. } =
+        codes::with_grant(&site.store, &site.tenant, &code.hash).await.expect("a read").expect("the code");
     assert_eq!((redeemed.redeemed_at, redeemed.family), (Some(NOW + MINUTE / 2), Some(family)));
     assert_eq!(families::with_grant(&site.store, &site.tenant, &family).await, Ok(None));
 }

@@ -1,49 +1,111 @@
 //! What a person's standing hangs on: the provider's voucher, and the session in which something was allowed.
 
-use chancery_core::{RecheckTrouble, SessionId, Slug, SubjectId};
+use chancery_core::{ClientId, RecheckTrouble, SessionId, Slug, SubjectId};
 use chancery_crypto::digest::sha256;
 use chancery_store::CommitError;
-use chancery_store::repo::{families, grants, vouchers};
+use chancery_store::repo::{codes, families, grants, vouchers};
 
 use crate::every_driver;
 use crate::site::{MINUTE, NOW, Site, fresh};
 
 const TOO_LATE: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
 
-every_driver!(a_person_is_asked_about_by_one_at_a_time, what_was_allowed_in_a_session_ends_with_it);
+every_driver!(
+    a_person_is_asked_about_by_one_at_a_time,
+    a_client_s_own_registration_is_asked_first,
+    a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_none,
+    what_was_allowed_in_a_session_ends_with_it
+);
+
+fn voucher(site: &Site, subject: SubjectId) -> vouchers::Voucher {
+    let checked = vouchers::Checked { at: NOW, tried_at: NOW, trouble: None };
+    let provider: Slug = "corp".parse().expect("a name");
+    vouchers::Voucher { tenant: site.tenant, subject, registration: None, provider, sealed: vec![1; 90], version: 1, checked, taken: None }
+}
+
+/// Our own registration's.
+async fn ours(site: &Site, subject: &SubjectId) -> Option<vouchers::Voucher> {
+    vouchers::by_registration(&site.store, &site.tenant, subject, None).await.expect("a read")
+}
 
 async fn a_person_is_asked_about_by_one_at_a_time(site: Site) {
     let subject = fresh(SubjectId::mint);
     let grant = grants::Grant { subject: subject.to_string(), ..site.grant() };
     let family = site.family(&grant);
-    let checked = vouchers::Checked { at: NOW, tried_at: NOW, trouble: None };
-    let provider: Slug = "corp".parse().expect("a name");
-    let voucher = vouchers::Voucher { tenant: site.tenant, subject, provider, sealed: vec![1; 90], version: 1, checked, taken: None };
+    let voucher = voucher(&site, subject);
     site.write([vouchers::insert(&voucher), grants::insert(&grant), families::insert(&family)]).await;
     assert_eq!(site.commit([vouchers::insert(&voucher)]).await.map(drop), TOO_LATE);
 
     let (one, other, till) = (sha256(b"one"), sha256(b"other"), NOW + MINUTE);
     site.write([vouchers::take(&voucher, &one, till, NOW)]).await;
     assert_eq!(site.commit([vouchers::take(&voucher, &other, till, NOW)]).await.map(drop), TOO_LATE);
-    let taken = vouchers::by_subject(&site.store, &site.tenant, &subject).await.expect("a read").expect("the voucher");
-    assert_eq!(taken, vouchers::Voucher { taken: Some((one, till)), ..voucher.clone() });
+    assert_eq!(ours(&site, &subject).await, Some(vouchers::Voucher { taken: Some((one, till)), ..voucher.clone() }));
     site.write([vouchers::take(&voucher, &other, till + MINUTE, till)]).await; // the first was silent for too long
 
     let checked = vouchers::Checked { at: NOW, tried_at: till, trouble: Some(RecheckTrouble::Unusable) };
     let learned = vouchers::Voucher { sealed: vec![2; 90], version: 2, checked, ..voucher.clone() };
     assert_eq!(site.commit([vouchers::give_back(&learned, 1, &one)]).await.map(drop), TOO_LATE);
     site.write([vouchers::give_back(&learned, 1, &other)]).await;
-    assert_eq!(vouchers::by_subject(&site.store, &site.tenant, &subject).await, Ok(Some(learned.clone())));
+    assert_eq!(ours(&site, &subject).await, Some(learned.clone()));
     let found = families::with_grant(&site.store, &site.tenant, &family.id).await;
     assert_eq!(found, Ok(Some(families::Refreshable { family, grant, checked: Some(checked), person: None })));
 
-    site.write([vouchers::seen(&site.tenant, &subject, till)]).await;
+    site.write(vouchers::seen(&site.tenant, &subject, None, till)).await;
     let newest = vouchers::Voucher { sealed: vec![3; 90], version: 3, checked: vouchers::Checked { trouble: None, ..checked }, ..voucher };
     site.write([vouchers::replace(&newest)]).await;
     assert_eq!(site.commit([vouchers::replace(&newest)]).await.map(drop), TOO_LATE);
-    assert_eq!(site.commit([vouchers::remove(&site.tenant, &subject, 2)]).await.map(drop), TOO_LATE);
-    site.write([vouchers::remove(&site.tenant, &subject, 3), vouchers::remove_any(&site.tenant, &subject)]).await;
-    assert_eq!(vouchers::by_subject(&site.store, &site.tenant, &subject).await, Ok(None));
+    assert_eq!(site.commit([vouchers::remove(&learned)]).await.map(drop), TOO_LATE);
+    site.write([vouchers::remove(&newest), vouchers::remove_all(&site.tenant, &subject)]).await;
+    assert_eq!(ours(&site, &subject).await, None);
+}
+
+async fn a_client_s_own_registration_is_asked_first(site: Site) {
+    let subject = fresh(SubjectId::mint);
+    let [enrolled, other, of_the_file] =
+        [(); 3].map(|()| site.grant()).map(|grant| grants::Grant { subject: subject.to_string(), ..grant });
+    let by = |registration: &ClientId, at| {
+        let checked = vouchers::Checked { at, tried_at: at, trouble: None };
+        vouchers::Voucher { registration: Some(registration.clone()), checked, ..voucher(&site, subject) }
+    };
+    let (one, two) = (by(&enrolled.client, NOW + MINUTE), by(&other.client, NOW + MINUTE * 2));
+    let asked_by = async |client: &ClientId| vouchers::for_client(&site.store, &site.tenant, &subject, client).await.expect("a read");
+    site.write([vouchers::insert(&one), vouchers::insert(&two), grants::insert(&enrolled), grants::insert(&of_the_file)]).await;
+    assert_eq!((asked_by(&enrolled.client).await, asked_by(&other.client).await), (Some(one.clone()), Some(two.clone())));
+    assert!(asked_by(&of_the_file.client).await.is_some(), "any is better than none");
+
+    let own = voucher(&site, subject);
+    site.write([vouchers::insert(&own)]).await;
+    assert_eq!((asked_by(&of_the_file.client).await, asked_by(&enrolled.client).await), (Some(own.clone()), Some(one.clone())));
+    for (grant, checked) in [(&enrolled, one.checked), (&of_the_file, own.checked)] {
+        let (code, family) = (site.code(grant, &grant.id.to_string()), site.family(grant));
+        site.write([codes::insert(&code), families::insert(&family)]).await;
+        let redeemable = codes::with_grant(&site.store, &site.tenant, &code.hash).await.expect("a read").expect("the code");
+        let refreshable = families::with_grant(&site.store, &site.tenant, &family.id).await.expect("a read").expect("the family");
+        assert_eq!((redeemable.checked, refreshable.checked), (Some(checked), Some(checked)));
+    }
+
+    site.write([vouchers::remove_of_registration(&site.tenant, &enrolled.client)]).await;
+    assert_eq!((asked_by(&enrolled.client).await, asked_by(&other.client).await), (Some(own), Some(two)));
+    site.write([vouchers::remove_all(&site.tenant, &subject)]).await;
+    assert_eq!(asked_by(&other.client).await, None);
+}
+
+async fn a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_none(site: Site) {
+    for (trouble, stays) in [
+        (RecheckTrouble::Lost, None),
+        (RecheckTrouble::Silent, Some(Some(RecheckTrouble::Silent))),
+        (RecheckTrouble::SignInAgain, Some(None)),
+    ] {
+        let subject = fresh(SubjectId::mint);
+        let (voucher, by) = (voucher(&site, subject), sha256(b"one"));
+        let checked = vouchers::Checked { at: NOW, tried_at: NOW, trouble: Some(trouble) };
+        site.write([vouchers::insert(&voucher), vouchers::take(&voucher, &by, NOW + MINUTE, NOW)]).await;
+        site.write([vouchers::give_back(&vouchers::Voucher { checked, ..voucher.clone() }, 1, &by)]).await;
+
+        site.write(vouchers::seen(&site.tenant, &subject, None, NOW + MINUTE)).await;
+
+        assert_eq!(ours(&site, &subject).await.map(|voucher| voucher.checked.trouble), stays, "{trouble}");
+    }
 }
 
 async fn what_was_allowed_in_a_session_ends_with_it(site: Site) {

@@ -2,10 +2,10 @@ use axum::http::StatusCode;
 
 use super::*;
 
-fn said(status: u16, body: &str) -> Said {
+fn said(profile: &str, status: u16, body: &str) -> Said {
     let status = StatusCode::from_u16(status).expect("a status");
     let fetched = Fetched { status, content_type: None, body: body.to_owned().into(), max_age: None };
-    match read(&fetched) {
+    match read(&fetched, Profile::named(profile).expect("a profile")) {
         Ok(Answer::Tokens { refresh_token, .. }) => {
             Said::Vouched { person: None, next: refresh_token.map(|token| token.expose().clone().into_bytes()) }
         }
@@ -26,7 +26,6 @@ fn answers_are_read_as_providers_give_them() {
         (400, r#"{"error":"interaction_required"}"#, Said::SignInAgain),
         (400, r#"{"error":"consent_required"}"#, Said::SignInAgain),
         (400, r#"{"error":"invalid_grant","suberror":"consent_required"}"#, Said::SignInAgain),
-        (403, r#"{"error":"mfa_required","mfa_token":"m"}"#, Said::SignInAgain),
         (401, r#"{"error":"invalid_client"}"#, Said::Unusable),
         (429, r#"{"error":"too_many_requests"}"#, Said::Unusable),
         (400, r#"{"error":"unauthorized_client"}"#, Said::Unusable),
@@ -35,7 +34,19 @@ fn answers_are_read_as_providers_give_them() {
         (200, "{}", Said::Silent),
         (404, r#"{"access_token":"a"}"#, Said::Silent),
     ] {
-        assert_eq!(said(status, body), expected, "{status} {body}");
+        assert_eq!(said("oidc", status, body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn e6_a2_a_provider_s_own_words_for_a_sign_in_are_its_profile_s() {
+    for (profile, body) in [
+        ("auth0", r#"{"error":"mfa_required","mfa_token":"m"}"#),
+        ("entra", r#"{"error":"invalid_grant","suberror":"basic_action"}"#),
+        ("entra", r#"{"error":"invalid_grant","suberror":"user_password_expired"}"#),
+    ] {
+        assert_eq!(said(profile, 403, body), Said::SignInAgain, "{profile} {body}");
+        assert_ne!(said("oidc", 403, body), Said::SignInAgain, "{body}");
     }
 }
 

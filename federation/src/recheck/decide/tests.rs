@@ -13,6 +13,7 @@ fn voucher() -> Voucher {
     Voucher {
         tenant: TenantId::mint(NOW, &mut entropy()),
         subject: SubjectId::mint(NOW, &mut entropy()),
+        registration: None,
         provider: "corp".parse().expect("a slug"),
         sealed: vec![1],
         version: 3,
@@ -69,7 +70,7 @@ fn sb_08_a_refusal_ends_the_person_unless_an_answer_may_have_been_lost() {
     let voucher = voucher();
     let (outcome, draft) = decided(&voucher, &Said::Refused);
     assert_eq!(outcome, Err(RecheckTrouble::Refused));
-    assert_eq!(draft.writes[0], vouchers::remove(&voucher.tenant, &voucher.subject, 3));
+    assert_eq!(draft.writes[..2], [vouchers::remove(&voucher), vouchers::remove_all(&voucher.tenant, &voucher.subject)]);
     assert!(!draft.changes.is_empty());
     assert_eq!(draft.events[0].field(Field::Reason), Some(PROVIDER_REFUSED));
 
@@ -85,6 +86,14 @@ fn sb_08_a_refusal_ends_the_person_unless_an_answer_may_have_been_lost() {
     }
     let unusable = Voucher { checked: checked(RecheckTrouble::Unusable), ..voucher.clone() };
     assert_eq!(decided(&unusable, &Said::Refused).0, Err(RecheckTrouble::Refused), "it was never asked in vain");
+}
+
+#[test]
+fn a_token_of_a_client_that_is_registered_no_more_goes_and_says_nothing_of_the_person() {
+    let voucher = voucher();
+    let (outcome, draft) = decided(&voucher, &Said::Deregistered);
+    assert_eq!((outcome, draft.writes), (Ok(()), vec![vouchers::remove(&voucher)]));
+    assert_eq!((draft.changes.len(), draft.events.len()), (0, 0));
 }
 
 #[test]

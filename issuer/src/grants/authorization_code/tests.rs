@@ -34,13 +34,25 @@ fn code(grant: &Grant) -> Code {
     }
 }
 
+fn found(code: Code, grant: Grant) -> Facts {
+    Facts { found: Some(Redeemable { code, grant, checked: None, person: Some(beside()) }), learned: Learned::default() }
+}
+
+/// Nothing has to be learned first.
+fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Granted, Refused> {
+    super::decide(asked, asking, facts, moment).map(|outcome| match outcome {
+        Outcome::Granted(granted) => *granted,
+        Outcome::Need(need) => panic!("{need:?} is wanted"),
+    })
+}
+
 /// What is decided a second after the code was issued, with one thing changed.
 fn decided(pairs: &[(&str, &str)], change: impl FnOnce(&mut Code, &mut Grant)) -> Result<Granted, Refused> {
     let tenant = tenant();
     let mut grant = grant(&tenant, DESK);
     let mut code = code(&grant);
     change(&mut code, &mut grant);
-    let facts = Facts { found: Some((code, grant)), person: Some(beside()) };
+    let facts = found(code, grant);
     decide(&asked(pairs), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW + Duration::from_secs(1)))
 }
 
@@ -130,7 +142,8 @@ fn oa_09_a_code_of_another_client_is_refused_and_stays_good() {
 #[test]
 fn oa_09_an_unknown_code_is_refused() {
     let (tenant, by) = (tenant(), by_desk());
-    let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &Facts { found: None, person: None }, &mut at(NOW));
+    let outcome =
+        decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &Facts { found: None, learned: Learned::default() }, &mut at(NOW));
     assert_eq!(refusal(outcome), (Error::InvalidGrant, "OA-09", QUIETLY));
 }
 
@@ -202,7 +215,7 @@ fn ri_05_a_scope_that_is_gone_from_the_registry_is_in_no_token() {
 fn at_03_the_person_is_the_subject_and_at_04_the_agent_acts() {
     let tenant = tenant();
     let grant = grant(&tenant, REPORTER);
-    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
+    let facts = found(code(&grant), grant);
     let by: AuthenticatedClient = by_reporter(&tenant);
 
     let granted = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW)).expect("tokens");
@@ -222,7 +235,7 @@ fn at_04_a_public_client_names_no_actor_and_each_token_has_an_id_of_its_own() {
     assert_eq!(first.tokens.access().claims().agent, None);
     let tenant = tenant();
     let grant = grant(&tenant, DESK);
-    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
+    let facts = found(code(&grant), grant);
     let second = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW)).expect("tokens");
     assert_ne!(first.tokens.access().claims().jti, second.tokens.access().claims().jti);
 }
@@ -239,7 +252,7 @@ fn a_policy_that_forbids_the_token_refuses_it_as_an_event_with_its_decision() {
     let forbid = r#"@id("no-bank") @advice("ask treasury") forbid(principal, action == Chancery::Action::"issue_token", resource == Chancery::Resource::"bank");"#;
     let tenant = with_policy(tenant(), forbid);
     let grant = grant(&tenant, DESK);
-    let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
+    let facts = found(code(&grant), grant);
 
     let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW));
 
@@ -258,7 +271,7 @@ fn a_resource_for_agents_gives_a_public_client_nothing() {
     tenant.resources[0] = bank.into();
     for (by, client, given) in [(by_desk(), DESK, false), (by_reporter(&tenant), REPORTER, true)] {
         let grant = grant(&tenant, client);
-        let facts = Facts { found: Some((code(&grant), grant)), person: Some(beside()) };
+        let facts = found(code(&grant), grant);
         let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW));
         assert_eq!(outcome.is_ok(), given, "{client}");
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use chancery_core::Timestamp;
 
 use super::*;
-use crate::fixtures::{DESK, NOW, alice, at, by_desk, grant, tenant};
+use crate::fixtures::{DESK, NOW, alice, at, beside, by_desk, grant, tenant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -12,7 +12,8 @@ fn decided(age: Duration, trouble: Option<RecheckTrouble>, rechecked: Option<Res
     let tenant = tenant();
     let checked = Checked { at: NOW - age, tried_at: if trouble.is_some() { NOW } else { NOW - age }, trouble };
     let asking = Asking { tenant: &tenant, by: &by_desk() };
-    vouched(&grant(&tenant, DESK), Some(&checked), Learned { rechecked }, asking, &mut at(NOW))
+    let word = Word { checked: Some(&checked), person: Some(&beside()), learned: Learned { rechecked } };
+    vouched(&grant(&tenant, DESK), &word, asking, &mut at(NOW))
 }
 
 fn refusal(outcome: Result<Option<Need>, Refused>) -> (Code, bool) {
@@ -25,9 +26,22 @@ fn sb_08_the_provider_is_asked_when_its_word_is_old_and_once_for_a_request() {
     assert_eq!(decided(15 * MINUTE - Duration::from_millis(1), None, None).expect("good"), None);
     assert_eq!(decided(15 * MINUTE, None, None).expect("good"), Some(Need::Recheck(alice().subject)));
     assert_eq!(decided(15 * MINUTE, None, Some(Ok(()))).expect("good"), None);
-    let (tenant, learned) = (tenant(), Learned::default());
-    let asking = Asking { tenant: &tenant, by: &by_desk() };
-    assert_eq!(vouched(&grant(&tenant, DESK), None, learned, asking, &mut at(NOW)).expect("nothing to ask by"), None);
+}
+
+#[test]
+fn sb_08_whom_nobody_can_ask_about_must_have_signed_in_lately() {
+    let tenant = tenant();
+    let (asking, grant) = (Asking { tenant: &tenant, by: &by_desk() }, grant(&tenant, DESK));
+    let long = tenant.lifetimes.unvouched;
+    for rechecked in [None, Some(Ok(()))] {
+        let word = Word { checked: None, person: Some(&beside()), learned: Learned { rechecked } };
+        assert_eq!(vouched(&grant, &word, asking, &mut at(NOW + long - Duration::from_millis(1))).expect("good"), None);
+        let (error, _, draft) = vouched(&grant, &word, asking, &mut at(NOW + long)).expect_err("too long ago").into_parts();
+        assert_eq!((error.code(), error.detail(), draft.changes.len()), (Code::InvalidGrant, Some(SIGN_IN_TOO_OLD), 0));
+        assert_eq!(draft.writes, [sessions::end_of_subject(&tenant.id, &alice().subject, NOW + long)]);
+    }
+    let of_nobody = Word { checked: None, person: None, learned: Learned::default() };
+    assert_eq!(vouched(&grant, &of_nobody, asking, &mut at(NOW + long)).expect("no person"), None);
 }
 
 #[test]

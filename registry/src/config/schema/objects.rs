@@ -112,6 +112,8 @@ pub(super) struct Lifetimes {
     recheck: Option<String>,
     /// The same while the provider does not answer.
     stale: Option<String>,
+    /// What a person allowed, since they last signed in, where the provider gave no refresh token to ask it by.
+    unvouched: Option<String>,
 }
 
 #[derive(JsonSchema)]
