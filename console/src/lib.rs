@@ -1,4 +1,4 @@
-//! The pages a person reads: consent, refusal, and what they allowed. It renders; posts go to the room that owns the state.
+//! The pages a person reads: consent, where to sign in, refusal, and what they allowed. It renders; posts go to the room that owns the state.
 //!
 //! A page is one response: HTML with its stylesheet inside, no script, no image, nothing fetched. What a peer wrote is shown as text
 //! that cannot act, hide or reorder what stands around it.
@@ -7,6 +7,7 @@ pub mod api;
 
 mod apps;
 mod asked;
+mod chooser;
 mod consent;
 mod headers;
 mod peer_text;
@@ -16,7 +17,7 @@ mod refusal;
 use std::convert::Infallible;
 
 use askama::Template;
-use chancery_core::{AppsPage, ConsentPage, Html, Pages, RefusalPage, Shown, SignInPage};
+use chancery_core::{AppsPage, ChooserPage, ConsentPage, Html, Pages, RefusalPage, Shown, SignInPage};
 
 pub use headers::{HEADERS, STYLE};
 
@@ -41,6 +42,10 @@ impl Pages for Console {
 
     fn sign_in(&self, page: &SignInPage) -> Html {
         rendered(&apps::SignIn::of(page))
+    }
+
+    fn choose(&self, page: &ChooserPage) -> Html {
+        rendered(&chooser::Chooser::of(page))
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

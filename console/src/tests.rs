@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_core::{ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown};
+use chancery_core::{ChooserPage, ConsentPage, Decision, Html, Pages, ProviderChoice, RefusalPage, ResourceAsk, ScopeAsk, Shown};
 use chancery_crypto::digest::sha256;
 
 use crate::{Console, HEADERS, STYLE};
@@ -47,6 +47,22 @@ fn refusing() -> RefusalPage {
     }
 }
 
+fn choosing() -> ChooserPage {
+    let provider = |name: &str, domains: &[&str]| ProviderChoice {
+        name: name.into(),
+        title: format!("{name} & sons"),
+        host: format!("login.{name}.example"),
+        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+    };
+    ChooserPage {
+        tenant: "acme".into(),
+        client_name: Some("Desk</h1><script>".into()),
+        providers: vec![provider("corp", &["acme.example"]), provider("partner", &[])],
+        action: "/t/acme/choose".into(),
+        sealed: "SEALED".into(),
+    }
+}
+
 fn header(name: &str) -> &'static str {
     HEADERS.iter().find(|(is, _)| *is == name).map(|(_, value)| *value).expect("the header is sent")
 }
@@ -57,7 +73,7 @@ fn oa_18_the_policy_allows_this_stylesheet_and_nothing_else() {
     let expected = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'");
     assert_eq!(header("content-security-policy"), expected);
 
-    for page in [consent(&asking()), Console.refusal(&refusing()).0] {
+    for page in [consent(&asking()), Console.refusal(&refusing()).0, Console.choose(&choosing()).0] {
         assert!(page.contains(&format!("<style>{STYLE}</style>")), "the hash is that of the whole style element");
         for banned in ["<script", "style=", "<img", "<link", "onclick", "http-equiv"] {
             assert!(!page.contains(banned), "{banned}");
@@ -151,6 +167,19 @@ fn oa_02_a_refusal_says_what_why_what_to_do_and_what_to_ask_about() {
     {
         assert!(page.contains(said), "{said}");
     }
+}
+
+#[test]
+fn who_chooses_where_to_sign_in_reads_whose_each_place_is() {
+    let page = Console.choose(&choosing()).0;
+    for said in ["acme", "Desk", "corp &#38; sons", "@acme.example", "login.partner.example", r#"name="page" value="SEALED""#] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    for name in ["corp", "partner"] {
+        assert!(page.contains(&format!(r#"name="provider" value="{name}""#)), "{name}");
+    }
+    assert!(page.contains(r#"<form method="post" action="/t/acme/choose">"#) && !page.contains("<script"));
+    assert!(!Console.choose(&ChooserPage { client_name: None, ..choosing() }).0.contains("gets access"));
 }
 
 /// WCAG 2.2 §1.4.3: text has a contrast of at least 4.5 with what it stands on, in the light and in the dark.

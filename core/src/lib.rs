@@ -30,7 +30,10 @@ pub use id::{
 };
 pub use issuer::Issuer;
 pub use loopback::{Loopback, is_loopback};
-pub use pages::{AllowedApp, AppsPage, ConsentPage, Decision, Html, Pages, RefusalPage, ResourceAsk, ScopeAsk, Shown, SignInPage};
+pub use pages::{
+    AllowedApp, AppsPage, ChooserPage, ConsentPage, Decision, Html, Pages, ProviderChoice, RefusalPage, ResourceAsk, ScopeAsk, Shown,
+    SignInPage,
+};
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;

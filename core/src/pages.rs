@@ -144,6 +144,39 @@ pub struct SignInPage {
     pub sealed: String,
 }
 
+/// A place to sign in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderChoice {
+    /// By the name of the file.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The host of its issuer.
+    pub host: String,
+    /// The domains of its people's addresses.
+    pub domains: Vec<String>,
+}
+
+/// Asks who must sign in, where a tenant has several identity providers, which of them is theirs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChooserPage {
+    pub tenant: String,
+    /// What the client calls itself that waits for the sign-in; none, where people come for themselves.
+    pub client_name: Option<String>,
+    pub providers: Vec<ProviderChoice>,
+    /// Where the form posts to.
+    pub action: String,
+    /// What they sign in for, posted back as [`ChooserPage::SEALED_FIELD`].
+    pub sealed: String,
+}
+
+impl ChooserPage {
+    /// The form field that brings back what they sign in for.
+    pub const SEALED_FIELD: &'static str = ConsentPage::SEALED_FIELD;
+    /// The buttons' field; a value is a provider's name.
+    pub const PROVIDER_FIELD: &'static str = "provider";
+}
+
 /// A refusal that may not be redirected anywhere, so a person reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusalPage {
@@ -190,6 +223,8 @@ pub trait Pages: Send + Sync + 'static {
     fn apps(&self, page: &AppsPage) -> Html;
 
     fn sign_in(&self, page: &SignInPage) -> Html;
+
+    fn choose(&self, page: &ChooserPage) -> Html;
 
     /// The headers that every page is sent with: name in lower case, value (OA-18). Who sends a page sends all of them.
     fn headers(&self) -> &'static [(&'static str, &'static str)];

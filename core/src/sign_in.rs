@@ -25,8 +25,8 @@ pub struct SignInRequest {
     pub tenant: TenantId,
     /// For which client, which the provider may know as one of its own; for none, where people come for themselves.
     pub client: Option<ClientId>,
-    /// Which provider; the tenant's only one where it has one.
-    pub provider: Option<Slug>,
+    /// By which of the tenant's providers.
+    pub provider: Slug,
     /// SHA-256 of the browser's cookie: only this browser may come back (SB-03).
     pub browser: [u8; 32],
     /// The approved request, sealed by the issuer, to be handed back as it is.

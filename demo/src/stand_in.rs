@@ -1,7 +1,7 @@
 //! Pages that answer for a person: all that `--as alice` is. The steps, cookies included, are the same; only nobody is asked.
 
 use chancery_console::Console;
-use chancery_core::{AppsPage, ConsentPage, Decision, Html, Pages, RefusalPage, Shown, SignInPage};
+use chancery_core::{AppsPage, ChooserPage, ConsentPage, Decision, Html, Pages, RefusalPage, Shown, SignInPage};
 
 /// The console's pages, except that a consent page is approved at once where somebody is acting.
 #[derive(Clone, Copy, Default)]
@@ -37,6 +37,10 @@ impl Pages for StandIn {
 
     fn sign_in(&self, page: &SignInPage) -> Html {
         self.console.sign_in(page)
+    }
+
+    fn choose(&self, page: &ChooserPage) -> Html {
+        self.console.choose(page)
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chancery_audit::Draft;
 use chancery_core::{Entropy, Issuer, Scope, ScopeSet, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
 use chancery_crypto::digest::{pkce_s256, secret_text, sha256};
-use chancery_registry::{IdentityProvider, Tenant};
+use chancery_registry::IdentityProvider;
 use chancery_store::repo::sign_ins;
 use url::Url;
 
@@ -27,7 +27,7 @@ const LIFETIME: Duration = Duration::from_secs(600);
 pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result<String, SignInTrouble> {
     let now = parts.clock.now();
     let tenant = parts.registry.tenant_by_id(&request.tenant).ok_or(SignInTrouble::NoProvider)?;
-    let provider = chosen(&tenant, &request)?;
+    let provider = tenant.provider(&request.provider).ok_or(SignInTrouble::NoProvider)?;
     let metadata = provider::metadata(&parts.documents, provider, now).await.map_err(|trouble| {
         tracing::warn!(tenant = %tenant.name, provider = %provider.name, %trouble, "a sign-in could not begin");
         SignInTrouble::Provider(trouble.to_string())
@@ -47,16 +47,6 @@ pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result
 
     let redirect_uri = redirect_uri(&tenant.issuer, &provider.name);
     authorization_url(&known, &metadata, &Asking { request: &request, redirect_uri: &redirect_uri, state: &state, pending: &pending })
-}
-
-/// The provider asked for, or the only one there is.
-fn chosen<'a>(tenant: &'a Tenant, request: &SignInRequest) -> Result<&'a IdentityProvider, SignInTrouble> {
-    let found = match (&request.provider, tenant.providers.as_slice()) {
-        (Some(name), _) => tenant.provider(name),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    };
-    found.ok_or(SignInTrouble::NoProvider)
 }
 
 struct Begun<'a> {

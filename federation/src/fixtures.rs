@@ -22,6 +22,7 @@ pub(crate) fn entropy() -> Entropy {
 pub(crate) fn provider(name: &str) -> IdentityProvider {
     IdentityProvider {
         name: name.parse().expect("a slug"),
+        title: name.to_owned(),
         issuer: Issuer::foreign("https://idp.example"),
         client_id: "chancery".into(),
         client_secret: Secret::new("secret".into()),

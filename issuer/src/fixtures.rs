@@ -189,15 +189,21 @@ pub(crate) fn beside() -> chancery_store::repo::subjects::Beside {
 
 /// The company's identity provider.
 fn corp() -> chancery_registry::IdentityProvider {
+    provider("corp", &[])
+}
+
+/// Its people have addresses in these domains.
+pub(crate) fn provider(name: &str, domains: &[&str]) -> chancery_registry::IdentityProvider {
     chancery_registry::IdentityProvider {
-        name: "corp".parse().expect("a slug"),
+        name: name.parse().expect("a slug"),
+        title: name.to_uppercase(),
         issuer: chancery_core::Issuer::foreign("https://idp.example"),
         client_id: "chancery".to_owned(),
         client_secret: Secret::new(String::new()),
         scopes: None,
         profile: None,
         issuers: Vec::new(),
-        domains: Vec::new(),
+        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         groups_claim: None,
     }
 }

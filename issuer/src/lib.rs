@@ -4,7 +4,7 @@
 //! like any other: it has its row, its words, its writes and its record.
 //!
 //! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
-//!   `apps`: what a person allowed, and how they end it.
+//!   `sign_in`: where they do. `apps`: what a person allowed, and how they end it.
 //! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
 //! - `revocation`: how clients give back what they got (RFC 7009).
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
@@ -37,6 +37,7 @@ mod register;
 mod return_to;
 mod revocation;
 mod server;
+mod sign_in;
 mod token_endpoint;
 mod unanswered;
 mod visit;
@@ -117,6 +118,7 @@ impl<P: Pages> AuthorizationServer<P> {
         let for_people = Router::new()
             .route("/t/{tenant}/authorize",                              get(authorize::get::<P>).post(authorize::post::<P>))
             .route("/t/{tenant}/consent",                                post(consent::posted::<P>))
+            .route("/t/{tenant}/choose",                                 post(sign_in::chosen::<P>))
             .route("/t/{tenant}/resume",                                 get(consent::resume::<P>))
             .route("/t/{tenant}/apps",                                   get(apps::get::<P>).post(apps::post::<P>))
             .route("/t/{tenant}/apps/sign-in",                           post(apps::sign_in::<P>))

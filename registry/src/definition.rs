@@ -24,6 +24,8 @@ pub(crate) enum Definition {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderDefinition {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
     pub issuer: String,
     pub client_id: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -158,8 +158,10 @@ pub(crate) async fn open_secret(object: &Object, sealer: &Sealer) -> Result<Secr
 }
 
 async fn provider(object: &Object, definition: ProviderDefinition, sealer: &Sealer) -> Result<IdentityProvider, RegistryError> {
+    let name = name(object)?;
     Ok(IdentityProvider {
-        name: name(object)?,
+        title: definition.title.unwrap_or_else(|| name.to_string()),
+        name,
         issuer: Issuer::foreign(definition.issuer),
         client_id: definition.client_id,
         client_secret: open_secret(object, sealer).await?,

@@ -55,6 +55,8 @@ impl Documents {
 #[derive(Clone)]
 pub struct IdentityProvider {
     pub name: Slug,
+    /// What people read where they choose among several.
+    pub title: String,
     pub issuer: Issuer,
     pub client_id: String,
     pub client_secret: Secret<String>,

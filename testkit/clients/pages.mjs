@@ -1,7 +1,7 @@
 // What a person sees, in a real Chromium: every page at desktop and phone width, in light and dark, held against axe-core; a consent given
 // by keyboard alone; pages that refuse to be framed. One line of JSON at the end: the pages seen, and what is wrong.
 //
-// Argument: JSON { pages: { name: url of an authorization request or page }, app, web, apps, provider, folder }; `folder`, if any, takes screenshots.
+// Argument: JSON { pages: { name: url of an authorization request or page }, app, web, apps, consent, chosen, provider, folder }; `folder`, if any, takes screenshots.
 
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -118,11 +118,15 @@ function answers(app) {
   return async (page) => (await page.waitForEvent('requestfailed', (request) => request.url().startsWith(app))).url();
 }
 
-/** The person says yes, signs in where nobody is known, and closes the tab that went to the app. Gives another. */
+/** The person says yes, chooses where to sign in and does so where nobody is known, and closes the tab that went to the app. Gives another. */
 async function allowsByKeyboard(page, url, app) {
   await page.goto(url);
   const known = (await page.content()).includes('is signed in');
-  if (!known) await press(page, 'Allow', loads(asked.provider));
+  if (!known) {
+    await press(page, 'Allow', loads(asked.consent));
+    await seenAs(page, 'chooser');
+    await press(page, asked.chosen, loads(asked.provider));
+  }
   return arrived(page, await press(page, known ? 'Allow' : 'Alice', answers(app)));
 }
 

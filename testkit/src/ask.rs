@@ -5,7 +5,7 @@ use url::Url;
 use crate::browser::Browser;
 use crate::cast::{BANK, Person, ServerName};
 use crate::people;
-use crate::{Answer, App, Granting, Site};
+use crate::{Answer, App, Form, Granting, Site};
 
 /// RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -95,6 +95,19 @@ impl Ask {
     pub async fn onwards(&self, browser: &Browser, page: Answer, person: Person, consents: bool) -> Answer {
         let app = Url::parse(&self.app.redirect_uri).expect("the app's address is a URL");
         people::go_on(browser, page, person, consents, &app).await
+    }
+
+    /// Goes on from the page that asks where: by this provider.
+    pub async fn choosing(&self, browser: &Browser, page: Answer, provider: &str, person: Person) -> Answer {
+        let form = Form::with(page.has_status(200), "provider").press("provider", provider);
+        let answer = browser.submit(form, &page.url).await;
+        self.onwards(browser, answer, person, true).await
+    }
+
+    /// The code that an app gets when this person, where several providers could be theirs, says yes and chooses this one.
+    pub async fn approved_at(&self, browser: &Browser, provider: &str, person: Person) -> Code {
+        let page = self.answered(browser, person, true).await;
+        self.code(&self.choosing(browser, page, provider, person).await, person)
     }
 
     /// The code that an app gets when this person, in a browser of their own, says yes.

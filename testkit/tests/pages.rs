@@ -6,6 +6,8 @@ use chancery_testkit::cast::{PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
 use chancery_testkit::{App, Site, node};
 use serde_json::{Value, json};
 
+/// What people call the site's identity provider.
+const TITLE: &str = "Employees of Acme";
 const WEB: &str = "https://notebook.example/callback";
 /// Letters of another alphabet, and as long as an address can be.
 const LOOKALIKE: &str = "https://xn--ntebook-9ig.a-company-with-a-name-that-does-not-end-soon-and-goes-on-for-a-while.example/callback";
@@ -42,17 +44,31 @@ async fn oa_18_what_a_person_sees_can_be_read_used_by_keyboard_and_not_framed() 
     let Some(mut script) = node::in_chromium("pages.mjs") else { return };
     let site = Site::on_sqlite().await;
     let folder = std::env::var("CHANCERY_SCREENSHOTS").ok();
-    let (apps, mut provider) = (site.endpoint("apps"), Value::Null);
-    site.apply(|file| provider = file["identity_providers"][0]["issuer"].clone()).await;
-    let asked =
-        json!({ "pages": pages(&site).await, "app": REDIRECT_AT, "web": WEB, "apps": apps, "provider": provider, "folder": folder });
+    let mut provider = Value::Null;
+    site.apply(|file| {
+        provider = file["identity_providers"][0]["issuer"].clone();
+        file["identity_providers"][0]["title"] = json!(TITLE);
+        file["identity_providers"][0]["domains"] = json!(["acme.example", "acme-with-a-name-that-does-not-end-soon.example"]);
+        file["identity_providers"].as_array_mut().expect("a list").push(site.other_provider());
+    })
+    .await;
+    let asked = json!({
+        "pages": pages(&site).await,
+        "app": REDIRECT_AT,
+        "web": WEB,
+        "apps": site.endpoint("apps"),
+        "consent": site.endpoint("consent"),
+        "chosen": TITLE,
+        "provider": provider,
+        "folder": folder,
+    });
 
     let ended = tokio::task::spawn_blocking(move || script.arg(asked.to_string()).output().expect("node runs")).await.expect("it ends");
 
     let (out, trouble) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     let said: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{trouble}"));
     assert_eq!(said["wrong"], json!([]), "{said:#}");
-    assert!(said["seen"].as_array().is_some_and(|seen| seen.len() >= 8 * 4), "{said:#}");
+    assert!(said["seen"].as_array().is_some_and(|seen| seen.len() >= 9 * 4), "{said:#}");
     let log = site.audit().await;
     assert_eq!(
         (log.of_kind("consent_given").len(), log.of_kind("consent_remembered").len()),

@@ -8,5 +8,6 @@ mod process;
 mod registration;
 #[path = "../it/said.rs"]
 mod said;
+mod several;
 mod sign_in;
 mod standing;

@@ -28,6 +28,8 @@ pub enum Purpose {
     AppsPage,
     /// A sign-in whose person wants to see that page.
     AppsErrand,
+    /// What somebody signs in for, in the page that asks where.
+    Chooser,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
             Self::McpSession => "mcp_session",
             Self::AppsPage => "apps_page",
             Self::AppsErrand => "apps_errand",
+            Self::Chooser => "chooser",
         }
     }
 }

@@ -8,7 +8,7 @@ fn sent(change: impl FnOnce(&mut SignInRequest)) -> (String, HashMap<String, Str
     let mut request = SignInRequest {
         tenant: sign_in().tenant,
         client: None,
-        provider: None,
+        provider: "corp".parse().expect("a slug"),
         browser: BROWSER,
         request: "sealed".into(),
         login_hint: None,

@@ -7,6 +7,7 @@ mod provider;
 mod proxy;
 mod recheck;
 mod replays;
+mod several;
 mod simulated;
 mod standing;
 mod way;

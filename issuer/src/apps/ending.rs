@@ -68,7 +68,7 @@ pub(super) fn not_taken(refusal: PageRefusal) -> PageRefusal {
     PageRefusal { title: "Nothing was ended.", remedy: "Open the page of your apps again, and end it there.", ..refusal }
 }
 
-pub(super) fn no_provider() -> PageRefusal {
+pub(crate) fn no_provider() -> PageRefusal {
     PageRefusal::new(
         "sign_in",
         "You cannot sign in just now.",

@@ -1,7 +1,7 @@
 //! What a person allowed: the apps, what they may do, since when, last used, and a button to end each.
 //!
 //! 1. [`get`] shows it to a known session, and to nobody else: who is not signed in finds a button that leads to the identity provider.
-//! 2. [`sign_in`] takes that button, and sends them there; the issuer's resume address leads back here.
+//! 2. [`sign_in`] takes that button, and sends them there ([`crate::sign_in`]); the issuer's resume address leads back here.
 //! 3. [`post`] takes the button that ends an app ([`ending`]): from our page, in that browser, by that person, in time, once. The approval
 //!    and every grant behind it end in one Unit, and the feed tells every node.
 
@@ -15,20 +15,22 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use chancery_core::{AppsPage, Html, Pages, SignInPage, SignInRequest, SubjectId};
+use chancery_core::{AppsPage, Html, Pages, SignInPage, SubjectId};
 use chancery_store::repo::{approvals, consumed, grants};
 
 use self::ending::{CONSUMED, Ending};
-use self::page::{Errand, Page};
+use self::page::Page;
 use crate::answer::Answer;
 use crate::body::{Unread, whole};
 use crate::consent::post::{PostedFrom, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
 use crate::front::{Front, Visit};
+use crate::sign_in::{Going, Wants, to_sign_in};
 use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::{Browser, Visitor};
 
+pub(crate) use self::ending::no_provider;
 pub(crate) use self::page::Errand as AppsErrand;
 
 const ENDPOINT: &str = "apps";
@@ -105,35 +107,18 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
     };
-    let mut moment = front.server.moment();
-    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(&form, visit), &tenant, moment.now) {
+    let now = front.server.moment().now;
+    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(&form, visit), &tenant, now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
     let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
-    let request = SignInRequest {
-        tenant: tenant.id,
-        client: None,
-        provider: None,
-        browser: page.browser,
-        request: Errand {}.seal(&keys.page, &tenant.id, &mut moment).ok_or(Unanswered::NoKeys(tenant.id))?,
-        login_hint: None,
-        fresh: false,
-        max_age: None,
-        acr_values: None,
-    };
     let receipt = match front.server.journal.commit(&tenant.id, chancery_audit::Draft::default().writing(consuming)).await {
         Ok(receipt) => receipt,
         Err(chancery_audit::CommitError::GuardFailed(_)) => return front.refuse(visit, ending::not_taken(used())).await,
         Err(trouble) => return Err(trouble.into()),
     };
-    match front.server.sign_in.begin(request).await {
-        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
-        Err(trouble) => {
-            tracing::warn!(tenant = %tenant.name, %trouble, "a sign-in could not begin");
-            front.refuse(visit, ending::no_provider()).await
-        }
-    }
+    to_sign_in(front, visit, Going { wants: Wants::Apps, browser: page.browser, came_by: None }, receipt).await
 }
 
 async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {

@@ -26,6 +26,8 @@ pub(crate) struct AuthorizationRequest {
     pub silent: bool,
     /// The person must sign in anew (`prompt=login`).
     pub fresh: bool,
+    /// And may want to be somebody else (`prompt=select_account`).
+    pub select: bool,
     /// The person must be asked, whatever they allowed before (`prompt=consent`).
     pub ask: bool,
     /// How long ago the person may have signed in, in seconds.
@@ -55,7 +57,7 @@ impl AuthorizationRequest {
 
     /// The same, asking nothing of a sign-in any more: it has just been.
     pub fn signed_in(&self) -> Self {
-        Self { fresh: false, max_age: None, acr_values: None, ..self.clone() }
+        Self { fresh: false, select: false, max_age: None, acr_values: None, ..self.clone() }
     }
 }
 

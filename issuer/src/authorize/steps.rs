@@ -63,6 +63,7 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
         login_hint: arrival.form.one("login_hint").map(|hint| hint.chars().take(256).collect()),
         silent: prompt.silent,
         fresh: prompt.fresh,
+        select: prompt.select,
         ask: prompt.ask,
         max_age: prompt.max_age,
         acr_values: prompt.acr_values,

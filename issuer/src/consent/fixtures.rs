@@ -2,13 +2,13 @@
 
 use chancery_core::ClientId;
 
-use super::page::Page;
+use super::page::{Approved, Page};
 use crate::authorize::AuthorizationRequest;
 use crate::fixtures::{CALLBACK, CHALLENGE, DESK, alice, allowed, desk, moment, tenant};
 use crate::pkce::Challenge;
 use crate::return_to::ReturnTo;
 
-pub(super) const BROWSER: [u8; 32] = [7; 32];
+pub(crate) const BROWSER: [u8; 32] = [7; 32];
 
 pub(crate) fn request() -> AuthorizationRequest {
     AuthorizationRequest {
@@ -21,13 +21,19 @@ pub(crate) fn request() -> AuthorizationRequest {
         login_hint: None,
         silent: false,
         fresh: false,
+        select: false,
         ask: false,
         max_age: None,
         acr_values: None,
     }
 }
 
+/// A request that somebody approved, whoever it was.
+pub(crate) fn approved() -> Approved {
+    Approved { request: request(), client_name: desk().name.clone(), person: None }
+}
+
 /// A page that names alice.
-pub(super) fn page() -> Page {
+pub(crate) fn page() -> Page {
     Page::of((request(), &desk().name), BROWSER, Some(alice().subject), &mut moment())
 }

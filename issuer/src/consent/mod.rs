@@ -43,6 +43,7 @@ use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
 
+pub(crate) use self::page::Approved;
 pub(crate) use self::remembered::{Known, remembered};
 pub(crate) use self::resume::resume;
 pub(crate) use self::shown::resource_ask;

@@ -1,20 +1,16 @@
 //! On from an answered page: the decision is committed, which happens once, and the browser is sent where it leads.
 
-use std::time::Duration;
-
 use chancery_audit::{Draft, Receipt};
-use chancery_core::oauth::Code;
-use chancery_core::{Decision, Pages, SignInRequest, SignInTrouble};
+use chancery_core::{Decision, Pages};
 
 use super::approval::{CONSUMED, Issued};
 use super::decide::{Facts, Next, decide};
-use super::page::{Approved, Page};
+use super::page::Page;
 use super::post::used;
-use super::sealed::Sealed;
 use crate::answer::Answer;
 use crate::front::{Front, Visit};
-use crate::refusal::Refused;
 use crate::return_to::ReturnTo;
+use crate::sign_in::{Going, Wants, to_sign_in};
 use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::Visitor;
 
@@ -53,50 +49,13 @@ async fn send_on<P: Pages>(
         Ok(Next::Issued(issued)) => with_code(front, visit, &page.request.return_to, issued).await,
         Ok(Next::SignIn(approved, draft)) => {
             let receipt = commit(front, visit, draft).await?;
-            to_sign_in(front, visit, (&approved, page.browser), receipt).await
+            // Whoever is signed in here is whom the page named, or it named nobody.
+            let known = visitor.filter(|visitor| page.person.is_none_or(|named| named == visitor.signed_in.subject));
+            let came_by = known.map(|visitor| visitor.signed_in.provider.clone());
+            to_sign_in(front, visit, Going { wants: Wants::Approved(approved), browser: page.browser, came_by }, receipt).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }
-}
-
-/// To the identity provider. The page is consumed by now: if this fails, the client hears of it and may start again.
-async fn to_sign_in<P: Pages>(
-    front: &Front<P>,
-    visit: Visit<'_>,
-    (approved, browser): (&Approved, [u8; 32]),
-    receipt: Receipt,
-) -> Result<Answer, Unanswered> {
-    let sealed = approved.seal(&visit.keys.page, &visit.tenant.id, &mut front.server.moment());
-    let request = SignInRequest {
-        tenant: visit.tenant.id,
-        client: Some(approved.request.client.clone()),
-        provider: None,
-        browser,
-        request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
-        login_hint: approved.request.login_hint.clone(),
-        fresh: approved.request.fresh,
-        max_age: approved.request.max_age.map(|seconds| Duration::from_secs(seconds.into())),
-        acr_values: approved.request.acr_values.clone(),
-    };
-    match front.server.sign_in.begin(request).await {
-        Ok(url) => Ok(Answer::redirect(&url, receipt.into())),
-        Err(trouble) => {
-            tracing::warn!(tenant = %visit.tenant.name, %trouble, "a sign-in could not begin");
-            front.send_back(visit, &approved.request.return_to, not_begun(&trouble)).await
-        }
-    }
-}
-
-fn not_begun(trouble: &SignInTrouble) -> Refused {
-    let refused = match trouble {
-        SignInTrouble::NoProvider => {
-            Refused::new(Code::ServerError, "this server has no identity provider to sign in with; tell who runs it")
-        }
-        SignInTrouble::Provider(_) | SignInTrouble::Store(_) => {
-            Refused::new(Code::TemporarilyUnavailable, "the identity provider cannot be reached just now; try again in a minute")
-        }
-    };
-    refused.because(trouble.to_string()).by_row("OA-04")
 }
 
 /// Back to the client, with the code, once the grant that it stands for is committed (RFC 6749 §4.1.2).

@@ -15,15 +15,14 @@ use chancery_store::repo::subjects::{self, Subject};
 use super::approval::CONSUMED;
 use super::decide::{self, Facts, Resumed};
 use super::onward::{commit, with_code};
-use super::page::Approved;
-use super::sealed::Sealed;
 use super::{ToAsk, ask, not_theirs};
 use crate::answer::Answer;
-use crate::apps::{self, AppsErrand};
+use crate::apps;
 use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
+use crate::sign_in::Wants;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor, may_be_signed_in, person};
 
@@ -70,13 +69,6 @@ struct Finished {
     access: Access,
 }
 
-/// What the person signed in for.
-enum Wants {
-    Approved(Box<Approved>),
-    /// To see what they allowed.
-    Apps,
-}
-
 async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finished) -> Result<Answer, Unanswered> {
     let Finished { row, wants, by, browser, access } = finished;
     let (server, mut moment) = (&front.server, front.server.moment());
@@ -119,15 +111,9 @@ fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finis
     let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
-    let wants = what_for(&row, visit).ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
+    let wants = Wants::open(&visit.keys.page, &visit.tenant.id, &row.request)
+        .ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
     Ok(Finished { row, wants, by, browser, access })
-}
-
-/// The seals are not of one purpose: who only wanted to see a page approves nothing.
-fn what_for(row: &SignIn, visit: Visit<'_>) -> Option<Wants> {
-    let (keys, tenant) = (&visit.keys.page, &visit.tenant.id);
-    let approved = Approved::open(keys, tenant, &row.request).map(|approved| Wants::Approved(Box::new(approved)));
-    approved.or_else(|| AppsErrand::open(keys, tenant, &row.request).map(|AppsErrand {}| Wants::Apps))
 }
 
 fn who_came(row: &SignIn) -> Option<SignedIn> {

@@ -4,6 +4,7 @@ mod access_token;
 mod allowed;
 mod apps;
 mod authorization_request;
+mod chooser;
 mod client_authentication;
 mod client_credentials;
 mod client_documents;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const ROUTERS: [&str; 1] = [include_str!("../../src/lib.rs")];
 
 /// Addresses that lead from our own pages and redirects, and from nowhere else.
-const OUR_OWN: [&str; 4] = ["apps", "apps/sign-in", "consent", "resume"];
+const OUR_OWN: [&str; 5] = ["apps", "apps/sign-in", "choose", "consent", "resume"];
 
 /// What others offer and we do not: an endpoint of ours by that name would have to be advertised.
 const NOT_HERE: [&str; 11] = [

@@ -20,6 +20,7 @@ pub const PROFILES: [&str; 7] = ["entra", "okta", "cognito", "auth0", "google", 
 pub(super) fn identity_provider(cursor: &Cursor<'_>, secrets: Secrets<'_>) -> Option<Declared> {
     cursor.section(|section| {
         let name = section.required("name", "name: corp", named);
+        let title = section.optional("title", "title: Employees", |cursor| cursor.text().map(str::to_owned));
         let issuer = section.required("issuer", "issuer: https://login.example.com", |cursor| cursor.parsed(values::provider_issuer));
         let client_id = section.required("client_id", "client_id: chancery", |cursor| cursor.text().map(str::to_owned));
         let found = section.required("client_secret", "client_secret: env:CORP_CLIENT_SECRET", |cursor| secret(cursor, secrets, 0));
@@ -31,6 +32,7 @@ pub(super) fn identity_provider(cursor: &Cursor<'_>, secrets: Secrets<'_>) -> Op
 
         let (name, at) = name?;
         let definition = ProviderDefinition {
+            title: title?,
             issuer: issuer?,
             client_id: client_id?,
             scopes: scopes?,

@@ -10,6 +10,8 @@ pub(in crate::authorize) struct Prompt {
     pub silent: bool,
     /// The person must sign in again, whatever session there is.
     pub fresh: bool,
+    /// And may want to be somebody else.
+    pub select: bool,
     /// The person must be asked again, whatever they allowed before.
     pub ask: bool,
     /// Or have signed in no longer ago than this, in seconds.
@@ -34,6 +36,6 @@ pub(in crate::authorize) fn read(arrival: &Arrival<'_>) -> Result<Prompt, Refuse
     if acr_values.as_ref().is_some_and(|values| values.len() > MOST || !values.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
         return Err(Refused::invalid_request("acr_values are words of printable ASCII, 512 characters at most"));
     }
-    let again = values.iter().any(|value| matches!(*value, "login" | "select_account"));
-    Ok(Prompt { silent, fresh: again, max_age, acr_values, ask: values.contains(&"consent") })
+    let select = values.contains(&"select_account");
+    Ok(Prompt { silent, fresh: select || values.contains(&"login"), select, max_age, acr_values, ask: values.contains(&"consent") })
 }

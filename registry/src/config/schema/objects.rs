@@ -11,6 +11,8 @@ use schemars::JsonSchema;
 pub(super) struct Provider {
     /// A part of the redirect URI that is registered there: {base_url}/t/{tenant}/callback/{name}.
     name: String,
+    /// What people read where they choose among several; its name unless told.
+    title: Option<String>,
     /// As its discovery document says it, byte for byte.
     issuer: String,
     client_id: String,
@@ -23,7 +25,7 @@ pub(super) struct Provider {
     profile: Option<String>,
     /// Whose people may sign in, where one discovery document speaks for several issuers (Entra's common and organizations).
     issuers: Option<Vec<String>>,
-    /// The domains of its people's addresses, such as example.com.
+    /// The domains of its people's addresses, such as example.com: who has one need not choose among several providers.
     domains: Option<Vec<String>>,
     /// The ID token claim with the person's groups, where it is not the usual one there.
     groups_claim: Option<String>,
