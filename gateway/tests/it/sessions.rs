@@ -156,6 +156,7 @@ async fn mc_07_each_session_has_an_id_that_nobody_can_guess() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mcp_1a_12_a_session_ends_after_a_week() {
     let site = Site::on_sqlite().await;
+    site.apply(|file| file["lifetimes"] = json!({ "unvouched": "30d" })).await;
     let mut upstream = Upstream::behind(&site, BANK).await;
     let first = site.sign_in(ALICE, PUBLIC_CLIENT).await;
     let session = session_at(&mut upstream, &first.mcp(BANK)).await;

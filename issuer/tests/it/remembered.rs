@@ -38,6 +38,7 @@ async fn allowed(site: &Site, app: &App) -> Browser {
 
 chancery_testkit::both_stores! {
     async fn sb_04_what_was_allowed_is_not_asked_again_and_ends_when_the_page_said(site: Site) {
+        site.apply(|file| file["lifetimes"] = json!({ "unvouched": "100d" })).await;
         let app = on_the_web(&site, PUBLIC_CLIENT).await;
         let browser = allowed(&site, &app).await;
         let asked = site.ask_as(app.clone());
