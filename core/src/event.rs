@@ -83,6 +83,10 @@ kinds! {
     RegistrationRefused = "registration_refused";
     /// An administrator ended an initial access token.
     RegistrationTokenEnded = "registration_token_ended";
+    /// A person signed out here: their session ended, and what was allowed in it where the tenant wants that.
+    SignedOut = "signed_out";
+    /// The identity provider said that a session of its own ended, and what came of it here ended with it.
+    LoggedOut = "logged_out";
 }
 
 macro_rules! fields {

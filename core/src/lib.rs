@@ -38,7 +38,8 @@ pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
 pub use sign_in::{
-    Authentication, EnrolTrouble, PROVIDER_REFUSED, Person, RecheckTrouble, SignIn, SignInRequest, SignInTrouble, SignedIn, UnknownTrouble,
+    Authentication, EnrolTrouble, LOGGED_OUT, PROVIDER_REFUSED, Person, RecheckTrouble, SIGNED_OUT, SignIn, SignInRequest, SignInTrouble,
+    SignedIn, UnknownTrouble,
 };
 pub use slug::Slug;
 pub use source::Source;

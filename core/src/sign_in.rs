@@ -44,6 +44,9 @@ pub struct SignInRequest {
 pub struct SignedIn {
     pub subject: SubjectId,
     pub session: SessionId,
+    /// What the provider calls its own session with them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub their_session: Option<String>,
     pub provider: Slug,
     pub authentication: Authentication,
 }
@@ -148,6 +151,12 @@ pub struct UnknownTrouble;
 
 /// What a grant's row says ended it, where the provider refused to vouch for its person any longer.
 pub const PROVIDER_REFUSED: &str = "provider_refused_refresh";
+
+/// The same where the person signed out here.
+pub const SIGNED_OUT: &str = "signed_out";
+
+/// The same where the provider said that its session with the person ended.
+pub const LOGGED_OUT: &str = "provider_logged_out";
 
 /// Begins a sign-in: writes its row and gives the identity provider's URL to send the browser to. When the person is back, the
 /// browser is sent to the issuer's resume address with `?sign_in=` and a single-use key to the row's result.

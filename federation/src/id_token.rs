@@ -89,7 +89,7 @@ impl Trouble {
 }
 
 /// Clocks may differ by this much (JW-06).
-const SKEW: Duration = Duration::from_secs(60);
+pub(crate) const SKEW: Duration = Duration::from_secs(60);
 /// It was made in answer to the request that we just sent, so its time of issue is near.
 const AGE: Duration = Duration::from_secs(600);
 
@@ -198,7 +198,7 @@ fn signed_in_lately(claims: &UnverifiedClaims, expected: &Expected<'_>, now: Tim
 }
 
 /// At most 255 characters (§2), none of them unseen.
-fn named(sub: &str) -> Result<&str, Trouble> {
+pub(crate) fn named(sub: &str) -> Result<&str, Trouble> {
     let shaped = !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control);
     if shaped { Ok(sub) } else { Err(Trouble::Subject) }
 }
@@ -241,11 +241,11 @@ impl UnverifiedClaims {
 
 /// A JSON number of seconds, whole or not (RFC 7519 §2).
 #[derive(Clone, Copy, Deserialize)]
-struct Seconds(f64);
+pub(crate) struct Seconds(f64);
 
 impl Seconds {
     /// The cast saturates: a number beyond the range is an instant beyond any that is compared with it.
-    fn instant(self) -> Timestamp {
+    pub(crate) fn instant(self) -> Timestamp {
         Timestamp::from_millis((self.0 * 1000.0) as i64)
     }
 }
@@ -257,7 +257,7 @@ enum OneOrMore {
     More(Vec<String>),
 }
 
-fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMore::deserialize(from)? {
         OneOrMore::One(one) => vec![one],
         OneOrMore::More(more) => more,

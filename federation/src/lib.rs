@@ -5,9 +5,12 @@
 //!    code is redeemed ([`provider`]), the ID token checked ([`id_token`]), and session and result are written ([`outcome`]).
 //! 3. The browser goes on to the issuer's resume address, with a key to the result. The issuer is never called from here.
 //!
+//! When the provider ends a session of its own, it says so to [`back_channel`], and what came of it here ends too.
+//!
 //! A refusal ([`refused`]) is a page for the person, an event or a count for the log, and never a way on.
 
 mod arrival;
+mod back_channel;
 mod begin;
 mod callback;
 mod decide;
@@ -31,7 +34,8 @@ mod fixtures;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 use chancery_audit::{Counters, Journal};
 use chancery_core::{
     ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp,
@@ -77,9 +81,13 @@ impl<P: Pages> Federation<P> {
     }
 
     /// `GET /t/{tenant}/callback/{provider}`: each provider has a redirect URI of its own, so that an answer of one is never taken for
-    /// an answer of another, even where neither names itself in it.
+    /// an answer of another, even where neither names itself in it. The same holds for where it says that a session ended.
     pub fn router(&self) -> Router {
-        Router::new().route("/t/{tenant}/callback/{provider}", get(callback::endpoint::<P>)).with_state(self.clone())
+        let told = post(back_channel::endpoint::<P>).layer(DefaultBodyLimit::max(back_channel::LONGEST));
+        Router::new()
+            .route("/t/{tenant}/callback/{provider}", get(callback::endpoint::<P>))
+            .route("/t/{tenant}/backchannel-logout/{provider}", told) // BL-01
+            .with_state(self.clone())
     }
 }
 

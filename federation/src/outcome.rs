@@ -71,8 +71,13 @@ pub(crate) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
         expires_at: now + facts.session,
         ended_at: None,
     };
-    let result =
-        SignedIn { subject, session: session.id, provider: provider.name.clone(), authentication: identity.authentication.clone() };
+    let result = SignedIn {
+        subject,
+        session: session.id,
+        their_session: session.their_id.clone(),
+        provider: provider.name.clone(),
+        authentication: identity.authentication.clone(),
+    };
     let result = serde_json::to_string(&result).expect("ids, texts and a time always serialise");
     let event = Event::new(Kind::SignedIn, tenant, now, entropy)
         .with(Field::Subject, subject)

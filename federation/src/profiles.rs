@@ -51,6 +51,9 @@ pub struct Profile {
     pub sign_in_again: Vec<String>,
     pub logout: Logout,
     pub back_channel_logout: BackChannelLogout,
+    /// Its logout tokens may come without a `typ` of their own (Back-Channel Logout §2.4 only recommends one).
+    #[serde(default)]
+    pub logout_tokens_may_be_untyped: bool,
     /// What to do there, in words, a step each; the redirect URI is shown beside.
     pub register: Vec<String>,
 }

@@ -138,6 +138,7 @@ pub(crate) fn grant(tenant: &Tenant, client: &str) -> Grant {
         resources: vec![allowed(tenant, 0, "bank:read bank:move openid")],
         authentication: Some(alice().authentication),
         session: Some(alice().session),
+        their_session: alice().their_session,
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(90 * 24 * 3600),
         ended_at: None,
@@ -157,6 +158,7 @@ fn person(seed: u8) -> SignedIn {
     SignedIn {
         subject: SubjectId::mint(NOW, &mut entropy(seed)),
         session: SessionId::mint(NOW, &mut entropy(seed)),
+        their_session: Some(format!("theirs-{seed}")),
         provider: "corp".parse().expect("a slug"),
         authentication: Authentication {
             auth_time: Some(NOW - Duration::from_secs(100)),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chancery_audit::{Counter, Counters, Draft, Journal, Recorded};
+use axum::http::HeaderMap;
+use chancery_audit::{Counter, Counters, Draft, Journal, Receipt, Recorded};
 use chancery_core::oauth::Error;
 use chancery_core::{ClientId, Clock, Rng, SignIn, Source};
 use chancery_registry::{Client, ClientTrouble, DocumentFault, IssuerKeys, Registry, Tenant};
@@ -14,6 +15,7 @@ use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::register::Registrations;
 use crate::unanswered::Unanswered;
+use crate::visit::Visitor;
 
 pub(crate) struct Server {
     pub registry: Registry,
@@ -56,6 +58,15 @@ impl Server {
             Err(ClientTrouble::Document(fault)) => Ok((None, Some(fault))),
             known => Ok((known?, None)),
         }
+    }
+
+    /// Who is signed in in this browser. Their session is used by being looked at here.
+    pub async fn visitor(&self, tenant: &Tenant, headers: &HeaderMap, moment: &Moment) -> Result<Option<Visitor>, Unanswered> {
+        let Some((visitor, seen)) = Visitor::of(tenant, headers, &self.store, moment).await? else { return Ok(None) };
+        if let Some(seen) = seen {
+            let _: Receipt = self.journal.commit(&tenant.id, Draft::default().writing(seen)).await?;
+        }
+        Ok(Some(visitor))
     }
 
     /// A refusal, recorded and answered directly.

@@ -1,5 +1,7 @@
 //! A browser at one of a tenant's pages: the cookie that tells it from others, and who is signed in there.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use chancery_core::{Cookie, Person, Secret, SignedIn, Slug};
@@ -7,9 +9,12 @@ use chancery_crypto::digest::{from_base64url, secret_text, sha256};
 use chancery_registry::{Access, Tenant};
 use chancery_store::repo::sessions;
 use chancery_store::repo::subjects::{self, Standing, Subject};
-use chancery_store::{Store, StoreError};
+use chancery_store::{Store, StoreError, Write};
 
 use crate::moment::Moment;
+
+/// That somebody is here need not be written at each step they take.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// A browser, known by a random cookie before anybody is known.
 pub(crate) struct Browser {
@@ -59,19 +64,29 @@ impl Browser {
 }
 
 impl Visitor {
-    /// The living session that the browser's cookie names, of a person who may still sign in.
-    pub async fn of(tenant: &Tenant, headers: &HeaderMap, store: &Store, moment: &Moment) -> Result<Option<Self>, StoreError> {
+    /// The living session that the browser's cookie names, of a person who may still sign in; and what says that they are here, where
+    /// that has not been written for a while.
+    pub async fn of(
+        tenant: &Tenant,
+        headers: &HeaderMap,
+        store: &Store,
+        moment: &Moment,
+    ) -> Result<Option<(Self, Option<Write>)>, StoreError> {
         let Some(cookie) = Cookie::Session.find(&tenant.base, &tenant.name, cookies(headers)) else { return Ok(None) };
         let hash = sha256(cookie.as_bytes());
+        let idle = tenant.lifetimes.session_idle;
         let session = sessions::by_hash(store, &tenant.id, &hash).await?;
-        let Some(session) = session.filter(|session| session.is_alive(moment.now)) else { return Ok(None) };
+        let alive = |session: &sessions::Session| session.is_alive(moment.now) && !session.is_idle(idle, moment.now);
+        let Some(session) = session.filter(alive) else { return Ok(None) };
+        let seen = session.is_idle(SEEN_EVERY.min(idle / 4), moment.now).then(|| sessions::used(&tenant.id, &hash, moment.now));
         let subject = subjects::by_id(store, &tenant.id, &session.subject).await?;
         Ok(subject.filter(|subject| may_be_signed_in(subject, &session.provider, tenant)).map(|subject| {
             let person = person(&subject);
             let access = tenant.access_of(&person, &session.provider);
             let label = person.label().map_or_else(|| subject.key.to_string(), str::to_owned);
-            let sessions::Session { id, subject, provider, authentication, .. } = session;
-            Self { session: hash, signed_in: SignedIn { subject, session: id, provider, authentication }, label, access }
+            let sessions::Session { id, subject, their_id, provider, authentication, .. } = session;
+            let signed_in = SignedIn { subject, session: id, their_session: their_id, provider, authentication };
+            (Self { session: hash, signed_in, label, access }, seen)
         }))
     }
 }

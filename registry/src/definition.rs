@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, Tool, Upstream};
+use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, SignOut, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,6 +97,8 @@ pub(crate) struct SettingsDefinition {
     pub access: Vec<AccessRule>,
     pub registration: Registration,
     pub lifetimes: Lifetimes,
+    #[serde(default)]
+    pub sign_out: SignOut,
 }
 
 impl Definition {

@@ -48,4 +48,4 @@ pub use registry::{Parts, Registry};
 pub use resource::{NotMapped, Resource, Tool, Upstream};
 pub use shown_name::shown_name;
 pub use snapshot::RegistryError;
-pub use tenant::{Agent, IdentityProvider, Lifetimes, Tenant};
+pub use tenant::{Agent, IdentityProvider, Lifetimes, SignOut, Tenant};

@@ -31,6 +31,7 @@ pub struct Tenant {
     /// By which clients are registered at the provider that its rules name.
     pub registrar: Option<Secret<String>>,
     pub lifetimes: Lifetimes,
+    pub sign_out: SignOut,
     /// Who may have what, by group.
     pub access: Vec<AccessRule>,
     pub(crate) documents: Documents,
@@ -95,6 +96,22 @@ impl<'a> From<&'a Agent> for AgentRef<'a> {
     }
 }
 
+/// What comes of a sign-out: by a person here, or at the identity provider, which tells us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignOut {
+    /// What was allowed in the session ends with it.
+    pub ends_grants: bool,
+    /// Who signs out here is sent to sign out at the identity provider too, where it has a way.
+    pub at_provider: bool,
+}
+
+impl Default for SignOut {
+    fn default() -> Self {
+        Self { ends_grants: true, at_provider: true }
+    }
+}
+
 /// How long things live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,9 +126,12 @@ pub struct Lifetimes {
     /// A grant that is refreshed for so long ends all the same.
     #[serde(with = "crate::duration")]
     pub refresh_absolute: Duration,
-    /// A person's signed-in browser.
+    /// A person's signed-in browser, however much it is used.
     #[serde(with = "crate::duration")]
     pub session: Duration,
+    /// One that nobody uses.
+    #[serde(with = "crate::duration")]
+    pub session_idle: Duration,
     /// From showing the consent page to the answer.
     #[serde(with = "crate::duration")]
     pub consent_page: Duration,
@@ -136,6 +156,7 @@ impl Default for Lifetimes {
             refresh_idle: Duration::from_secs(30 * DAY),
             refresh_absolute: Duration::from_secs(90 * DAY),
             session: Duration::from_secs(8 * 60 * MINUTE),
+            session_idle: Duration::from_secs(2 * 60 * MINUTE),
             consent_page: Duration::from_secs(10 * MINUTE),
             recheck: Duration::from_secs(15 * MINUTE),
             stale: Duration::from_secs(4 * 60 * MINUTE),
@@ -179,6 +200,7 @@ impl Tenant {
             registration: Registration::default(),
             registrar: None,
             lifetimes: Lifetimes::default(),
+            sign_out: SignOut::default(),
             access: Vec::new(),
             documents: Documents::default(),
         }

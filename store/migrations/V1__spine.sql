@@ -138,6 +138,7 @@ CREATE TABLE grants (
     resources      {text} NOT NULL,
     authentication {text},
     session        {text},
+    their_session  {text},
     created_at     {int}  NOT NULL,
     expires_at     {int}  NOT NULL,
     ended_at       {int},
@@ -149,6 +150,7 @@ CREATE INDEX grants_by_subject ON grants (tenant, subject);
 CREATE INDEX grants_by_client ON grants (tenant, client);
 CREATE INDEX grants_by_agent ON grants (tenant, agent);
 CREATE INDEX grants_by_session ON grants (tenant, session) WHERE session IS NOT NULL;
+CREATE INDEX grants_by_their_session ON grants (tenant, their_session) WHERE their_session IS NOT NULL;
 
 CREATE TABLE approvals (
     tenant        {text} NOT NULL,

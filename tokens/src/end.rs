@@ -1,7 +1,7 @@
 //! Ends: what voids a token before its `exp`. An end is a row, for nodes that start later, and a change in the feed, for nodes that run.
 
 use chancery_audit::Draft;
-use chancery_core::{AgentId, ClientId, GrantId, Issuer, Rng, SKEW, Slug, SubjectId, TenantId, Timestamp, TokenId};
+use chancery_core::{AgentId, ClientId, GrantId, Issuer, Rng, SKEW, SessionId, Slug, SubjectId, TenantId, Timestamp, TokenId};
 use chancery_crypto::seal::Sealer;
 use chancery_store::repo::keys::Key;
 use chancery_store::{Change, Topic, Write, repo};
@@ -44,6 +44,42 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now:
         .writing(repo::sessions::end_of_subject(tenant, subject, now))
         .writing(repo::approvals::end_of_subject(tenant, subject))
         .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
+}
+
+/// Ends a browser's session, and of what was allowed in it those grants that are given: all that are alive, or none. The draft's guards
+/// fail when the session has ended, or there is another grant by now. The session first, for the reason that [`end_of_subject`] has.
+///
+/// What a person allowed is remembered: to sign out is not to take it back.
+pub fn end_of_session(tenant: &TenantId, session: &SessionId, grants: Option<&[GrantId]>, reason: &str, now: Timestamp) -> Draft {
+    let ended = Draft::default().writing(repo::sessions::end_by_id(tenant, session, now));
+    let Some(grants) = grants else { return ended };
+    let ended = ended.writing(repo::grants::end_of_session(tenant, session, now, reason, grants.len()));
+    grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
+}
+
+/// Ends what began as this session of a provider's own: `sessions` of ours, and what was allowed by them, those whose time is over too.
+/// Guards and order as in [`end_of_session`].
+pub fn end_of_their_session(
+    tenant: &TenantId,
+    theirs: (&Slug, &str),
+    (sessions, grants): (&[SessionId], Option<&[GrantId]>),
+    reason: &str,
+    now: Timestamp,
+) -> Draft {
+    let ended = sessions.iter().fold(Draft::default(), |ended, id| ended.writing(repo::sessions::end_by_id(tenant, id, now)));
+    let Some(grants) = grants else { return ended };
+    let ended = ended.writing(repo::grants::end_of_their_session(tenant, theirs, now, reason, grants.len()));
+    grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
+}
+
+/// Ends all sessions of a person, and with them, if told so, all that they allowed. Of what they allowed nothing is forgotten.
+pub fn end_of_sessions(tenant: &TenantId, subject: &SubjectId, and_grants: bool, reason: &str, now: Timestamp) -> Draft {
+    let ended = Draft::default().writing(repo::sessions::end_of_subject(tenant, subject, now));
+    if !and_grants {
+        return ended;
+    }
+    let grants = repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason);
+    ended.writing(grants).with(voiding(tenant, EndedKind::Subject, subject, now))
 }
 
 /// Ends all that the people allowed whom this issuer vouched for, by this provider of the tenant's, and their sessions.

@@ -2,6 +2,7 @@
 //! so that a slow starter holds nobody else up.
 
 mod journey;
+mod logout;
 #[path = "../it/process.rs"]
 #[expect(dead_code, reason = "the other test binary runs more")]
 mod process;

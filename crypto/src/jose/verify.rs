@@ -18,6 +18,8 @@ pub enum Typ {
     IdToken,
     /// This one and no other.
     Exact(&'static str),
+    /// This one, or as an ID token has it: for what some send untyped, and only where its claims tell it from everything else.
+    ExactOrUntyped(&'static str),
 }
 
 /// What the caller expects of a token's header.
@@ -80,6 +82,8 @@ impl Typ {
             (Self::IdToken, Some(said)) => said.eq_ignore_ascii_case("JWT"),
             (Self::IdToken, None) => true,
             (Self::Exact(wanted), Some(said)) => is(wanted, said),
+            (Self::ExactOrUntyped(wanted), Some(said)) => is(wanted, said) || said.eq_ignore_ascii_case("JWT"),
+            (Self::ExactOrUntyped(_), None) => true,
             (_, None) => false,
         };
         if admitted { Ok(()) } else { Err(JoseError::WrongType) }

@@ -1,6 +1,7 @@
 //! The relying party as a browser and an identity provider meet it: over HTTP, with a provider whose answers a test may alter.
 
 mod answers;
+mod back_channel;
 mod browsers;
 mod id_tokens;
 mod provider;

@@ -28,7 +28,7 @@ use crate::form::Form;
 use crate::front::{Front, Visit};
 use crate::sign_in::{Going, Wants, to_sign_in};
 use crate::unanswered::{ATTEMPTS, Unanswered};
-use crate::visit::{Browser, Visitor};
+use crate::visit::Browser;
 
 pub(crate) use self::ending::no_provider;
 pub(crate) use self::page::Errand as AppsErrand;
@@ -73,7 +73,7 @@ pub(crate) async fn sign_in<P: Pages>(
 async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, ended: bool) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
     let (store, mut moment) = (&front.server.store, front.server.moment());
-    let visitor = Visitor::of(&tenant, headers, store, &moment).await?;
+    let visitor = front.server.visitor(&tenant, headers, &moment).await?;
     let browser = Browser::known_or_new(&tenant, headers, &mut moment);
     let person = visitor.as_ref().map(|visitor| visitor.signed_in.subject);
     let page = Page::of(browser.hash(), person, &mut moment);
@@ -147,7 +147,7 @@ async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body
 
 async fn end_now<P: Pages>(front: &Front<P>, visit: Visit<'_>, page: &Page, form: &Form) -> Result<Answer, Unanswered> {
     let (store, mut moment) = (&front.server.store, front.server.moment());
-    let visitor = Visitor::of(visit.tenant, visit.headers, store, &moment).await?;
+    let visitor = front.server.visitor(visit.tenant, visit.headers, &moment).await?;
     let (client, visitor) = match ending::by_whom(page, form, visitor.as_ref()) {
         Ok(known) => known,
         Err(refusal) => return front.refuse(visit, refusal).await,

@@ -111,7 +111,7 @@ async fn answer<P: Pages>(
     };
 
     let mut moment = front.server.moment();
-    let visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &moment).await?;
+    let visitor = front.server.visitor(visit.tenant, visit.headers, &moment).await?;
     if let (Some(client), Some(visitor)) = (&client, &visitor)
         && let Some(answer) = consent::remembered(front, visit, consent::Known { request: &request, client, visitor }).await?
     {

@@ -85,6 +85,7 @@ impl Approval<'_> {
             resources: request.resources.clone(),
             authentication: Some(by.authentication.clone()), // AT-06
             session: Some(by.session),
+            their_session: by.their_session.clone(),
             created_at: moment.now,
             expires_at: until,
             ended_at: None,

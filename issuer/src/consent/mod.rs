@@ -124,7 +124,7 @@ async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
     };
     match checked(post, &tenant, moment.now) {
         Ok(post) => {
-            let visitor = Visitor::of(&tenant, headers, &front.server.store, &moment).await?;
+            let visitor = front.server.visitor(&tenant, headers, &moment).await?;
             answer(front, visit, post, visitor).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,

@@ -31,7 +31,7 @@ pub(super) async fn answer<P: Pages>(
             Err(Unanswered::Overtaken(write)) => overtaken = write,
             sent_on => return sent_on,
         }
-        visitor = Visitor::of(visit.tenant, visit.headers, &front.server.store, &front.server.moment()).await?;
+        visitor = front.server.visitor(visit.tenant, visit.headers, &front.server.moment()).await?;
     }
     Err(Unanswered::Overtaken(overtaken))
 }

@@ -24,7 +24,7 @@ use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::sign_in::Wants;
 use crate::unanswered::Unanswered;
-use crate::visit::{Browser, Visitor, may_be_signed_in, person};
+use crate::visit::{Browser, may_be_signed_in, person};
 
 const ENDPOINT: &str = "resume";
 
@@ -89,7 +89,7 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
         Ok(Resumed::Issued(issued)) => with_code(front, visit, &approved.request.return_to, issued).await,
         Ok(Resumed::AskAgain(request, draft)) => {
             let _: Receipt = commit(front, visit, draft).await?;
-            let visitor = Visitor::of(visit.tenant, visit.headers, &server.store, &moment).await?;
+            let visitor = server.visitor(visit.tenant, visit.headers, &moment).await?;
             ask(front, visit, ToAsk { request, browser: &browser, visitor: visitor.as_ref() }, &mut moment).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,

@@ -4,7 +4,7 @@
 
 use chancery_audit::Draft;
 use chancery_core::oauth::Code;
-use chancery_core::{Event, Field, Kind, PROVIDER_REFUSED, RecheckTrouble};
+use chancery_core::{Event, Field, Kind, LOGGED_OUT, PROVIDER_REFUSED, RecheckTrouble, SIGNED_OUT};
 use chancery_store::repo::grants::Grant;
 use chancery_store::repo::sessions;
 use chancery_store::repo::subjects::Beside;
@@ -57,12 +57,17 @@ pub(super) fn vouched(grant: &Grant, word: &Word<'_>, asking: Asking<'_>, moment
 pub(super) fn ended(grant: &Grant) -> Refused {
     match grant.end_reason.as_deref() {
         Some(PROVIDER_REFUSED) => Refused::invalid_grant(REFUSED).because(PROVIDER_REFUSED),
+        Some(LOGGED_OUT) => Refused::invalid_grant(LOGGED_OUT_THERE).because(LOGGED_OUT), // BL-02
+        Some(SIGNED_OUT) => Refused::invalid_grant(SIGNED_OUT_HERE).because(SIGNED_OUT),
         _ => Refused::invalid_grant("what was allowed has been ended; authorize again"),
     }
 }
 
 const REFUSED: &str =
     "the identity provider no longer vouches for the person who allowed this, so all they allowed has been ended; they must sign in again";
+const LOGGED_OUT_THERE: &str = "the identity provider ended the session of the person who allowed this, and what they allowed in it has ended with it; they must sign in again";
+const SIGNED_OUT_HERE: &str =
+    "the person who allowed this has signed out, and what they allowed has ended with it; they must sign in again";
 const SIGN_IN: &str = "the identity provider wants the person who allowed this to sign in again; authorize again, with them at the browser";
 const SILENT: &str =
     "the identity provider has not answered for too long to go on without it; nothing has been ended, try again in a minute";

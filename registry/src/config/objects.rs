@@ -13,7 +13,7 @@ use super::registration::{Known, grants, registration};
 use super::secret::{Secrets, secret};
 use super::values;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
-use crate::{AccessRule, GrantType, Lifetimes};
+use crate::{AccessRule, GrantType, Lifetimes, SignOut};
 
 /// 128 bits even where each character carries only four (JW-08).
 const CLIENT_SECRET_LENGTH: usize = 32;
@@ -98,12 +98,21 @@ pub(super) fn settings(section: &mut Section<'_>, access: Vec<AccessRule>, known
     let registration = section
         .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, known)));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
+    let sign_out = section.optional("sign_out", "sign_out: { ends_grants: false }", |cursor| cursor.section(sign_out));
 
     let (registration, credential) = registration?.unwrap_or_default();
-    let definition = SettingsDefinition { access, registration, lifetimes: lifetimes?.unwrap_or_default() };
+    let (lifetimes, sign_out) = (lifetimes?.unwrap_or_default(), sign_out?.unwrap_or_default());
+    let definition = SettingsDefinition { access, registration, lifetimes, sign_out };
     let name = "settings".parse().expect("a name");
     let secret = credential.map(DeclaredSecret::Sealed);
     Some(Declared { secret, ..Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()) })
+}
+
+fn sign_out(section: &mut Section<'_>) -> Option<SignOut> {
+    let default = SignOut::default();
+    let ends_grants = section.optional("ends_grants", "ends_grants: false", |cursor| cursor.flag());
+    let at_provider = section.optional("at_provider", "at_provider: false", |cursor| cursor.flag());
+    Some(SignOut { ends_grants: ends_grants?.unwrap_or(default.ends_grants), at_provider: at_provider?.unwrap_or(default.at_provider) })
 }
 
 #[rustfmt::skip]
@@ -118,6 +127,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
     let refresh_idle     = lifetime("refresh_idle", "refresh_idle: 30d", 400 * DAY);
     let refresh_absolute = lifetime("refresh_absolute", "refresh_absolute: 90d", 400 * DAY);
     let session          = lifetime("session", "session: 8h", 30 * DAY);
+    let session_idle     = lifetime("session_idle", "session_idle: 2h", 30 * DAY);
     let consent_page     = lifetime("consent_page", "consent_page: 10m", 60 * MINUTE);
     let recheck          = lifetime("recheck", "recheck: 15m", DAY);
     let stale            = lifetime("stale", "stale: 4h", 7 * DAY);
@@ -129,6 +139,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
         refresh_idle: refresh_idle?.unwrap_or(default.refresh_idle),
         refresh_absolute: refresh_absolute?.unwrap_or(default.refresh_absolute),
         session: session?.unwrap_or(default.session),
+        session_idle: session_idle?.unwrap_or(default.session_idle),
         consent_page: consent_page?.unwrap_or(default.consent_page),
         recheck: recheck?.unwrap_or(default.recheck),
         stale: stale?.unwrap_or(default.stale),

@@ -10,7 +10,7 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use self::objects::{Agent, Client, Lifetimes, Provider, Resource};
+use self::objects::{Agent, Client, Lifetimes, Provider, Resource, SignOut};
 use self::registration::Registration;
 use self::server::Server;
 
@@ -68,6 +68,8 @@ struct File {
     access: Option<Vec<objects::Access>>,
     /// How long things last.
     lifetimes: Option<Lifetimes>,
+    /// What comes of a sign-out.
+    sign_out: Option<SignOut>,
 }
 
 #[cfg(test)]

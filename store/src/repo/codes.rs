@@ -27,7 +27,7 @@ pub struct Code {
 
 const WITH_GRANT: &str = concat!(
     "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
-     c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, \
+     c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, \
      g.created_at, g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id \
      LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",

@@ -26,7 +26,7 @@ pub struct Family {
 
 const WITH_GRANT: &str = concat!(
     "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
-     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.created_at, \
+     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
      g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
      LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",

@@ -28,17 +28,19 @@ pub struct Grant {
     pub authentication: Option<Authentication>,
     /// Of the browser in which it was allowed.
     pub session: Option<SessionId>,
+    /// What the identity provider calls its own session with them. A grant outlives our session; the provider's word ends it all the same.
+    pub their_session: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub end_reason: Option<String>,
 }
 
-const BY_ID: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason \
+const BY_ID: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, their_session, created_at, expires_at, ended_at, end_reason \
      FROM grants WHERE tenant = $1 AND id = $2";
 const INSERT: &str = "INSERT INTO grants \
-     (tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+     (tenant, id, parent, subject, client, agent, resources, authentication, session, their_session, created_at, expires_at, ended_at, end_reason) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const END: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const END_OF_CLIENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
@@ -46,6 +48,10 @@ const END_OF_AGENT: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHE
 const END_OF_ISSUER: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND ended_at IS NULL AND subject IN \
      (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
 const END_OF_SESSION: &str = "UPDATE grants SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
+const OF_THEIR_SESSION: &str = "SELECT id FROM grants WHERE tenant = $1 AND their_session = $2 AND ended_at IS NULL AND subject IN \
+     (SELECT id FROM subjects WHERE tenant = $1 AND provider = $3)";
+const END_OF_THEIR_SESSION: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND their_session = $2 \
+     AND ended_at IS NULL AND subject IN (SELECT id FROM subjects WHERE tenant = $1 AND provider = $3)";
 const OF_SESSION: &str = "SELECT id FROM grants WHERE tenant = $1 AND session = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT_TO_CLIENT: &str = "UPDATE grants SET ended_at = $4, end_reason = $5 \
      WHERE tenant = $1 AND subject = $2 AND client = $3 AND ended_at IS NULL AND expires_at > $4";
@@ -57,11 +63,11 @@ const HELD_OF_SUBJECT: &str = "SELECT g.client, g.agent, g.resources, MIN(g.crea
      GROUP BY g.client, g.agent, g.resources ORDER BY g.client";
 const ALIVE: &str = "UPDATE grants SET ended_at = NULL WHERE tenant = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3";
 
-const PAGE: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, end_reason \
+const PAGE: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, their_session, created_at, expires_at, ended_at, end_reason \
      FROM grants WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-const PAGE_OF_SUBJECT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, \
+const PAGE_OF_SUBJECT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, their_session, created_at, expires_at, ended_at, \
      end_reason FROM grants WHERE tenant = $1 AND id > $2 AND subject = $4 ORDER BY id LIMIT $3";
-const PAGE_OF_CLIENT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, created_at, expires_at, ended_at, \
+const PAGE_OF_CLIENT: &str = "SELECT tenant, id, parent, subject, client, agent, resources, authentication, session, their_session, created_at, expires_at, ended_at, \
      end_reason FROM grants WHERE tenant = $1 AND id > $2 AND client = $4 ORDER BY id LIMIT $3";
 const ALIVE_OF_SUBJECT: &str = "SELECT count(*) FROM grants WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const ALIVE_OF_CLIENT: &str = "SELECT count(*) FROM grants WHERE tenant = $1 AND client = $2 AND ended_at IS NULL";
@@ -118,6 +124,7 @@ impl FromRow for Grant {
             resources: row.json()?,
             authentication: row.opt(Row::json)?,
             session: row.opt(Row::parsed)?,
+            their_session: row.opt(Row::text)?,
             created_at: row.at()?,
             expires_at: row.at()?,
             ended_at: row.opt(Row::at)?,
@@ -127,7 +134,8 @@ impl FromRow for Grant {
 }
 
 pub fn insert(grant: &Grant) -> Write {
-    let Grant { tenant, id, parent, subject, client, agent, session, created_at, expires_at, ended_at, end_reason, .. } = grant;
+    let Grant { tenant, id, parent, subject, client, agent, session, their_session, created_at, expires_at, ended_at, end_reason, .. } =
+        grant;
     let resources = Value::json(&grant.resources);
     let authentication = grant.authentication.as_ref().map_or(Value::Null, Value::json);
     Write::one(
@@ -142,6 +150,7 @@ pub fn insert(grant: &Grant) -> Write {
             resources,
             authentication,
             session,
+            their_session,
             created_at,
             expires_at,
             ended_at,
@@ -186,6 +195,17 @@ pub async fn of_session(store: &Store, tenant: &TenantId, session: &SessionId) -
     Ok(found.into_iter().map(|Id(id)| id).collect())
 }
 
+/// What was allowed while this provider had a session of this name with the person, and has not been ended.
+pub async fn of_their_session(store: &Store, tenant: &TenantId, provider: &Slug, id: &str) -> Result<Vec<GrantId>, StoreError> {
+    let found: Vec<Id> = store.all(OF_THEIR_SESSION, values![tenant, id, provider]).await?;
+    Ok(found.into_iter().map(|Id(id)| id).collect())
+}
+
+/// All of that; the guard fails when it is more or less than `many` by now.
+pub fn end_of_their_session(tenant: &TenantId, (provider, id): (&Slug, &str), now: Timestamp, reason: &str, many: usize) -> Write {
+    Write { guard: Guard::Exactly(many as u64), ..Write::any(END_OF_THEIR_SESSION, values![tenant, id, provider, now, reason]) }
+}
+
 struct Id(GrantId);
 
 impl FromRow for Id {
@@ -218,7 +238,8 @@ pub async fn by_id(store: &Store, tenant: &TenantId, id: &GrantId) -> Result<Opt
 
 /// Whether this write is one of those here that end grants: the rows it changed are the grants that ended.
 pub fn is_end(write: &Write) -> bool {
-    [END, END_OF_SUBJECT, END_OF_CLIENT, END_OF_AGENT, END_OF_ISSUER, END_OF_SESSION, END_OF_SUBJECT_TO_CLIENT].contains(&write.sql)
+    [END, END_OF_SUBJECT, END_OF_CLIENT, END_OF_AGENT, END_OF_ISSUER, END_OF_SESSION, END_OF_THEIR_SESSION, END_OF_SUBJECT_TO_CLIENT]
+        .contains(&write.sql)
 }
 
 /// The grants after one, or from the first, in the order they were made; ended ones too.

@@ -1,5 +1,7 @@
 //! Sessions of signed-in browsers, keyed by the hash of their cookie.
 
+use std::time::Duration;
+
 use chancery_core::{Authentication, Issuer, SessionId, Slug, SubjectId, TenantId, Timestamp};
 
 use crate::{FromRow, Row, Store, StoreError, Value, Write};
@@ -26,7 +28,7 @@ pub struct Session {
 const BY_HASH: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, \
      ended_at FROM sessions WHERE tenant = $1 AND hash = $2";
 const BY_THEIRS: &str = "SELECT tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, \
-     ended_at FROM sessions WHERE tenant = $1 AND their_id = $2 AND provider = $3 AND ended_at IS NULL AND expires_at > $4";
+     ended_at FROM sessions WHERE tenant = $1 AND their_id = $2 AND provider = $3 AND ended_at IS NULL";
 const USED: &str = "UPDATE sessions SET used_at = $3 WHERE tenant = $1 AND hash = $2 AND used_at < $3";
 const INSERT: &str = "INSERT INTO sessions \
      (tenant, hash, id, subject, provider, auth_time, acr, amr, their_id, id_token, created_at, used_at, expires_at, ended_at) \
@@ -46,6 +48,11 @@ const OF_SUBJECT: &str = "SELECT tenant, hash, id, subject, provider, auth_time,
 impl Session {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at
+    }
+
+    /// Whether nobody was there for so long.
+    pub fn is_idle(&self, most: Duration, now: Timestamp) -> bool {
+        now >= self.used_at + most
     }
 }
 
@@ -118,9 +125,9 @@ pub async fn by_hash(store: &Store, tenant: &TenantId, hash: &[u8; 32]) -> Resul
     store.first(BY_HASH, values![tenant, hash]).await
 }
 
-/// The living sessions that a provider began as this session of its own.
-pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-    store.all(BY_THEIRS, values![tenant, id, provider, now]).await
+/// The sessions that a provider began as this session of its own and that nobody has ended.
+pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &str) -> Result<Vec<Session>, StoreError> {
+    store.all(BY_THEIRS, values![tenant, id, provider]).await
 }
 
 /// Whether this write is one of those here that end sessions: the rows it changed are the sessions that ended.

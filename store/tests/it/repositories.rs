@@ -149,7 +149,12 @@ async fn a_session_ends_once(site: Site) {
     assert_eq!(sessions::by_hash(&site.store, &site.tenant, &session.hash).await, Ok(Some(session.clone())));
     assert_eq!(site.commit([sessions::alive(&site.tenant, &session.hash, session.expires_at)]).await.map(drop), TOO_LATE);
 
+    let theirs = async |provider: &str, id| sessions::by_theirs(&site.store, &site.tenant, &provider.parse().expect("a name"), id).await;
+    assert_eq!(theirs("corp", "theirs").await, Ok(vec![session.clone()]));
+    assert_eq!((theirs("other", "theirs").await, theirs("corp", "another").await), (Ok(vec![]), Ok(vec![])));
+
     site.write([sessions::end(&site.tenant, &session.hash, NOW)]).await;
+    assert_eq!(theirs("corp", "theirs").await, Ok(vec![]));
     site.write([sessions::end(&site.tenant, &session.hash, NOW + MINUTE)]).await;
 
     let ended = sessions::by_hash(&site.store, &site.tenant, &session.hash).await.expect("a read").expect("the session");

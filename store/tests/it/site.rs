@@ -89,6 +89,7 @@ impl Site {
             resources: vec![allowed()],
             authentication: None,
             session: None,
+            their_session: None,
             created_at: NOW,
             expires_at: NOW + MINUTE * 60,
             ended_at: None,

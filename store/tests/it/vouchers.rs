@@ -1,9 +1,9 @@
 //! What a person's standing hangs on: the provider's voucher, and the session in which something was allowed.
 
-use chancery_core::{ClientId, RecheckTrouble, SessionId, Slug, SubjectId};
+use chancery_core::{ClientId, RecheckTrouble, SessionId, Slug, SubjectId, SubjectKey};
 use chancery_crypto::digest::sha256;
 use chancery_store::CommitError;
-use chancery_store::repo::{codes, families, grants, vouchers};
+use chancery_store::repo::{codes, families, grants, subjects, vouchers};
 
 use crate::every_driver;
 use crate::site::{MINUTE, NOW, Site, fresh};
@@ -14,7 +14,8 @@ every_driver!(
     a_person_is_asked_about_by_one_at_a_time,
     a_client_s_own_registration_is_asked_first,
     a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_none,
-    what_was_allowed_in_a_session_ends_with_it
+    what_was_allowed_in_a_session_ends_with_it,
+    what_was_allowed_in_a_provider_s_session_ends_with_that
 );
 
 fn voucher(site: &Site, subject: SubjectId) -> vouchers::Voucher {
@@ -122,4 +123,34 @@ async fn what_was_allowed_in_a_session_ends_with_it(site: Site) {
     assert_eq!(grants::of_session(&site.store, &site.tenant, &session).await, Ok(vec![]));
     let found = grants::by_id(&site.store, &site.tenant, &other.id).await;
     assert_eq!(found, Ok(Some(other)));
+}
+
+async fn what_was_allowed_in_a_provider_s_session_ends_with_that(site: Site) {
+    let provider: Slug = "corp".parse().expect("a name");
+    let subject = |provider: &str| subjects::Subject {
+        tenant: site.tenant,
+        id: fresh(SubjectId::mint),
+        provider: provider.parse().expect("a name"),
+        key: SubjectKey::stored(format!("https://{provider}.example alice")),
+        status: subjects::Standing::Active,
+        claims: "{}".to_owned(),
+        seen_at: NOW,
+    };
+    let (alice, stranger) = (subject("corp"), subject("partner"));
+    let of = |subject: &subjects::Subject| grants::Grant {
+        subject: subject.id.to_string(),
+        session: Some(fresh(SessionId::mint)),
+        their_session: Some("s-1".to_owned()),
+        ..site.grant()
+    };
+    let (hers, another_s) = (of(&alice), of(&stranger)); // two providers may happen on one name
+    site.write([subjects::insert(&alice), subjects::insert(&stranger), grants::insert(&hers), grants::insert(&another_s)]).await;
+
+    assert_eq!(grants::of_their_session(&site.store, &site.tenant, &provider, "s-1").await, Ok(vec![hers.id]));
+    let end = |many| grants::end_of_their_session(&site.tenant, (&provider, "s-1"), NOW, "left", many);
+    assert_eq!(site.commit([end(2)]).await.map(drop), TOO_LATE);
+    site.write([end(1)]).await;
+
+    assert_eq!(grants::of_their_session(&site.store, &site.tenant, &provider, "s-1").await, Ok(vec![]));
+    assert_eq!(grants::by_id(&site.store, &site.tenant, &another_s.id).await, Ok(Some(another_s)));
 }

@@ -106,8 +106,10 @@ pub(super) struct Lifetimes {
     refresh_idle: Option<String>,
     /// All that comes of one approval.
     refresh_absolute: Option<String>,
-    /// A signed-in browser.
+    /// A signed-in browser, however much it is used.
     session: Option<String>,
+    /// A signed-in browser that nobody uses.
+    session_idle: Option<String>,
     /// A consent page that waits for its answer.
     consent_page: Option<String>,
     /// The identity provider's word for a person, until it is asked again.
@@ -116,6 +118,16 @@ pub(super) struct Lifetimes {
     stale: Option<String>,
     /// What a person allowed, since they last signed in, where the provider gave no refresh token to ask it by.
     unvouched: Option<String>,
+}
+
+/// Unless told, both are so.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct SignOut {
+    /// What was allowed in the session ends with it, whether the person signs out here or at the identity provider.
+    ends_grants: Option<bool>,
+    /// Who signs out here is sent to the identity provider, to sign out there too.
+    at_provider: Option<bool>,
 }
 
 #[derive(JsonSchema)]
