@@ -39,11 +39,12 @@ pub struct Counted(());
 #[derive(Clone)]
 pub struct Counters {
     counts: Tally<(Option<TenantId>, Counter)>,
+    totals: Tally<Counter>,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { counts: Tally::new(DISTINCT, |(tenant, _)| (tenant, OTHERS)) }
+        Self { counts: Tally::new(DISTINCT, |(tenant, _)| (tenant, OTHERS)), totals: Tally::new(DISTINCT, |_| OTHERS) }
     }
 }
 
@@ -55,7 +56,13 @@ impl Counters {
     /// Counts one refusal. `tenant` is a tenant that exists, or none where the request named none.
     pub fn count(&self, tenant: Option<TenantId>, refusal: Counter) -> Counted {
         self.counts.add((tenant, refusal), 1);
+        self.totals.add(refusal, 1);
         Counted(())
+    }
+
+    /// What this node has counted since it was started, of all tenants together.
+    pub fn totals(&self) -> HashMap<Counter, u64> {
+        self.totals.so_far()
     }
 
     /// Drains the counts into one event per tenant and refusal, and what concerns no tenant into the node's own log. Counts that could

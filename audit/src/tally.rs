@@ -30,6 +30,11 @@ impl<K: Clone + Eq + Hash> Tally<K> {
         std::mem::take(&mut *self.counts())
     }
 
+    /// All of them; counting goes on.
+    pub fn so_far(&self) -> HashMap<K, u64> {
+        self.counts().clone()
+    }
+
     fn counts(&self) -> MutexGuard<'_, HashMap<K, u64>> {
         // A count is one statement: whoever panicked left nothing half done.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,7 @@
 //! 1. [`cli`] takes a command line apart and runs one of [`commands`].
 //! 2. [`ground`] opens store, keys and registry; [`wire`] puts the endpoints on it; [`listener`] serves them until [`stop`] says so.
 //!    [`doctor`] goes and looks at everything from outside.
-//! 3. Beside them run the [`follower`] of the change feed, the [`schedule`], and the [`admin`] socket.
+//! 3. Beside them run the [`follower`] of the change feed, the [`schedule`], the [`admin`] socket, and what [`telemetry`] tells.
 
 pub mod admin;
 pub mod cli;
@@ -21,4 +21,5 @@ pub mod providers;
 pub mod remote;
 pub mod schedule;
 pub mod stop;
+pub mod telemetry;
 pub mod wire;

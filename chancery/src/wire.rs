@@ -23,6 +23,7 @@ use crate::ground::{Footing, Ground};
 use crate::listener::{self, Proxies};
 use crate::schedule::Housekeeping;
 use crate::stop::Stop;
+use crate::telemetry::{Telemetry, Totals};
 
 /// What one node is told about its place.
 pub struct NodeConfig {
@@ -33,6 +34,7 @@ pub struct NodeConfig {
     pub dialer: Dialer,
     /// Whose word on where a request came from is taken.
     pub proxies: Proxies,
+    pub telemetry: Telemetry,
 }
 
 /// A node: ground, endpoints, and the tasks beside them.
@@ -42,6 +44,9 @@ pub struct Node {
     endpoints: Endpoints,
     documents: Documents,
     proxies: Proxies,
+    telemetry: Telemetry,
+    /// Where metrics are read.
+    metrics: Option<(TcpListener, Router)>,
     applied: watch::Sender<i64>,
 }
 
@@ -75,7 +80,13 @@ impl Node {
         let documents = Documents::new(fetcher.clone());
         let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer) };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
-        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, applied: watch::Sender::new(0) })
+        let (telemetry, applied) = (config.telemetry, watch::Sender::new(0));
+        let (counters, journal) = (ground.counters.clone(), ground.journal.clone());
+        let metrics = match telemetry.page(Totals { counters, journal, applied: applied.subscribe() }) {
+            Some((address, page)) => Some((listener::bind(address).await?, page)),
+            None => None,
+        };
+        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, telemetry, metrics, applied })
     }
 
     pub const fn ground(&self) -> &Ground {
@@ -108,7 +119,8 @@ impl Node {
 
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
-        let Self { ground, socket, endpoints: Endpoints { router, gateway, sign_in }, proxies, applied, .. } = self;
+        let Self { ground, socket, endpoints: Endpoints { router, gateway, sign_in }, proxies, applied, telemetry, metrics, .. } = self;
+        let router = telemetry.watching(router);
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
@@ -117,6 +129,7 @@ impl Node {
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));
         beside.spawn(house.keep(served.clone()));
+        let read = metrics.map(|(listener, page)| tokio::spawn(listener::serve(listener, page, Proxies::default(), stop.clone())));
         let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
         let serving = async {
             let drained = listener::serve(listener, router, proxies, stop.clone()).await;
@@ -129,6 +142,10 @@ impl Node {
             if let Some(asked) = asked {
                 let _ = asked.await;
             }
+            if let Some(read) = read {
+                let _ = read.await;
+            }
+            telemetry.finish().await;
             store.close().await;
             if sound { drained.exit() } else { Exit::Failed }
         };

@@ -16,6 +16,7 @@ mod endpoint;
 mod era;
 mod events;
 mod headers;
+mod leg;
 mod members;
 mod message;
 mod message_counts;
@@ -45,6 +46,7 @@ use chancery_registry::Registry;
 use chancery_tokens::{Keyring, Verifier};
 use tokio_util::task::TaskTracker;
 
+pub use crate::leg::Leg;
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;

@@ -56,8 +56,10 @@ use chancery_tokens::VerifiedToken;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::headers;
+use crate::leg::Leg;
 use crate::message_counts::Tallied;
 use crate::record::{Closing, Opening, Outcome, Written};
 use crate::refusal::Refusal;
@@ -204,13 +206,16 @@ impl Way {
         *request.headers_mut() =
             headers::onward(onward.headers, onward.session, &credential).ok_or_else(Refusal::credential_unavailable)?;
         *request.method_mut() = onward.method;
-        self.upstreams.send(request).await.map_err(|error| {
+        let sent = Instant::now();
+        let mut answer = self.upstreams.send(request).await.map_err(|error| {
             tracing::warn!(resource = %resource.url, %error, "no answer from the upstream");
             match error {
                 UpstreamError::NotReached(_) => Refusal::upstream_unreachable(),
                 UpstreamError::Broken(_) => Refusal::upstream_broke_off(),
             }
-        })
+        })?;
+        answer.extensions_mut().insert(Leg { sent, answered: Instant::now() });
+        Ok(answer)
     }
 }
 

@@ -125,7 +125,7 @@ impl Fetcher {
         purpose: Purpose,
         (method, url): (Method, &str),
         headers: &[(HeaderName, HeaderValue)],
-        body: String,
+        body: impl Into<Bytes>,
     ) -> Result<Fetched, FetchError> {
         self.fetch(purpose, url, |to| request(method, to, headers, body)).await
     }
@@ -184,8 +184,8 @@ fn bearer(token: &str) -> Vec<(HeaderName, HeaderValue)> {
     value.map(|value| (AUTHORIZATION, value)).into_iter().collect()
 }
 
-fn request(method: Method, to: Uri, headers: &[(HeaderName, HeaderValue)], form: String) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::from(form));
+fn request(method: Method, to: Uri, headers: &[(HeaderName, HeaderValue)], body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body.into()));
     let all = request.headers_mut();
     all.insert(ACCEPT, HeaderValue::from_static("application/json"));
     all.insert(USER_AGENT, HeaderValue::from_static(concat!("chancery/", env!("CARGO_PKG_VERSION"))));

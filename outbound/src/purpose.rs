@@ -21,6 +21,8 @@ pub enum Purpose {
     ListedClientDocument,
     /// Our own command line at a server that whoever runs it named.
     Administration,
+    /// Our traces, at the collector that an operator wrote.
+    Telemetry,
 }
 
 /// The limits of one purpose. Redirects are followed for none, and nothing is unpacked for any.
@@ -50,6 +52,7 @@ impl Purpose {
             Self::ClientDocument       => limits(Trust::Peer,             5_000, [3,   5],                 [2,  32]), // CI-03
             Self::ListedClientDocument => limits(Trust::Listed,           5_000, [3,   5],                 [2,  32]), // CI-03
             Self::Administration       => limits(Trust::Operator,    16_000_000, [30, 60],                 [4,   4]),
+            Self::Telemetry            => limits(Trust::Operator,       100_000, [10, 10],                 [2,   2]),
         }
     }
 }

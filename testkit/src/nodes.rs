@@ -8,6 +8,7 @@ use chancery::admin::Administration;
 use chancery::ground::Footing;
 use chancery::listener::Proxies;
 use chancery::stop::Stop;
+use chancery::telemetry::Telemetry;
 use chancery::wire::{Node, NodeConfig};
 use chancery_console::Console;
 use chancery_core::Clock;
@@ -103,6 +104,7 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
         socket: None,
         dialer: dialer(),
         proxies: Proxies::new(&[IpNet::from(IpAddr::from([127, 0, 0, 1]))]),
+        telemetry: Telemetry::default(),
     };
     Node::open(config, Console).await.unwrap_or_else(|failure| panic!("{failure}"))
 }

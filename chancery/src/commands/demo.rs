@@ -24,6 +24,7 @@ use crate::ground::Footing;
 use crate::listener::{self, Proxies};
 use crate::logs;
 use crate::stop::Stop;
+use crate::telemetry::Telemetry;
 use crate::wire::{Node, NodeConfig};
 use story::{Place, Story};
 
@@ -103,7 +104,13 @@ fn default_folder(address: SocketAddr) -> PathBuf {
 /// A node with the demo's tenant, and the demo's own servers beside it.
 async fn furnished(place: &Place, acting: Option<Person>, dialer: &Dialer) -> Result<Node, Failure> {
     let footing = Footing::here(StoreUrl::sqlite(place.folder.join("chancery.db")), place.folder.join("chancery.key"));
-    let config = NodeConfig { footing, socket: Some(place.socket.clone()), dialer: dialer.clone(), proxies: Proxies::default() };
+    let config = NodeConfig {
+        footing,
+        socket: Some(place.socket.clone()),
+        dialer: dialer.clone(),
+        proxies: Proxies::default(),
+        telemetry: Telemetry::default(),
+    };
     let node = Node::open(config, StandIn::new(acting.is_some())).await?;
     let ground = node.ground();
     let files = Files {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chancery_console::Console;
-use chancery_outbound::{Dialer, Reach, Settings};
+use chancery_outbound::{Dialer, Fetcher, Reach, Settings};
 use chancery_registry::config::ServerConfig;
 use tokio::net::TcpListener;
 
@@ -15,6 +15,7 @@ use crate::ground::Footing;
 use crate::listener::{self, Proxies};
 use crate::providers::Look;
 use crate::stop::Stop;
+use crate::telemetry::Telemetry;
 use crate::wire::{Node, NodeConfig};
 use crate::{logs, print};
 
@@ -55,15 +56,16 @@ async fn open(args: &Args) -> Result<(Node, TcpListener), Failure> {
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
     let server = &read.config.server;
     let way_out = Settings { reach: Reach::Anywhere, extra_ca_files: server.trust.clone(), proxy: server.proxy.clone() };
-    let dialer = Dialer::new(&way_out);
+    let dialer = Dialer::new(&way_out).map_err(|error| {
+        let remedy = "name PEM files with the certificates of your authorities in `server.trust`";
+        Failure::new(Exit::File, "no connection can be made").because(error).remedy(remedy)
+    })?;
     Ok(NodeConfig {
         footing: Footing::of_server(&read.config.server),
         socket: Some(args.config.socket(read).to_owned()),
-        dialer: dialer.map_err(|error| {
-            let remedy = "name PEM files with the certificates of your authorities in `server.trust`";
-            Failure::new(Exit::File, "no connection can be made").because(error).remedy(remedy)
-        })?,
-        proxies: Proxies::new(&read.config.server.proxies),
+        telemetry: Telemetry::new(server.metrics, server.traces.as_ref(), Fetcher::new(&dialer))?,
+        dialer,
+        proxies: Proxies::new(&server.proxies),
     })
 }
 

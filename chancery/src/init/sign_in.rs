@@ -23,6 +23,7 @@ use crate::files::{self, Read};
 use crate::ground::Footing;
 use crate::listener::{self, Proxies};
 use crate::stop::Stop;
+use crate::telemetry::Telemetry;
 use crate::wire::{Node, NodeConfig};
 
 const NAME: &str = "sign-in-check";
@@ -54,7 +55,8 @@ impl Check<'_> {
         let (config, base, listen) = self.config()?;
         let listener = listener::bind(listen).await?;
         let footing = Footing::here(StoreUrl::sqlite(folder.0.join("check.db")), folder.0.join("check.key"));
-        let node = NodeConfig { footing, socket: None, dialer: self.dialer.clone(), proxies: Proxies::new(&config.server.proxies) };
+        let proxies = Proxies::new(&config.server.proxies);
+        let node = NodeConfig { footing, socket: None, dialer: self.dialer.clone(), proxies, telemetry: Telemetry::default() };
         let node = Node::open(node, Console).await?;
         let administration = node.ground().administration();
         let applied = administration.apply_config(&config, &Administrator::at_start()).await?;

@@ -74,7 +74,8 @@ impl App {
         Mcp::new(self.program.clone(), self.bank.clone(), Some(tokens.access.clone()))
     }
 
-    async fn token(&self, fields: &[(&str, &str)]) -> Answer {
+    /// What the token endpoint says to this app.
+    pub async fn token(&self, fields: &[(&str, &str)]) -> Answer {
         let fields = [fields, &[("client_id", &self.id)]].concat();
         self.program.post(&format!("{}/token", self.issuer), &fields).await
     }

@@ -19,3 +19,4 @@ mod said;
 mod served;
 mod signals;
 mod slow;
+mod telemetry;

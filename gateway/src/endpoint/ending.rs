@@ -13,6 +13,7 @@ use super::Call;
 use crate::answer::{self, Answer};
 use crate::events::{self, Who};
 use crate::headers;
+use crate::leg::Leg;
 use crate::message::Message;
 use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
@@ -64,6 +65,9 @@ impl Call<'_> {
         let watch = Watch::new(move || verifier.has_ended(&watched));
         let mut response = Response::new(Body::new(Answer::new(&head, body, settled.at_the_end(head.status), watch)));
         *response.status_mut() = head.status;
+        if let Some(leg) = head.extensions.get::<Leg>() {
+            response.extensions_mut().insert(*leg);
+        }
         let session = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless());
         let session = session.and_then(|id| id.to_str().ok()).map(outward);
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());

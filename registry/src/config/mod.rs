@@ -12,6 +12,7 @@ mod documents;
 mod identity_provider;
 mod nearest;
 mod objects;
+mod observed;
 mod outline;
 mod policies;
 mod problem;
@@ -26,6 +27,7 @@ mod yaml;
 
 pub(crate) use declared::{Declared, DeclaredSecret};
 pub use identity_provider::PROFILES;
+pub use observed::{MetricsConfig, TracesConfig};
 pub use outline::{ProviderOutline, ResourceOutline};
 pub use problem::Problem;
 pub(crate) use problem::{Complaint, Place};

@@ -7,6 +7,7 @@ use chancery_outbound::{Proxy, ProxyError};
 use chancery_store::{StoreError, StoreUrl};
 use ipnet::IpNet;
 
+use super::observed::{self, MetricsConfig, TracesConfig};
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
 use super::secret::{SecretRef, Secrets, secret};
@@ -28,6 +29,8 @@ pub struct ServerConfig {
     pub proxies: Vec<IpNet>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
+    pub metrics: Option<MetricsConfig>,
+    pub traces: Option<TracesConfig>,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +44,8 @@ impl Default for ServerConfig {
             proxy: None,
             proxies: Vec::new(),
             apply_at_start: true,
+            metrics: None,
+            traces: None,
         }
     }
 }
@@ -57,6 +62,10 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let proxies = section.optional("proxies", "proxies: [ 10.0.0.0/8 ]", networks);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
+    let metrics = section.optional("metrics", "metrics: { listen: 127.0.0.1:9464 }", |cursor| cursor.section(observed::metrics));
+    let traces = section.optional("traces", "traces: { endpoint: http://127.0.0.1:4318/v1/traces }", |cursor| {
+        cursor.section(|section| observed::traces(section, secrets))
+    });
 
     Some(ServerConfig {
         listen: listen?.unwrap_or(default.listen),
@@ -67,6 +76,8 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         proxy: proxy?,
         proxies: proxies?.unwrap_or(default.proxies),
         apply_at_start: apply_at_start?.unwrap_or(single),
+        metrics: metrics?,
+        traces: traces?,
     })
 }
 
@@ -84,7 +95,7 @@ fn proxy(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<Option<Proxy
     Some(Some(proxy.with_credentials(credentials)))
 }
 
-fn address(text: &str) -> Result<SocketAddr, Complaint> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Complaint> {
     text.parse().map_err(|_| Complaint::new(format!("`{text}` is not an address and port"), "write it like 127.0.0.1:8080 or [::]:8443"))
 }
 

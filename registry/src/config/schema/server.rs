@@ -31,6 +31,10 @@ pub(super) struct Server {
     proxies: Option<Vec<String>>,
     /// Whether `serve` applies this file before it listens; for a single node only.
     apply_at_start: Option<bool>,
+    /// Where metrics are read, as Prometheus does.
+    metrics: Option<Metrics>,
+    /// Where traces go.
+    traces: Option<Traces>,
 }
 
 #[derive(JsonSchema)]
@@ -38,4 +42,24 @@ pub(super) struct Server {
 struct Keys {
     /// The local key provider's file. Keep a copy of it where the database's copies are not.
     file: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Metrics {
+    /// Address and port of their own, such as 127.0.0.1:9464. Whoever reaches it may read them.
+    listen: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Traces {
+    /// A collector that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces.
+    endpoint: String,
+    /// Of the requests that come without a trace, one in so many gets one.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    one_in: Option<u32>,
+    /// Headers that the collector wants: name=value, name=value.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    headers: Option<String>,
 }

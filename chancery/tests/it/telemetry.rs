@@ -1,0 +1,254 @@
+//! What a server tells about itself: traces that go through it, metrics that stay bounded, and in nothing of it a secret.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method};
+use axum::routing::post;
+use chancery_core::SystemClock;
+use chancery_testkit::cast::{AGENT_CLIENT, ALICE, SECRET};
+use chancery_testkit::{Browser, Kind, listen, request};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::process::{Running, chancery, free_port};
+use crate::served::Served;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CLIENT_SPAN: &str = "b7ad6b7169203331";
+
+/// A server of this test's own, which keeps what it was sent.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
+
+impl Listener {
+    /// It answers all that it is sent with these words.
+    async fn start(answer: &'static str) -> (Self, String) {
+        let (listener, base) = listen().await;
+        let kept = Self::default();
+        let keep = kept.clone();
+        let take = move |headers: HeaderMap, body: Bytes| async move {
+            keep.lock().push((headers, body));
+            ([("content-type", "application/json")], answer)
+        };
+        let router = Router::new().fallback(post(take));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (kept, base)
+    }
+
+    fn heard(&self) -> Vec<(HeaderMap, Bytes)> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(HeaderMap, Bytes)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A span as a collector gets it (OTLP, protobuf): its id and its parent's.
+#[derive(PartialEq, Eq, Debug)]
+struct Span {
+    id: String,
+    parent: Option<String>,
+}
+
+/// The spans of one trace: fields 1, 2 and 4 of a `Span` are the ids of trace, span and parent, in this order.
+fn spans(bodies: &[(HeaderMap, Bytes)], trace: &str) -> Vec<Span> {
+    let begin: Vec<u8> = [0x0a, 0x10].into_iter().chain(from_hex(trace)).collect();
+    let mut found = Vec::new();
+    for (_, body) in bodies {
+        for at in (0..body.len()).filter(|at| body[*at..].starts_with(&begin)) {
+            let rest = &body[at + begin.len()..];
+            assert!(rest.starts_with(&[0x12, 0x08]), "a span's id follows its trace's");
+            let parent = rest[10..].starts_with(&[0x22, 0x08]).then(|| hex(&rest[12..20]));
+            found.push(Span { id: hex(&rest[2..10]), parent });
+        }
+    }
+    found
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("digits")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_goes_from_the_client_to_the_upstream() {
+    let (collector, traces) = Listener::start("").await;
+    let (upstream, behind) = Listener::start(r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#).await;
+    let told = |file: &mut Value| {
+        file["server"]["traces"] = json!({ "endpoint": format!("{traces}/v1/traces") });
+        file["resources"][0]["upstream"] = json!({ "url": format!("{behind}/mcp") });
+    };
+    let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
+    let mut server = served.serve();
+    let app = App::registered_at(&served.base).await;
+    let tokens = app.redeem(&app.approved_by(ALICE).await).await;
+
+    let meta = json!({ "traceparent": format!("00-{TRACE}-{CLIENT_SPAN}-01") });
+    let params = json!({ "name": "transfer", "arguments": {}, "_meta": meta });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+    let parent = format!("00-{TRACE}-{CLIENT_SPAN}-01");
+    let mcp = app.mcp(&tokens);
+    let asked = mcp.request(Method::POST).header("content-type", "application/json").header("traceparent", parent);
+    let answer = Browser::program(Arc::new(SystemClock)).send(asked.body(Bytes::from(call.clone())).expect("a request")).await;
+    answer.has_status(200);
+    server.signal("TERM");
+    server.wait();
+
+    let heard = upstream.heard();
+    let (headers, body) = heard.last().expect("the call arrived");
+    assert_eq!(*body, call, "a message is passed on as it came, its own trace context among it");
+    let [_, trace, leg, flags] = headers["traceparent"].to_str().expect("text").split('-').collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((trace, flags), (TRACE, "01"));
+    let spans = spans(&collector.heard(), TRACE);
+    let to_upstream = spans.iter().find(|span| span.id == leg).unwrap_or_else(|| panic!("no span {leg}: {spans:?}"));
+    let whole = spans.iter().find(|span| Some(&span.id) == to_upstream.parent.as_ref()).unwrap_or_else(|| panic!("{spans:?}"));
+    assert_eq!(whole.parent.as_deref(), Some(CLIENT_SPAN));
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    let log = served.audit();
+    assert!(log.iter().any(|event| event["kind"] == "call_opened" && event["fields"]["trace"] == TRACE), "the log names no trace");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_stay_bounded_whatever_is_asked_for() {
+    let port = free_port();
+    let told = |file: &mut Value| file["server"]["metrics"] = json!({ "listen": format!("127.0.0.1:{port}") });
+    let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
+    let _server = served.serve();
+    let program = Browser::program(Arc::new(SystemClock));
+    let app = App::registered_at(&served.base).await;
+    let tokens = app.redeem(&app.approved_by(ALICE).await).await;
+    app.mcp(&tokens).call("transfer", json!({ "to": "bob", "amount": 1 })).await.answered();
+    let page = format!("http://127.0.0.1:{port}/metrics");
+    let strange = |number: usize| {
+        let method = Method::from_bytes(format!("VERB{number}").as_bytes()).expect("a token");
+        request(method, &format!("{}/{number}/nobody?x={number}", served.base)).body(Bytes::new()).expect("a request")
+    };
+    program.send(strange(0)).await.has_status(404);
+
+    let before = program.get(&page).await.has_status(200).text();
+    for number in 1..100 {
+        program.send(strange(number)).await.has_status(404);
+    }
+    let after = program.get(&page).await.has_status(200).text();
+
+    let series = |page: &str| page.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(series(&before), series(&after), "{after}");
+    for line in [
+        "chancery_http_requests_total{route=\"/t/{tenant}/token\",method=\"POST\",status=\"200\"} 1",
+        "chancery_http_requests_total{route=\"resource\",method=\"other\",status=\"404\"} 100",
+        "chancery_events_total{kind=\"call_opened\"} 1",
+        "chancery_events_total{kind=\"call_closed\"} 1",
+        "chancery_refusals_total{endpoint=\"gateway\",reason=",
+        "chancery_upstream_answer_seconds_count 3",
+        "chancery_http_in_flight{route=\"resource\"} 0",
+        "chancery_commit_failures_total 0",
+        "process_resident_memory_bytes ",
+        "# EOF",
+    ] {
+        assert!(after.contains(line), "{line} is not on the page:\n{after}");
+    }
+    program.get(&format!("{}/metrics", served.base)).await.has_status(404);
+}
+
+/// A whole run at level debug, with every kind of refusal that comes with a secret of somebody's; then its output is searched for each.
+async fn nothing_tells_a_secret(format: &str) {
+    let (collector, traces) = Listener::start("").await;
+    let port = free_port();
+    let told = |file: &mut Value| {
+        file["server"]["traces"] = json!({ "endpoint": traces, "headers": "env:SECRET" });
+        file["server"]["metrics"] = json!({ "listen": format!("127.0.0.1:{port}") });
+    };
+    let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
+    let mut command = chancery(&served.folder, &["serve", "--log", format]);
+    command.env("CHANCERY_LOG", "debug");
+    let mut server = Running::of(command, "listening on");
+    let secrets = a_run(&served).await;
+
+    let page = Browser::program(Arc::new(SystemClock)).get(&format!("http://127.0.0.1:{port}/metrics")).await.text();
+    server.signal("TERM");
+    server.wait();
+    let sent = collector.heard();
+    let spans: String = sent.iter().map(|(headers, body)| format!("{headers:?} {}", String::from_utf8_lossy(body))).collect();
+    assert!(spans.contains("/t/{tenant}/token") && spans.contains("upstream"), "the run was not traced: {spans}");
+    let all = format!("{}\n{}\n{page}\n{spans}", server.out(), server.err());
+    assert!(all.contains("DEBUG"), "it was not logged at level debug");
+    for (what, secret) in &secrets {
+        assert!(secret.len() >= 16, "{what} is too short to be searched for: {secret}");
+        assert!(!all.contains(secret.as_str()), "the output tells {what}: {secret}");
+    }
+    assert!(!all.contains("eyJ"), "the output has a JWT in it, such as an upstream's or an identity provider's");
+}
+
+/// Signs in, calls, refreshes, and is refused in many ways. All that was secret in it.
+async fn a_run(served: &Served) -> Vec<(&'static str, String)> {
+    let mut secrets = vec![("the agent's client secret", SECRET.to_owned())];
+    let program = Browser::program(Arc::new(SystemClock));
+    let app = App::registered_at(&served.base).await;
+    let code = app.approved_by(ALICE).await;
+    let first = app.redeem(&code).await;
+    app.mcp(&first).call("transfer", json!({ "to": "bob", "amount": 1 })).await.answered();
+    let second = app.refresh(&first).await;
+    let third = app.refresh(&second).await;
+    app.mcp(&third).call("account_balance", json!({})).await.answered();
+    for tokens in [&first, &second, &third] {
+        secrets.extend([("an access token", tokens.access.clone()), ("a refresh token", tokens.refresh.clone())]);
+    }
+    secrets.push(("a code", code.clone()));
+
+    let issuer = format!("{}/t/demo", served.base);
+    let metadata = json!({ "client_name": "Another", "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic" });
+    let registered = program.post_json(&format!("{issuer}/register"), &metadata).await.has_status(201).json();
+    for (what, name) in [("a registered client's secret", "client_secret"), ("its registration token", "registration_access_token")] {
+        secrets.push((what, registered[name].as_str().unwrap_or_else(|| panic!("no {name}: {registered}")).to_owned()));
+    }
+    let strangers = "a-strangers-secret-that-is-none-of-ours-0123456789";
+    let of_another = third.access.replace('.', ".x");
+    secrets.extend([("what a stranger sent", strangers.to_owned()), ("a tampered token", of_another.clone())]);
+    for form in [
+        vec![("grant_type", "authorization_code"), ("code", code.as_str()), ("client_id", "nobody")],
+        vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", first.refresh.as_str()),
+            ("client_id", AGENT_CLIENT),
+            ("client_secret", strangers),
+        ],
+        vec![("grant_type", "refresh_token"), ("refresh_token", strangers), ("refresh_token", strangers)],
+        vec![("grant_type", "client_credentials"), ("client_secret", SECRET), ("scope", strangers)],
+    ] {
+        assert!(program.post(&format!("{issuer}/token"), &form).await.status.is_client_error());
+    }
+    for path in ["revoke", "introspect", "register", "consent", "logout"] {
+        program.post(&format!("{issuer}/{path}"), &[("token", &third.access), ("client_secret", strangers)]).await;
+    }
+    for path in ["authorize", "callback/idp", "resume", "authorize?client_id=x&state=", "nowhere"] {
+        let sign = if path.contains('?') { "" } else { "?state=" };
+        program.get(&format!("{issuer}/{path}{sign}{strangers}&code={code}&error_description={strangers}")).await;
+    }
+    let mcp = app.mcp(&third);
+    for token in [strangers, of_another.as_str(), second.refresh.as_str()] {
+        let mut wrong = mcp.clone();
+        wrong.token = Some(token.to_owned());
+        wrong.send("ping", json!({ "token": strangers })).await.challenged("invalid_token");
+    }
+    program.get(&format!("{}?access_token={}", mcp.url, third.access)).await;
+    let broken = mcp.request(Method::POST).header("content-type", "application/json").header("cookie", format!("session={strangers}"));
+    program.send(broken.body(Bytes::from(format!("{{\"{strangers}"))).expect("a request")).await;
+    app.token(&[("grant_type", "refresh_token"), ("refresh_token", &first.refresh)]).await.refused(400, "invalid_grant");
+    secrets
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_run_at_level_debug_tells_no_secret_as_text() {
+    nothing_tells_a_secret("text").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_run_at_level_debug_tells_no_secret_as_json() {
+    nothing_tells_a_secret("json").await;
+}
