@@ -32,8 +32,10 @@ pub struct SignInRequest {
     /// The approved request, sealed by the issuer, to be handed back as it is.
     pub request: String,
     pub login_hint: Option<String>,
-    /// The provider must ask again, whatever session it has (`prompt=login`).
+    /// The provider must ask again, whatever session it has, and say when it did (`prompt=login`).
     pub fresh: bool,
+    /// It should ask again, since the person may want to be somebody else (`prompt=select_account`).
+    pub select: bool,
     /// How long ago the person may have signed in there, and by what means: passed on (OpenID Connect Core §3.1.2.1).
     pub max_age: Option<Duration>,
     pub acr_values: Option<String>,

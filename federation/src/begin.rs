@@ -105,12 +105,14 @@ fn authorization_url(provider: &IdentityProvider, metadata: &Metadata, asking: &
     let SignInRequest { login_hint, acr_values, max_age, .. } = asking.request;
     let hint = login_hint.as_deref().map(|hint| ("login_hint", hint));
     let means = acr_values.as_deref().map(|values| ("acr_values", values));
-    let age = max_age.map(|age| age.as_secs().to_string());
+    // Else nobody would have to say that it was (OpenID Connect Core §2, `auth_time`), and `prompt` can be taken out on the way.
+    let age = if asking.request.fresh { Some(Duration::ZERO) } else { *max_age };
+    let age = age.map(|age| age.as_secs().to_string());
     let age = age.as_deref().map(|age| ("max_age", age));
     url.query_pairs_mut().extend_pairs(asked.into_iter().chain(hint).chain(means).chain(age)).extend_pairs(of_its_own(
         provider,
         profile,
-        asking.request.fresh,
+        asking.request.fresh || asking.request.select,
     ));
     Ok(url.into())
 }
@@ -127,7 +129,7 @@ pub(crate) fn scope(provider: &IdentityProvider, profile: &Profile, metadata: &M
 }
 
 /// The parameters that are this kind of provider's own, and `prompt`, which they share with us.
-pub(crate) fn of_its_own(provider: &IdentityProvider, profile: &Profile, fresh: bool) -> BTreeMap<String, String> {
+pub(crate) fn of_its_own(provider: &IdentityProvider, profile: &Profile, again: bool) -> BTreeMap<String, String> {
     let mut own = match &profile.offline {
         Offline::Parameters(parameters) => parameters.clone(),
         Offline::Scope | Offline::ScopeIfListed | Offline::OfItself => BTreeMap::new(),
@@ -135,7 +137,7 @@ pub(crate) fn of_its_own(provider: &IdentityProvider, profile: &Profile, fresh: 
     if let (Some(domain), [only]) = (&profile.domain, &*provider.domains) {
         own.insert(domain.parameter.clone(), only.clone());
     }
-    let prompts: Vec<_> = fresh.then_some(&*profile.prompt).into_iter().chain(own.get("prompt").map(String::as_str)).collect();
+    let prompts: Vec<_> = again.then_some(&*profile.prompt).into_iter().chain(own.get("prompt").map(String::as_str)).collect();
     let prompts = prompts.join(" ");
     if !prompts.is_empty() {
         own.insert("prompt".to_owned(), prompts);

@@ -20,7 +20,7 @@ pub(crate) struct Expected<'a> {
     /// Of our request; a token that comes by a refresh answers to none (§12.2).
     pub nonce: Option<&'a str>,
     pub algorithms: &'a [Algorithm],
-    /// The person must have signed in since then, if the provider says when.
+    /// The person must have signed in since then, and the provider must say when.
     pub fresh_since: Option<Timestamp>,
     /// The person must have signed in no longer ago, and the provider must say when.
     pub max_age: Option<Duration>,
@@ -62,7 +62,7 @@ pub(crate) enum Trouble {
     NotFresh,
     #[error("it names nobody")]
     Subject,
-    #[error("it does not say when you signed in, and the app asked for a sign-in of a certain age")]
+    #[error("it does not say when you signed in, and the app asked for a new sign-in, or one of a certain age")]
     Undated,
     #[error("it lacks the claims by which this provider names people for ever; do the scopes have `profile`?")]
     Key,
@@ -83,7 +83,8 @@ impl Trouble {
             Self::Key => "JW-06",
             Self::Issuer | Self::Expired | Self::FromTheFuture | Self::Stale => "JW-06",
             Self::Nonce => "JW-08",
-            Self::Audience | Self::AuthorizedParty | Self::NotFresh | Self::Undated | Self::Subject | Self::Domain => "",
+            Self::NotFresh | Self::Undated => "SU-03",
+            Self::Audience | Self::AuthorizedParty | Self::Subject | Self::Domain => "",
         }
     }
 }
@@ -109,8 +110,8 @@ pub(crate) fn check(claims: UnverifiedClaims, expected: &Expected<'_>, now: Time
     not_expired(&claims, now)?; // 9, JW-06
     issued_just_now(&claims, now)?; // 10, JW-06
     in_answer_to_our_request(&claims, expected)?; // 11, JW-08
-    signed_in_anew(&claims, expected)?; // 13
-    signed_in_lately(&claims, expected, now)?; // 13
+    signed_in_anew(&claims, expected)?; // 13, SU-03
+    signed_in_lately(&claims, expected, now)?; // 13, SU-03
     of_a_domain_of_ours(&claims, expected.provider, profile)?;
     named(&claims.sub)?;
     let key = key(&claims, profile)?; // JW-06
@@ -185,10 +186,9 @@ fn in_answer_to_our_request(claims: &UnverifiedClaims, expected: &Expected<'_>) 
 }
 
 fn signed_in_anew(claims: &UnverifiedClaims, expected: &Expected<'_>) -> Result<(), Trouble> {
-    match (expected.fresh_since, claims.auth_time) {
-        (Some(since), Some(at)) if at.instant() + SKEW < since => Err(Trouble::NotFresh),
-        _ => Ok(()),
-    }
+    let Some(since) = expected.fresh_since else { return Ok(()) };
+    let at = claims.auth_time.ok_or(Trouble::Undated)?;
+    if at.instant() + SKEW < since { Err(Trouble::NotFresh) } else { Ok(()) }
 }
 
 fn signed_in_lately(claims: &UnverifiedClaims, expected: &Expected<'_>, now: Timestamp) -> Result<(), Trouble> {

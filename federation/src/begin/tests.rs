@@ -13,6 +13,7 @@ fn sent(change: impl FnOnce(&mut SignInRequest)) -> (String, HashMap<String, Str
         request: "sealed".into(),
         login_hint: None,
         fresh: false,
+        select: false,
         max_age: None,
         acr_values: None,
     };
@@ -66,12 +67,19 @@ fn sb_05_each_provider_answers_at_an_address_of_its_own() {
 fn a_new_sign_in_and_a_hint_are_asked_for() {
     let (_, query) = sent(|request| {
         request.fresh = true;
-        request.max_age = Some(Duration::from_secs(60));
         request.acr_values = Some("mfa phr".into());
         request.login_hint = Some("alice@corp.example".into());
     });
     assert_eq!(query.get("prompt").map(String::as_str), Some("login"));
-    assert_eq!(query.get("max_age").map(String::as_str), Some("60"));
+    assert_eq!(query.get("max_age").map(String::as_str), Some("0"), "so that it must say when");
     assert_eq!(query.get("acr_values").map(String::as_str), Some("mfa phr"));
     assert_eq!(query.get("login_hint").map(String::as_str), Some("alice@corp.example"));
+}
+
+#[test]
+fn an_age_is_asked_for_as_it_is_and_another_account_without_one() {
+    let (_, query) = sent(|request| request.max_age = Some(Duration::from_secs(60)));
+    assert_eq!((query.get("max_age").map(String::as_str), query.get("prompt")), (Some("60"), None));
+    let (_, query) = sent(|request| request.select = true);
+    assert_eq!((query.get("max_age"), query.get("prompt").map(String::as_str)), (None, Some("login")));
 }

@@ -102,10 +102,11 @@ fn the_nonce_is_that_of_this_sign_in() {
 }
 
 #[test]
-fn a_new_sign_in_that_was_asked_for_must_be_new() {
+fn su_03_a_new_sign_in_that_was_asked_for_must_be_new_and_say_so() {
     let old = |claims: &mut Value| claims["auth_time"] = json!(1_763_999_000);
     assert_eq!(checked_with(old, Some(NOW)), Err(Trouble::NotFresh));
     assert!(checked_with(|claims| claims["auth_time"] = json!(1_763_999_990), Some(NOW)).is_ok());
+    assert_eq!(checked_with(|claims| claims["auth_time"] = json!(null), Some(NOW)), Err(Trouble::Undated));
 }
 
 #[test]

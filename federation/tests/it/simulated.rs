@@ -5,7 +5,7 @@ use chancery_testkit::idp_sim::{Asked, ENTRA_TENANT, Endpoint, Fault, IdpSim, Pr
 use chancery_testkit::{Answer, Browser, Site};
 use serde_json::{Value, json};
 
-use crate::way::{answered, callback, ended};
+use crate::way::{answered, answered_to, callback, ended};
 
 /// A site whose people sign in at a provider of this kind.
 pub async fn at(profile: Profile) -> (Site, IdpSim) {
@@ -133,6 +133,23 @@ async fn g1_google_names_itself_without_a_scheme_and_is_asked_for_offline_access
     let (authorize, _) = requests(&sim);
     assert_eq!(authorize.get("access_type"), Some("offline"));
     assert!(!authorize.get("scope").is_some_and(|scope| scope.contains("offline_access")), "{authorize:?}");
+}
+
+#[tokio::test]
+async fn su_03_a_new_sign_in_that_google_does_not_date_is_refused_and_another_account_is_not() {
+    let (site, sim) = at(Profile::google()).await;
+    let asked = async |prompt: &str| {
+        let browser = site.browser();
+        let back = answered_to(&site, &site.ask(PUBLIC_CLIENT).with("prompt", prompt), &browser).await;
+        browser.get(back.as_str()).await
+    };
+
+    ended(&asked("login").await, 502, "does not say when you signed in");
+    let (authorize, _) = requests(&sim);
+    assert_eq!((authorize.get("prompt"), authorize.get("max_age")), (Some("select_account consent"), Some("0")));
+    site.audit().await.only("sign_in_refused").says("row", "SU-03");
+
+    asked("select_account").await.has_status(303);
 }
 
 #[tokio::test]

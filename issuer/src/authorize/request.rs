@@ -26,7 +26,7 @@ pub(crate) struct AuthorizationRequest {
     pub silent: bool,
     /// The person must sign in anew (`prompt=login`).
     pub fresh: bool,
-    /// And may want to be somebody else (`prompt=select_account`).
+    /// They may want to be somebody else than the session says (`prompt=select_account`).
     pub select: bool,
     /// The person must be asked, whatever they allowed before (`prompt=consent`).
     pub ask: bool,
@@ -41,7 +41,7 @@ impl AuthorizationRequest {
     pub fn is_met_by(&self, authentication: &Authentication, now: Timestamp) -> bool {
         let recent = |age: u32| authentication.auth_time.is_some_and(|at| now <= at + Duration::from_secs(age.into()));
         let means = |values: &str| authentication.acr.as_deref().is_some_and(|acr| values.split(' ').any(|value| value == acr));
-        !self.fresh && self.max_age.is_none_or(recent) && self.acr_values.as_deref().is_none_or(means)
+        !self.fresh && !self.select && self.max_age.is_none_or(recent) && self.acr_values.as_deref().is_none_or(means)
     }
 
     /// The same without the scopes that this person may not have; nothing, where none is left of what was asked.
@@ -88,6 +88,7 @@ mod tests {
             (asked(None, Some("mfa phr")), &signed_in(0, Some("ph")), false),
             (asked(None, Some("mfa")), &undated, false),
             (AuthorizationRequest { fresh: true, ..asked(None, None) }, &signed_in(0, None), false),
+            (AuthorizationRequest { select: true, ..asked(None, None) }, &signed_in(0, None), false),
         ] {
             assert_eq!(request.is_met_by(how, now), enough, "{request:?} {how:?}");
             assert!(request.signed_in().is_met_by(&undated, now));

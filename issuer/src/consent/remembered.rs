@@ -1,5 +1,5 @@
 //! Approvals that are remembered. A request that asks no more than the person allowed this client, at the address and by the name that the
-//! page showed, leads straight to a code; anything else is asked.
+//! page showed, leads straight to a code; anything else is asked. What their groups give them no more is not asked for.
 //!
 //! It is a GET that writes, so it must be one that a person's browser makes to go somewhere: the session's cookie is `Lax`, which keeps
 //! other sites' frames, images and posts out, and what a browser says of the request keeps out those of our own site's other hosts, and
@@ -63,6 +63,8 @@ pub(super) enum Asked {
     AnybodysAddress,
     /// The browser is not on its way there: it loads a part of a page, or looks ahead.
     NobodyGoesThere,
+    /// Their groups give this person none of it any more.
+    NotTheirs,
     /// This person did not allow this client anything at this resource, or it was ended, or it is too long ago.
     NotAllowed,
     MoreScopes,
@@ -78,7 +80,7 @@ pub(super) enum Asked {
 pub(super) fn may_be_spared(known: Known<'_>, headers: &HeaderMap) -> Result<(), Asked> {
     let Known { request, .. } = known;
     refuse(request.ask, Asked::ByTheClient)?;
-    refuse(request.fresh, Asked::SignInComesFirst)?;
+    refuse(request.fresh || request.select, Asked::SignInComesFirst)?;
     refuse(!is_one_hosts(&request.return_to.uri), Asked::AnybodysAddress)?;
     refuse(!is_navigation(headers), Asked::NobodyGoesThere)
 }
@@ -87,6 +89,7 @@ pub(super) fn decide(tenant: &Tenant, known: Known<'_>, approvals: &[Remembered]
     let Known { request, client, visitor } = known;
     let now = moment.now;
     refuse(!request.is_met_by(&visitor.signed_in.authentication, now), Asked::SignInComesFirst)?;
+    let request = &request.allowed_to(&visitor.access).ok_or(Asked::NotTheirs)?;
     let approvals = covering(request, client, approvals, now)?;
     let until = approvals.iter().map(|approval| approval.expires_at).min().ok_or(Asked::NotAllowed)?;
     let session = sessions::alive(&tenant.id, &visitor.session, now);

@@ -80,6 +80,7 @@ async fn begin<P: Pages>(
         request: sealed.ok_or(Unanswered::NoKeys(visit.tenant.id))?,
         login_hint: asked.and_then(|asked| asked.login_hint.clone()),
         fresh: asked.is_some_and(|asked| asked.fresh),
+        select: asked.is_some_and(|asked| asked.select),
         max_age: asked.and_then(|asked| asked.max_age).map(|seconds| Duration::from_secs(seconds.into())),
         acr_values: asked.and_then(|asked| asked.acr_values.clone()),
     };

@@ -1,11 +1,12 @@
 //! What a person may have goes by their groups: scopes that a rule names, and the roles that tokens carry and policies read.
 
-use chancery_testkit::cast::{ALICE, BANK, BOB, EXCHANGE, PUBLIC_CLIENT, Person};
+use chancery_testkit::cast::{ALICE, BANK, BOB, EXCHANGE, OTHER_CLIENT, PUBLIC_CLIENT, Person};
 use chancery_testkit::{Browser, Site, Tokens};
 use serde_json::{Value, json};
 
 use crate::apps::registered;
 use crate::consent_page::Shown;
+use crate::remembered::on_the_web;
 
 const BOTH: &str = "bank:read bank:transfer";
 
@@ -61,6 +62,24 @@ chancery_testkit::both_stores! {
         let answer = site.ask(PUBLIC_CLIENT).scope("bank:transfer").answered(&site.browser(), ALICE, true).await;
         answer.sent_back("access_denied");
         assert!(site.audit().await.of_kind("consent_given").is_empty());
+    }
+
+    async fn what_was_allowed_before_a_group_was_lost_is_given_without_it_unasked(site: Site) {
+        governed(&site).await;
+        everybody_has(&site, "groups", json!(["treasury"]));
+        let app = on_the_web(&site, PUBLIC_CLIENT).await;
+        let (browser, both) = (site.browser(), site.ask_as(app.clone()).scope(BOTH));
+        both.approved_in(&browser, ALICE).await.redeem().await.granted();
+        everybody_has(&site, "groups", json!([]));
+        site.sign_in(ALICE, OTHER_CLIENT).await;
+
+        let answer = both.open(&browser).await;
+
+        let tokens = both.code(&answer, ALICE).redeem().await.granted();
+        assert_eq!(tokens.claims()["scope"], json!("bank:read"));
+        site.audit().await.only("consent_remembered").says("scope", "bank:read");
+        let page = site.ask_as(app).scope("bank:transfer").open(&browser).await;
+        page.sent_back("access_denied");
     }
 
     async fn a_removed_group_narrows_at_the_next_refresh(site: Site) {

@@ -20,7 +20,7 @@ fn client<'a>(file: &'a mut Value, name: &str) -> &'a mut Value {
 }
 
 /// The app of the file, with two addresses on the web besides its loopback one.
-async fn on_the_web(site: &Site, name: &'static str) -> App {
+pub async fn on_the_web(site: &Site, name: &'static str) -> App {
     site.apply(|file| {
         let known = client(file, name)["redirect_uris"][0].clone();
         client(file, name)["redirect_uris"] = json!([CALLBACK, ELSEWHERE, known]);

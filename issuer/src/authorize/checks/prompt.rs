@@ -10,7 +10,7 @@ pub(in crate::authorize) struct Prompt {
     pub silent: bool,
     /// The person must sign in again, whatever session there is.
     pub fresh: bool,
-    /// And may want to be somebody else.
+    /// They may want to be somebody else than the session says.
     pub select: bool,
     /// The person must be asked again, whatever they allowed before.
     pub ask: bool,
@@ -37,5 +37,5 @@ pub(in crate::authorize) fn read(arrival: &Arrival<'_>) -> Result<Prompt, Refuse
         return Err(Refused::invalid_request("acr_values are words of printable ASCII, 512 characters at most"));
     }
     let select = values.contains(&"select_account");
-    Ok(Prompt { silent, fresh: select || values.contains(&"login"), select, max_age, acr_values, ask: values.contains(&"consent") })
+    Ok(Prompt { silent, fresh: values.contains(&"login"), select, max_age, acr_values, ask: values.contains(&"consent") })
 }

@@ -247,6 +247,8 @@ fn oa_21_prompt_none_stands_alone() {
     let aged = request(&[("max_age", "60"), ("acr_values", "mfa phr")]);
     assert_eq!((aged.fresh, aged.max_age, aged.acr_values.as_deref()), (false, Some(60), Some("mfa phr")));
     assert!(!request(&[("prompt", "consent")]).fresh);
+    let another = request(&[("prompt", "select_account")]);
+    assert!(another.select && !another.fresh);
     assert_eq!(back(&[("prompt", "none login")]), (Code::InvalidRequest, "OA-21"));
     assert_eq!(back(&[("max_age", "soon")]), (Code::InvalidRequest, "OA-21"));
 }

@@ -79,6 +79,7 @@ fn sb_04_what_was_allowed_is_not_asked_again_and_anything_else_is() {
         ("no agent any more",           request(),                                   Remembered { agent, ..approval() },                 Some(Asked::OtherAgent)),
         ("prompt=consent",              with(|it| it.ask = true),                    approval(),                                         Some(Asked::ByTheClient)),
         ("prompt=login",                with(|it| it.fresh = true),                  approval(),                                         Some(Asked::SignInComesFirst)),
+        ("prompt=select_account",       with(|it| it.select = true),                 approval(),                                         Some(Asked::SignInComesFirst)),
         ("loopback",                    to("http://127.0.0.1:5000/cb"),              remembered(|it| it.redirect_host = "127.0.0.1".to_owned()), Some(Asked::AnybodysAddress)),
         ("encrypted loopback",          to("https://localhost/cb"),                  remembered(|it| it.redirect_host = "localhost".to_owned()), Some(Asked::AnybodysAddress)),
         ("an app's own scheme",         to("cursor://app/cb"),                       remembered(|it| it.redirect_host = "cursor://app".to_owned()), Some(Asked::AnybodysAddress)),
