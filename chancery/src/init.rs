@@ -7,7 +7,7 @@ pub mod sign_in;
 
 mod check;
 
-use chancery_federation::profiles::{IssuerForm, Profile};
+use chancery_federation::profiles::{IssuerForm, Offline, Profile};
 use serde_json::Value;
 
 use crate::doctor::Visitor;
@@ -43,11 +43,21 @@ pub(crate) fn is_form(profile: &Profile, named: &str) -> bool {
     matches!(&profile.issuer, IssuerForm::Template { template, .. } if named.contains(template.as_str()))
 }
 
-/// The scopes of a kind of provider that this one has, where it says which.
+/// The scopes of a kind of provider that this one has, where it says which. Where it lacks one the file must name the rest, and with them what
+/// brings a refresh token.
 pub fn scopes(profile: &Profile, metadata: &Value) -> String {
     let known = metadata["scopes_supported"].as_array();
     let has = |scope: &str| scope == "openid" || known.is_none_or(|known| known.iter().any(|known| known == scope));
-    profile.scopes.iter().map(|scope| scope.as_str()).filter(|scope| has(scope)).collect::<Vec<_>>().join(" ")
+    let mut scopes: Vec<_> = profile.scopes.iter().map(|scope| scope.as_str()).filter(|scope| has(scope)).collect();
+    let offline = match profile.offline {
+        Offline::Scope => true,
+        Offline::ScopeIfListed => known.is_some() && has("offline_access"),
+        Offline::OfItself | Offline::Parameters(_) => false,
+    };
+    if offline && scopes.len() < profile.scopes.iter().count() {
+        scopes.push("offline_access");
+    }
+    scopes.join(" ")
 }
 
 #[cfg(test)]
@@ -61,6 +71,8 @@ mod tests {
         let profile = Profile::recognise("https://idp.example", None);
         assert_eq!(scopes(profile, &json!({ "scopes_supported": ["openid", "email"] })).split(' ').count(), 2);
         assert_eq!(scopes(profile, &json!({})), profile.scopes.to_string());
+        let listed = json!({ "scopes_supported": ["openid", "email", "offline_access"] });
+        assert_eq!(scopes(profile, &listed), "email openid offline_access");
     }
 
     #[test]

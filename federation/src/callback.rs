@@ -220,7 +220,7 @@ impl<P: Pages> Visit<'_, P> {
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(receipt) => {
                     if !can_be_asked {
-                        tracing::warn!(
+                        tracing::info!(
                             tenant = %tenant.name, provider = %provider.name,
                             "the identity provider gave no refresh token, so it cannot be asked about this person again; what they allow needs \
                              a new sign-in after `lifetimes.unvouched`"

@@ -46,6 +46,8 @@ pub(crate) enum Trouble {
     Jose(#[from] JoseError),
     #[error("it was issued by another provider")]
     Issuer,
+    #[error("it was signed by a key of another issuer")]
+    KeyOfAnother,
     #[error("it was issued to another client")]
     Audience,
     #[error("it names another client as the one it is for")]
@@ -81,7 +83,7 @@ impl Trouble {
             Self::Jose(_) => "JW-01",
             Self::NotIdToken => "JW-02",
             Self::Key => "JW-06",
-            Self::Issuer | Self::Expired | Self::FromTheFuture | Self::Stale => "JW-06",
+            Self::Issuer | Self::KeyOfAnother | Self::Expired | Self::FromTheFuture | Self::Stale => "JW-06",
             Self::Nonce => "JW-08",
             Self::NotFresh | Self::Undated => "SU-03",
             Self::Audience | Self::AuthorizedParty | Self::Subject | Self::Domain => "",
@@ -97,7 +99,20 @@ const AGE: Duration = Duration::from_secs(600);
 /// The signature by the provider's keys, then the claims.
 pub(crate) fn read(token: &str, keys: &KeySet, expected: &Expected<'_>, now: Timestamp) -> Result<Identity, Trouble> {
     let header = jose::Expected { typ: Typ::IdToken, algorithms: expected.algorithms }; // JW-01, JW-02
-    check(jose::verify(token, keys, &header)?.claims()?, expected, now)
+    let payload = jose::verify(token, keys, &header)?;
+    let claims: UnverifiedClaims = payload.claims()?;
+    by_a_key_of_its_issuer(&claims, payload.key_issuer(), profiles::of(expected.provider))?; // JW-06
+    check(claims, expected, now)
+}
+
+/// Where one set has keys of several issuers, each may say whose it is, by its name or by the form of the names.
+fn by_a_key_of_its_issuer(claims: &UnverifiedClaims, named: Option<&str>, profile: &Profile) -> Result<(), Trouble> {
+    let Some(named) = named.filter(|_| profile.keys_name_issuers) else { return Ok(()) };
+    let filled = match &profile.issuer {
+        IssuerForm::Template { template, claim } => claims.text(claim).map(|value| named.replace(template.as_str(), value)),
+        IssuerForm::Plain(_) => None,
+    };
+    if filled.as_deref().unwrap_or(named) == claims.iss { Ok(()) } else { Err(Trouble::KeyOfAnother) }
 }
 
 /// The numbers are the steps of §3.1.3.7.

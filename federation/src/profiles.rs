@@ -28,6 +28,9 @@ pub struct Profile {
     #[serde(default)]
     marks: Vec<Mark>,
     pub issuer: IssuerForm,
+    /// A key of its set may say whose it is, and signs for nobody else.
+    #[serde(default)]
+    pub keys_name_issuers: bool,
     /// The claims that together name a person for ever.
     pub key: Vec<String>,
     /// What to ask for, where the operator says nothing else.
@@ -157,6 +160,16 @@ impl Profile {
         let by_metadata = |profile: &&Self| metadata.is_some_and(|metadata| profile.marks.iter().any(|mark| mark.is_in(metadata)));
         let all = || Self::all().iter();
         all().find(by_issuer).or_else(|| all().find(by_metadata)).unwrap_or_else(|| any())
+    }
+
+    /// Whether a provider of this kind gives a refresh token to who asks for these scopes, or for the profile's where the operator wrote none.
+    pub fn gives_refresh_tokens(&self, scopes: Option<&str>, offers_offline: bool) -> bool {
+        let asks = |scopes: &str| scopes.split(' ').any(|scope| scope == "offline_access");
+        match &self.offline {
+            Offline::OfItself | Offline::Parameters(_) => true,
+            Offline::Scope => scopes.is_none_or(asks),
+            Offline::ScopeIfListed => scopes.map_or(offers_offline, asks),
+        }
     }
 
     fn has_issuer(&self, url: &Url) -> bool {

@@ -153,6 +153,11 @@ impl IdpSim {
         self.state().keys.litter = true;
     }
 
+    /// Says of its keys that they are this issuer's (E1).
+    pub fn name_keys(&self, issuer: &str) {
+        self.state().keys.issuer = Some(issuer.to_owned());
+    }
+
     /// Says of its key that it is for another algorithm than it signs by.
     pub fn mislabel_key(&self) {
         self.state().keys.mislabelled = true;

@@ -156,10 +156,19 @@ async fn tried(args: &Args, dialer: &Dialer) -> Result<(), Failure> {
         Some(_) => told(args, &format!("To see that signing in works, open\n\n  {what}\n"), &json!({ "step": "sign_in", "open": what })),
         None => told(args, what, &json!({ "step": "refused", "why": what })),
     };
-    let Came { person, subject } = check.run(tell).await?;
+    let Came { person, subject, can_be_asked } = check.run(tell).await?;
     let who = person.label().unwrap_or(&subject).to_owned();
     let groups = if person.groups.is_empty() { "no groups came along".to_owned() } else { format!("groups: {}", person.groups.join(", ")) };
-    told(args, &format!("{who} signed in ({groups})"), &json!({ "step": "signed_in", "person": who, "groups": person.groups }))
+    let step = json!({ "step": "signed_in", "person": who, "groups": person.groups, "refresh_token": can_be_asked });
+    told(args, &format!("{who} signed in ({groups})"), &step)?;
+    if can_be_asked || args.json {
+        return Ok(());
+    }
+    print::line(
+        &"the provider gave no refresh token, so it cannot be asked again about people whose agents go on without them: they must sign in \
+          every 12 hours (`lifetimes.unvouched`), unless it gives one (docs/identity-providers.md)",
+    )
+    .map(drop)
 }
 
 fn next(args: &Args, draft: &Draft) -> Result<Exit, Failure> {

@@ -86,6 +86,7 @@ fn metadata(of: &str, provider: &ProviderOutline, document: &Value) -> Vec<Findi
         let saw = "its metadata does not say that it takes PKCE with S256";
         findings.push(Finding::doubtful(of, saw).should("take it; many do without saying so").fix("switch PKCE on for this client there"));
     }
+    findings.extend(without_refresh_tokens(of, provider, document));
     let unknown: Vec<_> = provider.scopes.split(' ').filter(|scope| !listed(document, "scopes_supported", scope)).collect();
     if document["scopes_supported"].is_array() && !unknown.is_empty() {
         let saw = format!("it does not list the scope {}", unknown.join(" "));
@@ -94,6 +95,26 @@ fn metadata(of: &str, provider: &ProviderOutline, document: &Value) -> Vec<Findi
         );
     }
     findings
+}
+
+/// People whose agents go on without them are asked about by the provider's refresh token.
+fn without_refresh_tokens(of: &str, provider: &ProviderOutline, document: &Value) -> Option<Finding> {
+    let named = provider.profile.as_deref().and_then(Profile::named);
+    let profile = named.unwrap_or_else(|| Profile::recognise(&provider.issuer, None));
+    let offers = listed(document, "scopes_supported", "offline_access");
+    if profile.gives_refresh_tokens(provider.written_scopes.as_deref(), offers) {
+        return None;
+    }
+    let (saw, fix) = match provider.written_scopes {
+        Some(_) => (
+            "`scopes` is written without offline_access, and who does not ask gets no refresh token",
+            "leave `scopes` out, or add offline_access",
+        ),
+        None => ("it does not list the scope offline_access, and gives no refresh token without it", "switch offline_access on there"),
+    };
+    let should = "give one, so that it can be asked again about people whose agents go on without them";
+    let fix = format!("{fix}; else those people must sign in again after `lifetimes.unvouched`");
+    Some(Finding::doubtful(format!("{of}, refresh tokens"), saw).should(should).fix(fix))
 }
 
 fn listed(document: &Value, list: &str, value: &str) -> bool {

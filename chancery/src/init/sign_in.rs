@@ -11,7 +11,7 @@ use chancery_crypto::digest::{base64url, from_base64url, pkce_s256};
 use chancery_outbound::{Dialer, Upstreams};
 use chancery_registry::Config;
 use chancery_store::StoreUrl;
-use chancery_store::repo::subjects;
+use chancery_store::repo::{subjects, vouchers};
 use serde_json::{Value, json};
 
 use super::check::{self, BACK, BEGIN, Brought};
@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub struct Came {
     pub person: Person,
     pub subject: String,
+    /// Whether the provider can be asked about them again, by a refresh token that it gave.
+    pub can_be_asked: bool,
 }
 
 /// What a check is made of.
@@ -118,12 +120,16 @@ impl Check<'_> {
         let tokens = answer.map_err(|why| not_tested(&format!("the code could not be redeemed: {why}")))?;
         let subject = subject(&tokens).ok_or_else(|| not_tested("the token names nobody"))?;
         let tenant = administration.registry.tenants().first().map(|tenant| tenant.id);
-        let known = match (tenant, subject.parse::<SubjectId>()) {
-            (Some(tenant), Ok(id)) => subjects::by_id(&administration.store, &tenant, &id).await.ok().flatten(),
-            _ => None,
+        let (known, voucher) = match (tenant, subject.parse::<SubjectId>()) {
+            (Some(tenant), Ok(id)) => {
+                let store = &administration.store;
+                let voucher = vouchers::for_client(store, &tenant, &id, &app.client).await.ok().flatten();
+                (subjects::by_id(store, &tenant, &id).await.ok().flatten(), voucher)
+            }
+            _ => (None, None),
         };
         let person = known.and_then(|known| serde_json::from_str(&known.claims).ok()).unwrap_or_default();
-        Ok(Came { person, subject })
+        Ok(Came { person, subject, can_be_asked: voucher.is_some() })
     }
 
     fn random(&self) -> String {

@@ -18,6 +18,7 @@ async fn a_site_that_is_well_is_told_so() {
             "ok   the store: held by the server that runs",
             "ok   what is in force",
             "ok   identity provider idp:",
+            "look identity provider idp, refresh tokens: `scopes` is written without offline_access",
             "ok   identity provider idp, keys",
             "ok   the issuer's metadata",
             "ok   resource bank, challenge",

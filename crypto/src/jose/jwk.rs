@@ -27,11 +27,19 @@ pub struct Jwk {
     n: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
+    /// Where keys of several issuers are published together: whose it is. No registered member; Entra has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
 }
 
 impl Jwk {
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Whose key it says that it is.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// The one algorithm this key may be used with (JW-01): what it says, else what its type implies. `None` if there is none here.
@@ -66,7 +74,7 @@ impl Jwk {
 
     fn signing(kty: &str, kid: String, algorithm: Algorithm) -> Self {
         let (alg, usage) = (Some(algorithm.as_str().to_owned()), Some("sig".to_owned()));
-        Self { kty: kty.to_owned(), kid: Some(kid), alg, usage, crv: None, x: None, y: None, n: None, e: None }
+        Self { kty: kty.to_owned(), kid: Some(kid), alg, usage, crv: None, x: None, y: None, n: None, e: None, issuer: None }
     }
 
     /// The key as the verifying library wants it, if it can be used to verify at all.

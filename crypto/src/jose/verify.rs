@@ -33,6 +33,7 @@ pub struct Expected<'a> {
 pub struct Payload {
     json: Vec<u8>,
     kid: Option<String>,
+    key_issuer: Option<String>,
 }
 
 impl Payload {
@@ -45,6 +46,11 @@ impl Payload {
     /// The `kid` of the key that signed.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Whose key that is, where its set says so: the signature proves nothing for another issuer (JW-06).
+    pub fn key_issuer(&self) -> Option<&str> {
+        self.key_issuer.as_deref()
     }
 }
 
@@ -63,7 +69,8 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Pay
         return Err(JoseError::BadSignature);
     }
     strict_json::check(&parts.claims).ok_or(JoseError::Malformed("its claims are not a JSON object with each member once"))?; // JW-02
-    Ok(Payload { kid: key.jwk.kid().map(str::to_owned), json: parts.claims })
+    let of_the_key = |text: Option<&str>| text.map(str::to_owned);
+    Ok(Payload { kid: of_the_key(key.jwk.kid()), key_issuer: of_the_key(key.jwk.issuer()), json: parts.claims })
 }
 
 fn allowed(name: &str, expected: &[Algorithm]) -> Result<Algorithm, JoseError> {

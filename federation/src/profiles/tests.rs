@@ -102,6 +102,17 @@ fn jw_06_a_person_of_entra_is_the_same_in_every_app_and_never_another_s() {
     }
 }
 
+#[test]
+fn a_provider_gives_refresh_tokens_to_who_asks_in_its_way() {
+    let gives = |name, scopes, offers| Profile::named(name).expect("a profile").gives_refresh_tokens(scopes, offers);
+    for name in ["entra", "okta", "auth0", "keycloak"] {
+        assert!(gives(name, None, false) && gives(name, Some("openid offline_access"), false), "{name}");
+        assert!(!gives(name, Some("openid profile"), true), "{name}");
+    }
+    assert!(gives("cognito", Some("openid"), false) && gives("google", Some("openid"), false));
+    assert!(gives("oidc", None, true) && !gives("oidc", None, false) && !gives("oidc", Some("openid"), true));
+}
+
 fn several(tenants: &[&str]) -> Known {
     let mut known = known("entra");
     known.provider.issuer = Issuer::foreign("https://login.microsoftonline.com/organizations/v2.0");

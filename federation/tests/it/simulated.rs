@@ -70,6 +70,24 @@ async fn e1_a_common_issuer_is_filled_by_the_token_s_tenant_of_those_allowed() {
 }
 
 #[tokio::test]
+async fn e1_a_key_that_names_an_issuer_signs_for_no_other() {
+    let form = |sim: &IdpSim| sim.issuer().replace(ENTRA_TENANT, "{tenantid}");
+    let another = |sim: &IdpSim| sim.issuer().replace(ENTRA_TENANT, "99999999-0000-0000-0000-000000000000");
+    let own = IdpSim::issuer;
+    for (named, comes_in) in [(&form as &dyn Fn(&IdpSim) -> String, true), (&own, true), (&another, false)] {
+        let (site, sim) = at(Profile::entra()).await;
+        sim.name_keys(&named(&sim));
+        match comes_in {
+            true => signs_in(&site).await,
+            false => ended(&come_back(&site).await, 502, "a key of another issuer"),
+        }
+    }
+    let (site, sim) = at(Profile::okta()).await; // elsewhere the member means nothing
+    sim.name_keys("https://elsewhere.example");
+    signs_in(&site).await;
+}
+
+#[tokio::test]
 async fn e9_a_person_is_the_same_by_another_of_our_registrations() {
     let (site, sim) = at(Profile::entra()).await;
     let first = site.sign_in(ALICE, PUBLIC_CLIENT).await.claims();

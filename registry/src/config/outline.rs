@@ -14,6 +14,10 @@ pub struct ProviderOutline {
     /// What must be registered there.
     pub redirect_uri: String,
     pub scopes: String,
+    /// The same, where the file says so.
+    pub written_scopes: Option<String>,
+    /// What the file calls its kind.
+    pub profile: Option<String>,
 }
 
 /// A resource, likewise.
@@ -32,15 +36,19 @@ impl Config {
     }
 
     pub fn providers(&self) -> Vec<ProviderOutline> {
-        let outline = |name: &str, issuer: &str, scopes: String| ProviderOutline {
-            name: name.to_owned(),
-            issuer: issuer.to_owned(),
-            redirect_uri: format!("{}/callback/{name}", self.issuer()),
-            scopes,
+        let outline = |name: &str, provider: &ProviderDefinition| {
+            let written_scopes = provider.scopes.as_ref().map(ToString::to_string);
+            ProviderOutline {
+                name: name.to_owned(),
+                issuer: provider.issuer.to_string(),
+                redirect_uri: format!("{}/callback/{name}", self.issuer()),
+                scopes: written_scopes.clone().unwrap_or_else(|| USUAL_SCOPES.to_owned()),
+                written_scopes,
+                profile: provider.profile.clone(),
+            }
         };
-        let scopes = |provider: &ProviderDefinition| provider.scopes.as_ref().map_or_else(|| USUAL_SCOPES.to_owned(), ToString::to_string);
         let all = self.declared.iter().filter_map(|declared| match &declared.definition {
-            Definition::IdentityProvider(provider) => Some(outline(declared.name.as_str(), &provider.issuer, scopes(provider))),
+            Definition::IdentityProvider(provider) => Some(outline(declared.name.as_str(), provider)),
             _ => None,
         });
         all.collect()

@@ -30,6 +30,8 @@ pub struct Keys {
     pub signed: Signed,
     /// Members that are no keys, or of no use, are published beside.
     pub litter: bool,
+    /// The published keys say that they are this issuer's.
+    pub issuer: Option<String>,
     /// The published key says that it is for another algorithm.
     pub mislabelled: bool,
 }
@@ -53,6 +55,9 @@ impl Keys {
         let mut keys = vec![jwk(self.current())];
         if self.rotations > 0 {
             keys.push(jwk(Self::at(self.rotations - 1)));
+        }
+        for (key, issuer) in keys.iter_mut().zip(self.issuer.iter().cycle()) {
+            key["issuer"] = json!(issuer);
         }
         if self.mislabelled {
             keys[0]["alg"] = json!("PS256");
