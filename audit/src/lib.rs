@@ -6,6 +6,7 @@
 pub mod counters;
 pub mod journal;
 pub mod leaf;
+pub mod rates;
 pub mod tail;
 pub mod tally;
 
@@ -13,6 +14,7 @@ pub use chancery_store::{Change, CommitError, Receipt, Topic, Write};
 
 pub use counters::{Counted, Counter, Counters};
 pub use journal::{Draft, Journal};
+pub use rates::{Rate, Rates, SourceRates};
 pub use tail::{Entry, tail};
 pub use tally::Tally;
 

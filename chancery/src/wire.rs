@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use chancery_audit::Rates;
 use chancery_core::{Pages, SignIn};
 use chancery_federation::Federation;
 use chancery_gateway::Gateway;
@@ -178,6 +179,7 @@ impl Endpoints {
             store: store.clone(),
             journal: journal.clone(),
             counters: counters.clone(),
+            witnessed: Rates::new(clock.clone()),
             sealer: sealer.clone(),
             fetcher: out.fetcher,
             documents: out.documents,

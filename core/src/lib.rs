@@ -42,6 +42,6 @@ pub use sign_in::{
     SignedIn, UnknownTrouble,
 };
 pub use slug::Slug;
-pub use source::Source;
+pub use source::{Network, Source};
 pub use subject_key::SubjectKey;
 pub use time::{Clock, LONGEST_TOKEN_LIFE, SKEW, SystemClock, Timestamp};

@@ -93,6 +93,9 @@ pub enum EnrolTrouble {
 pub enum SignInTrouble {
     #[error("the tenant has no identity provider of that name")]
     NoProvider,
+    /// So many are signing in that this one must wait.
+    #[error("too many sign-ins are under way")]
+    Crowded,
     /// The provider did not answer, or answered wrongly; the text is for the log.
     #[error("the identity provider could not be used: {0}")]
     Provider(String),

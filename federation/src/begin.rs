@@ -1,9 +1,10 @@
 //! Sending a person to the provider (OpenID Connect Core §3.1.2.1): nothing is written before the provider has shown that it is there.
 //!
 //! 1. The provider's metadata.
-//! 2. State, nonce and PKCE verifier, drawn for this one sign-in.
-//! 3. Its row.
-//! 4. The address to go to.
+//! 2. There is room for one more.
+//! 3. State, nonce and PKCE verifier, drawn for this one sign-in.
+//! 4. Its row.
+//! 5. The address to go to.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -36,6 +37,12 @@ pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result
     let known = proxy::as_known(parts, &tenant.id, provider, request.client.as_ref()).await; // SB-04
     let known = known.map_err(|error| SignInTrouble::Store(error.to_string()))?;
     let enrolled = matches!(known, Cow::Owned(_));
+
+    let most = tenant.sign_ins.under_way;
+    let under_way = sign_ins::under_way(&parts.store, &tenant.id, most).await.map_err(|error| SignInTrouble::Store(error.to_string()))?;
+    if under_way >= u64::from(most) {
+        return Err(SignInTrouble::Crowded);
+    }
 
     let mut entropy = Entropy::draw(&*parts.rng);
     let state = secret_text(entropy.take());

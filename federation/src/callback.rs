@@ -98,7 +98,7 @@ impl<P: Pages> Visit<'_, P> {
 
     async fn come_back(&self, arrival: &Arrival, browser: Option<[u8; 32]>) -> Result<(Receipt, Outcome), Refused> {
         let claimed = self.claim(arrival, browser).await?;
-        self.finish(&claimed).await.map_err(Refused::after_the_claim)
+        self.finish(&claimed).await
     }
 
     async fn claim(&self, arrival: &Arrival, browser: Option<[u8; 32]>) -> Result<Claimed, Refused> {
@@ -272,5 +272,6 @@ impl<P: Pages> Visit<'_, P> {
             .because(trouble)
             .fault(Fault::Dependency)
             .by(trouble.row())
+            .witnessed()
     }
 }

@@ -36,9 +36,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use chancery_audit::{Counters, Journal};
+use chancery_audit::{Counters, Journal, Rates};
 use chancery_core::{
-    ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SubjectId, TenantId, Timestamp,
+    ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, Slug, SubjectId, TenantId, Timestamp,
 };
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
@@ -62,6 +62,8 @@ pub struct Parts<P> {
     pub store: Store,
     pub journal: Journal,
     pub counters: Counters,
+    /// What each provider answered that proves nobody.
+    pub witnessed: Rates<(TenantId, Slug)>,
     pub sealer: Sealer,
     pub fetcher: Fetcher,
     pub documents: Documents,

@@ -99,7 +99,7 @@ fn welcome(known: &Subject) -> Result<SubjectId, Refused> {
         Standing::Active => Ok(known.id),
         Standing::Suspended => {
             let text = "Your organisation's sign-in knows you, but access through this server has been taken from you.";
-            let refused = Refused::new("subject suspended", "You may not sign in here.", text).because(known.id);
+            let refused = Refused::new("subject suspended", "You may not sign in here.", text).because(known.id).of_a_person();
             Err(refused.remedy("Ask the people who run this server, and give them the reference below."))
         }
     }

@@ -1,7 +1,9 @@
 //! Refusing: the trace is left, the log gets its line, the person a page with the reference that both carry.
 
 use axum::response::Response;
-use chancery_audit::{Counter, Draft, Receipt, Recorded};
+use std::time::Duration;
+
+use chancery_audit::{Counter, Draft, Rate, Receipt, Recorded};
 use chancery_core::oauth::Fault;
 use chancery_core::{Entropy, Event, EventId, Field, Kind, Pages, Slug};
 use chancery_registry::Tenant;
@@ -9,6 +11,9 @@ use chancery_store::repo::sign_ins;
 
 use crate::refused::{Refused, Trace};
 use crate::{Parts, respond};
+
+/// How many answers of one provider that prove nobody are told one by one; the rest is counted.
+const WITNESSED: Rate = Rate { most: 60, per: Duration::from_hours(1) };
 
 /// Where a refusal happened, as far as it came.
 #[derive(Clone, Copy, Default)]
@@ -41,16 +46,21 @@ pub(crate) async fn refuse<P: Pages>(parts: &Parts<P>, at: At<'_>, refused: Refu
     respond::refusal(&recorded, &*parts.pages, refused, reference)
 }
 
-/// The refusal's event, and the end of its sign-in. Nothing where it is only to be counted, where somebody else ended the sign-in
-/// meanwhile and said why, or where the store does not answer: then it is counted too.
+/// The refusal's event, or the end of its sign-in. Nothing where it is to be counted, or where the store does not answer: then it is
+/// counted too.
 async fn record<P>(parts: &Parts<P>, at: &At<'_>, refused: &Refused, event: Event) -> Option<Receipt> {
     let tenant = event.tenant;
-    let draft = match (refused.trace, at.sign_in) {
-        (Trace::Event, _) => Draft::default(),
-        (Trace::End, Some(state)) => Draft::default().writing(sign_ins::claim(&tenant, &state, event.at)),
-        _ => return None,
-    };
-    parts.journal.commit(&tenant, draft.recording(event)).await.ok()
+    match (refused.trace, at.sign_in, at.provider) {
+        (Trace::End, Some(state), _) => {
+            let over = Draft::default().writing(sign_ins::claim(&tenant, &state, event.at));
+            // If somebody else ended it meanwhile, it is over as well.
+            let _ = parts.journal.commit(&tenant, over).await;
+            None
+        }
+        (Trace::Witness, _, Some(provider)) if parts.witnessed.admit((tenant, provider.clone()), WITNESSED).is_err() => None,
+        (Trace::Witness | Trace::Event, ..) => parts.journal.commit(&tenant, Draft::default().recording(event)).await.ok(),
+        _ => None,
+    }
 }
 
 const fn counted(refused: &Refused) -> Counter {

@@ -10,9 +10,12 @@ use chancery_core::oauth::Fault;
 pub(crate) enum Trace {
     /// Nobody in particular: a number grows.
     Count,
-    /// An event, and the sign-in is over: whoever knows its `state` comes back once, so a stranger cannot fill the log.
+    /// The same, and the sign-in is over.
     End,
-    /// An event; the sign-in was claimed before.
+    /// What the provider itself answered proves nobody: an event, as long as there are not too many, since whoever has an account
+    /// somewhere may bring it about.
+    Witness,
+    /// An event: it was proved who this is.
     Event,
 }
 
@@ -80,16 +83,19 @@ impl Refused {
         self
     }
 
-    /// The sign-in is over, and the log says why.
-    pub fn ending(mut self) -> Self {
-        self.trace = Trace::End;
-        self
+    /// The sign-in is over. Until somebody is proved it is nobody's in particular: anybody may begin one and end it so, as often as they
+    /// like.
+    pub fn ending(self) -> Self {
+        Self { trace: Trace::End, ..self }
     }
 
-    /// After the claim every refusal is an event.
-    pub fn after_the_claim(mut self) -> Self {
-        self.trace = Trace::Event;
-        self
+    pub fn witnessed(self) -> Self {
+        Self { trace: Trace::Witness, ..self }
+    }
+
+    /// It is about somebody whom the provider vouched for.
+    pub fn of_a_person(self) -> Self {
+        Self { trace: Trace::Event, ..self }
     }
 
     pub fn missing(what: &'static str) -> Self {

@@ -106,6 +106,12 @@ impl Answer {
         Self::page(StatusCode::BAD_REQUEST, html, headers)
     }
 
+    /// The same to who asks too often (RFC 6585 §4).
+    pub(crate) fn too_often(self, wait: Option<u64>) -> Self {
+        let answer = if wait.is_some() { self.with_status(StatusCode::TOO_MANY_REQUESTS) } else { self };
+        answer.not_before(wait)
+    }
+
     /// A page that asks. Nothing is decided yet, so there is nothing to record.
     pub(crate) fn asking_page(html: String, headers: PageHeaders) -> Self {
         Self::page(StatusCode::OK, html, headers)

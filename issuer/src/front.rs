@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::http::HeaderMap;
 use chancery_audit::Counter;
-use chancery_core::{EventId, Html, Pages, RefusalPage};
-use chancery_registry::Tenant;
+use chancery_core::{ClientId, EventId, Html, Pages, RefusalPage, Source};
+use chancery_registry::{Client, Tenant};
 use chancery_tokens::TenantKeys;
 
 use crate::answer::Answer;
@@ -27,19 +28,32 @@ pub(crate) struct Visit<'a> {
     pub tenant: &'a Tenant,
     pub keys: &'a TenantKeys,
     pub headers: &'a HeaderMap,
+    pub source: Source,
     pub endpoint: &'static str,
 }
 
+/// Where a request came from, as the listener says.
+pub(crate) type From = Option<Extension<Source>>;
+
+pub(crate) fn source_of(from: From) -> Source {
+    from.map_or_else(Source::nowhere, |Extension(source)| source)
+}
+
 impl<P: Pages> Front<P> {
+    /// The client of a request that was checked before, as it is now. Its document may have to be fetched anew, for this source.
+    pub async fn client(&self, visit: Visit<'_>, id: &ClientId) -> Result<Option<Arc<Client>>, Unanswered> {
+        Ok(self.server.registry.client_for(visit.tenant, id, Some(visit.source)).await?)
+    }
+
     /// A refusal on our own page, recorded.
     pub async fn refuse(&self, visit: Visit<'_>, refusal: PageRefusal) -> Result<Answer, Unanswered> {
-        let PageRefusal { title, text, remedy, row, reason, draft } = refusal;
+        let PageRefusal { title, text, remedy, row, reason, draft, wait } = refusal;
         let reference = self.reference();
         tracing::debug!(tenant = %visit.tenant.name, endpoint = visit.endpoint, row, reason, reference, "refused on a page");
         let record = self.server.record(visit.tenant, Counter { endpoint: visit.endpoint, reason, row }, *draft).await?;
         let page = RefusalPage { title: title.to_owned(), text, remedy: remedy.to_owned(), row, reference };
         let Html(html) = self.pages.refusal(&page);
-        Ok(Answer::refusal_page(html, self.pages.headers(), record))
+        Ok(Answer::refusal_page(html, self.pages.headers(), record).too_often(wait))
     }
 
     /// A refusal that the client hears of, recorded (OA-04).

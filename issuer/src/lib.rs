@@ -25,6 +25,7 @@ mod form;
 mod front;
 mod grants;
 mod identity_scope;
+mod limits;
 mod metadata;
 mod moment;
 mod own_credentials;
@@ -83,21 +84,9 @@ pub struct AuthorizationServer<P> {
 impl<P: Pages> AuthorizationServer<P> {
     pub fn new(parts: Parts<P>) -> Self {
         let Parts { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, sign_in, pages, clock, rng } = parts;
-        let registrations = register::Registrations::new(clock.clone());
-        let server = Arc::new(Server {
-            registry,
-            keyring,
-            signer,
-            verifier,
-            journal,
-            store,
-            counters,
-            issuer_keys,
-            registrations,
-            sign_in,
-            clock,
-            rng,
-        });
+        let limits = limits::Limits::new(&clock);
+        let server =
+            Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, limits, sign_in, clock, rng });
         Self { front: Arc::new(Front { server, pages }) }
     }
 

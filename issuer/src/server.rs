@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use chancery_audit::{Counter, Counters, Draft, Journal, Receipt, Recorded};
 use chancery_core::oauth::Error;
-use chancery_core::{ClientId, Clock, Rng, SignIn, Source};
+use chancery_core::{ClientId, Clock, Field, Rng, SignIn, Source};
 use chancery_registry::{Client, ClientTrouble, DocumentFault, IssuerKeys, Registry, Tenant};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
 
 use crate::answer::Answer;
+use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::refusal::Refused;
-use crate::register::Registrations;
 use crate::unanswered::Unanswered;
 use crate::visit::Visitor;
 
@@ -26,7 +26,7 @@ pub(crate) struct Server {
     pub store: Store,
     pub counters: Counters,
     pub issuer_keys: IssuerKeys,
-    pub registrations: Registrations,
+    pub limits: Limits,
     pub sign_in: Arc<dyn SignIn>,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
@@ -84,11 +84,19 @@ impl Server {
 
     /// Commits what a refusal writes. One without an event is of nobody in particular: it is counted, whatever else it writes.
     pub async fn record(&self, tenant: &Tenant, refusal: Counter, draft: Draft) -> Result<Recorded, Unanswered> {
+        let draft = if self.says_too_much(tenant, &draft) { Draft::default() } else { draft };
         let (is_event, writes) = (!draft.events.is_empty(), !draft.writes.is_empty());
         let committed = if is_event || writes { Some(self.journal.commit(&tenant.id, draft).await?) } else { None };
         match committed {
             Some(receipt) if is_event => Ok(receipt.into()),
             _ => Ok(self.counters.count(Some(tenant.id), refusal).into()),
         }
+    }
+
+    /// What uses something up is told each time, since there is only so much of it. Of what can be tried for ever, by a client that made
+    /// itself, there are only so many events.
+    fn says_too_much(&self, tenant: &Tenant, draft: &Draft) -> bool {
+        let of = draft.events.first().and_then(|event| event.field(Field::Client)).filter(|_| draft.writes.is_empty());
+        of.is_some_and(|client| !self.limits.tell(tenant, &ClientId::claimed(client)))
     }
 }

@@ -5,17 +5,22 @@
 //! the number of fetches in a minute.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chancery_core::{Source, Timestamp};
+use chancery_core::{Network, Source, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// In a minute: of one source, and of all.
-const A_MINUTE: [u32; 2] = [30, 600];
-/// At once: of one source, and of all. One source alone never holds so many that others wait.
-const AT_ONCE: [u32; 2] = [4, 16];
+/// Of one source, and of a wide network's at most, a minute and at once: one alone never holds so many that others wait.
+const OF_ONE: Most = Most { a_minute: 30, at_once: 4 };
+const OF_MANY: Most = Most { a_minute: 120, at_once: 8 };
+const OF_ALL: Most = Most { a_minute: 600, at_once: 16 };
+
+#[derive(Clone, Copy)]
+struct Most {
+    a_minute: u32,
+    at_once: u32,
+}
 
 /// One tenant's.
 #[derive(Default)]
@@ -24,38 +29,40 @@ pub(crate) struct Allowance(Mutex<Spent>);
 #[derive(Default)]
 struct Spent {
     since: Option<Timestamp>,
-    by_source: HashMap<Option<IpAddr>, u32>,
+    by_network: HashMap<Asker, u32>,
     all: u32,
-    under_way: HashMap<Option<IpAddr>, u32>,
+    under_way: HashMap<Asker, u32>,
     all_under_way: u32,
 }
+
+/// Nobody from outside, or a network that the source is in.
+type Asker = Option<Network>;
 
 /// A fetch that may be made, while this is held.
 pub(crate) struct Allowed {
     of: Arc<Allowance>,
-    source: Option<IpAddr>,
+    by: Vec<Asker>,
 }
 
 impl Allowance {
     /// None, where this source or all together have had what there is.
     pub(crate) fn take(self: &Arc<Self>, source: Option<Source>, now: Timestamp) -> Option<Allowed> {
-        let source = source.map(Source::network);
+        let by: Vec<Asker> = source.map_or_else(|| vec![None], |source| source.networks().map(Some).collect());
         let mut spent = self.spent();
         if spent.since.is_none_or(|since| now < since || since + MINUTE <= now) {
             (spent.since, spent.all) = (Some(now), 0);
-            spent.by_source.clear();
+            spent.by_network.clear();
         }
-        let by_source = |counts: &HashMap<_, u32>| counts.get(&source).copied().unwrap_or_default();
-        let rate = [by_source(&spent.by_source), spent.all];
-        let load = [by_source(&spent.under_way), spent.all_under_way];
-        if rate.iter().zip(A_MINUTE).chain(load.iter().zip(AT_ONCE)).any(|(had, most)| *had >= most) {
+        if !spent.has_room(&by) {
             return None;
         }
-        *spent.by_source.entry(source).or_default() += 1;
-        *spent.under_way.entry(source).or_default() += 1;
+        for asker in &by {
+            *spent.by_network.entry(*asker).or_default() += 1;
+            *spent.under_way.entry(*asker).or_default() += 1;
+        }
         spent.all += 1;
         spent.all_under_way += 1;
-        Some(Allowed { of: Arc::clone(self), source })
+        Some(Allowed { of: Arc::clone(self), by })
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -63,14 +70,32 @@ impl Allowance {
     }
 }
 
+impl Spent {
+    fn has_room(&self, by: &[Asker]) -> bool {
+        let had = |counts: &HashMap<Asker, u32>, asker| counts.get(asker).copied().unwrap_or_default();
+        self.all < OF_ALL.a_minute
+            && self.all_under_way < OF_ALL.at_once
+            && by.iter().all(|asker| {
+                let most = most(asker);
+                had(&self.by_network, asker) < most.a_minute && had(&self.under_way, asker) < most.at_once
+            })
+    }
+}
+
+fn most(asker: &Asker) -> Most {
+    if asker.is_none_or(|network| network.times == 1) { OF_ONE } else { OF_MANY }
+}
+
 impl Drop for Allowed {
     fn drop(&mut self) {
         let mut spent = self.of.spent();
         spent.all_under_way -= 1;
-        if let Some(count) = spent.under_way.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                spent.under_way.remove(&self.source);
+        for asker in &self.by {
+            if let Some(count) = spent.under_way.get_mut(asker) {
+                *count -= 1;
+                if *count == 0 {
+                    spent.under_way.remove(asker);
+                }
             }
         }
     }
@@ -78,6 +103,8 @@ impl Drop for Allowed {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -89,7 +116,7 @@ mod tests {
     #[test]
     fn one_source_has_so_much_a_minute_and_others_have_theirs() {
         let allowance = Arc::new(Allowance::default());
-        for _ in 0..A_MINUTE[0] {
+        for _ in 0..OF_ONE.a_minute {
             assert!(allowance.take(source(1), NOW).is_some());
         }
         assert!(allowance.take(source(1), NOW + Duration::from_secs(59)).is_none());
@@ -98,19 +125,28 @@ mod tests {
     }
 
     #[test]
+    fn whoever_moves_about_in_a_wide_network_has_no_more_than_it() {
+        let allowance = Arc::new(Allowance::default());
+        let from = |network: u32| Some(Source::new(format!("2001:db8:0:{network:x}::1").parse().expect("an address")));
+        let allowed = (0..1_000).filter(|network| allowance.take(from(*network), NOW).is_some()).count();
+        assert_eq!(allowed, OF_MANY.a_minute as usize);
+        assert!(allowance.take(source(1), NOW).is_some());
+    }
+
+    #[test]
     fn all_together_have_so_much_a_minute_and_no_more_is_remembered() {
         let allowance = Arc::new(Allowance::default());
-        let many = (0..=255).cycle().take(2 * A_MINUTE[1] as usize);
+        let many = (0..=255).cycle().take(2 * OF_ALL.a_minute as usize);
         let allowed = many.filter(|last| allowance.take(source(*last), NOW).is_some()).count();
-        assert_eq!(allowed, A_MINUTE[1] as usize);
-        assert!(allowance.spent().by_source.len() <= A_MINUTE[1] as usize);
+        assert_eq!(allowed, OF_ALL.a_minute as usize);
+        assert!(allowance.spent().by_network.len() <= OF_ALL.a_minute as usize);
         assert!(allowance.spent().under_way.is_empty());
     }
 
     #[test]
     fn one_source_holds_so_many_at_once_and_leaves_room() {
         let allowance = Arc::new(Allowance::default());
-        let mut held: Vec<_> = (0..AT_ONCE[0]).map(|_| allowance.take(source(1), NOW).expect("room")).collect();
+        let mut held: Vec<_> = (0..OF_ONE.at_once).map(|_| allowance.take(source(1), NOW).expect("room")).collect();
         assert!(allowance.take(source(1), NOW).is_none());
         assert!(allowance.take(source(2), NOW).is_some());
         held.pop();
@@ -119,6 +155,6 @@ mod tests {
             let Some(allowed) = allowance.take(source(last), NOW) else { break };
             held.push(allowed);
         }
-        assert_eq!(held.len(), AT_ONCE[1] as usize);
+        assert_eq!(held.len(), OF_ALL.at_once as usize);
     }
 }

@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, SignOut, Tool, Upstream};
+use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, SignIns, SignOut, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,6 +96,8 @@ pub(crate) struct SettingsDefinition {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub access: Vec<AccessRule>,
     pub registration: Registration,
+    #[serde(default)]
+    pub sign_ins: SignIns,
     pub lifetimes: Lifetimes,
     #[serde(default)]
     pub sign_out: SignOut,

@@ -43,7 +43,7 @@ pub use duration::parse as duration;
 pub use issuer_keys::{IssuerKeys, NotBelieved};
 pub use plan::{Plan, PlanError, Removed};
 pub use redirect_uri::{RedirectUriError, Registrable, redirect_uri, registrable_uri, strangers_redirect_uri};
-pub use registration::{Dynamic, Keys, Platform, Proxy, Quotas, Registration, StatementIssuer};
+pub use registration::{Dynamic, Keys, Platform, Proxy, Quotas, Registration, SignIns, StatementIssuer};
 pub use registry::{Parts, Registry};
 pub use resource::{NotMapped, Resource, Tool, Upstream};
 pub use shown_name::shown_name;

@@ -76,6 +76,18 @@ pub struct Quotas {
     pub forget_after: Duration,
 }
 
+/// How much of a sign-in strangers may begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SignIns {
+    /// So many pages answered from one source, or by one person who is signed in, in `per`.
+    pub per_source: u32,
+    #[serde(with = "crate::duration")]
+    pub per: Duration,
+    /// So many sign-ins in the tenant that began and are not forgotten.
+    pub under_way: u32,
+}
+
 /// One who vouches for software by signing statements.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +153,13 @@ impl Dynamic {
 impl Default for Quotas {
     fn default() -> Self {
         Self { per_source: 100, per: Duration::from_hours(1), never_used: 10_000, forget_after: Duration::from_hours(180 * 24) }
+    }
+}
+
+/// An office of thousands behind one address begins its day within this; who needs more says so.
+impl Default for SignIns {
+    fn default() -> Self {
+        Self { per_source: 1_000, per: Duration::from_mins(10), under_way: 20_000 }
     }
 }
 

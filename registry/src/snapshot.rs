@@ -113,13 +113,14 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
             Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
             Definition::Settings(settings) => {
-                let SettingsDefinition { access, registration, lifetimes, sign_out } = *settings;
+                let SettingsDefinition { access, registration, sign_ins, lifetimes, sign_out } = *settings;
                 given = access.iter().fold(ScopeSet::default(), |all, rule| all.union(&rule.scopes));
                 tenant.clients.extend(pinned(&registration, row.created_at));
                 if registration.proxy.is_some() {
                     tenant.registrar = Some(open_secret(object, sealer).await?);
                 }
                 (tenant.access, tenant.registration, tenant.lifetimes, tenant.sign_out) = (access, registration, lifetimes, sign_out);
+                tenant.sign_ins = sign_ins;
             }
         }
     }

@@ -10,7 +10,7 @@ use chancery_policy::{AgentRef, PolicySet};
 use chancery_store::repo::vouchers::Checked;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, AccessRule, Client, Origin, Registration, Resource, ScopeLimit, metadata};
+use crate::{Access, AccessRule, Client, Origin, Registration, Resource, ScopeLimit, SignIns, metadata};
 
 /// An isolated issuer and all that an operator said about it. It never changes: a new version is a new value.
 pub struct Tenant {
@@ -30,6 +30,7 @@ pub struct Tenant {
     pub registration: Registration,
     /// By which clients are registered at the provider that its rules name.
     pub registrar: Option<Secret<String>>,
+    pub sign_ins: SignIns,
     pub lifetimes: Lifetimes,
     pub sign_out: SignOut,
     /// Who may have what, by group.
@@ -199,6 +200,7 @@ impl Tenant {
             policy: Arc::new(PolicySet::default_set()),
             registration: Registration::default(),
             registrar: None,
+            sign_ins: SignIns::default(),
             lifetimes: Lifetimes::default(),
             sign_out: SignOut::default(),
             access: Vec::new(),

@@ -21,6 +21,8 @@ const MOST_REDIRECTS: usize = 20;
 pub struct Browser {
     client: Client<HttpConnector, Full<Bytes>>,
     jar: Option<Arc<Mutex<Jar>>>,
+    /// Where the proxy in front of the site says that it is.
+    whereabouts: Option<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -32,7 +34,13 @@ impl Browser {
 
     /// A program: no cookies.
     pub fn program(clock: Arc<dyn Clock>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), jar: None, clock }
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), jar: None, whereabouts: None, clock }
+    }
+
+    /// The same from another address; the site trusts the proxy that says so.
+    #[must_use]
+    pub fn coming_from(self, address: &str) -> Self {
+        Self { whereabouts: Some(address.to_owned()), ..self }
     }
 
     /// Looks into the cookie jar, or changes it.
@@ -51,6 +59,9 @@ impl Browser {
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
         let url = Url::parse(&request.uri().to_string()).expect("requests name an absolute URL");
         let (mut head, body) = request.into_parts();
+        if let Some(address) = &self.whereabouts {
+            head.headers.insert("x-forwarded-for", address.parse().expect("an address is plain text"));
+        }
         let foreign_post = head.method == Method::POST && is_from_elsewhere(&head.headers, &url);
         if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, foreign_post, self.clock.now()))) {
             head.headers.append(header::COOKIE, cookies.parse().expect("cookies are plain text"));

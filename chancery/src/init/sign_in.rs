@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chancery_audit::Counters;
 use chancery_console::Console;
 use chancery_core::{ClientId, Person, Rng, SubjectId};
 use chancery_crypto::digest::{base64url, from_base64url, pkce_s256};
@@ -60,7 +61,7 @@ impl Check<'_> {
         let proxies = Proxies::new(&config.server.proxies);
         let node = NodeConfig { footing, socket: None, dialer: self.dialer.clone(), proxies, telemetry: Telemetry::default() };
         let node = Node::open(node, Console).await?;
-        let administration = node.ground().administration();
+        let (administration, counters) = (node.ground().administration(), node.ground().counters.clone());
         let applied = administration.apply_config(&config, &Administrator::at_start()).await?;
         let client = applied.clients.iter().find(|(name, _)| name.as_str() == NAME).map(|(_, id)| id.clone());
         let client = client.ok_or_else(|| Failure::new(Exit::Failed, "the check's own app is missing"))?;
@@ -79,7 +80,7 @@ impl Check<'_> {
 
         let came = tokio::select! {
             brought = brought => self.redeemed(&app, &brought.unwrap_or_default(), &administration).await,
-            never = refusals(&administration, config.tenant.as_str(), &tell) => never,
+            never = refusals(&administration, &counters, &tell) => never,
             () = tokio::time::sleep(PATIENCE) => Err(not_tested("nobody came back within 15 minutes")),
             () = self.stop.drain.cancelled() => Err(not_tested("it was interrupted")),
         };
@@ -170,15 +171,22 @@ fn subject(tokens: &Value) -> Option<String> {
     claims["sub"].as_str().map(str::to_owned)
 }
 
-/// Tells each refused sign-in; a person may try again. Ends when it cannot look any more.
-async fn refusals(administration: &Administration, tenant: &str, tell: &impl Fn(&str) -> Result<(), Failure>) -> Result<Came, Failure> {
+/// Tells each refused sign-in, those too that are only counted; a person may try again. Ends when it cannot look any more.
+async fn refusals(
+    administration: &Administration,
+    counters: &Counters,
+    tell: &impl Fn(&str) -> Result<(), Failure>,
+) -> Result<Came, Failure> {
+    let tenant = administration.registry.tenants().first().map_or_else(String::new, |tenant| tenant.name.to_string());
     let mut after = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let tail = Tail { tenant: tenant.to_owned(), after, limit: 50, follow: false };
+        counters.summarise(&administration.journal, administration.clock.now()).await;
+        let tail = Tail { tenant: tenant.clone(), after, limit: 50, follow: false };
         for entry in administration.tail(&tail).await? {
             after = Some(entry.id);
-            if entry.kind == "sign_in_refused" {
+            let of_the_callback = entry.fields.iter().any(|(name, value)| name == "endpoint" && value == "callback");
+            if entry.kind == "sign_in_refused" || entry.kind == "refusals_counted" && of_the_callback {
                 let reason = entry.fields.iter().find(|(name, _)| name == "reason").map_or("", |(_, reason)| reason);
                 tell(&format!("a sign-in was refused: {reason}"))?;
             }

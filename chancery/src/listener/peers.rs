@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chancery_core::Source;
+use chancery_core::{Network, Source};
 
-/// Counts the connections of each peer.
+/// Counts the connections of each peer, and with IPv6 of the wider networks that it may be in.
 #[derive(Clone)]
 pub struct Peers {
     most: usize,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Arc<Mutex<HashMap<Network, usize>>>,
 }
 
 /// One connection's place among its peer's, until it is dropped.
 pub struct Place {
-    peer: IpAddr,
+    peer: Source,
     peers: Peers,
 }
 
@@ -26,11 +26,12 @@ impl Peers {
 
     /// A place for one more connection from there, unless the peer has as many as it may.
     pub fn admit(&self, from: IpAddr) -> Option<Place> {
-        let peer = Source::new(from).network();
+        let peer = Source::new(from);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_peer = open.entry(peer).or_default();
-        (*of_peer < self.most).then(|| {
-            *of_peer += 1;
+        let most = |network: &Network| self.most.saturating_mul(usize::try_from(network.times).unwrap_or(usize::MAX));
+        let has_room = peer.networks().all(|network| open.get(&network).is_none_or(|had| *had < most(&network)));
+        has_room.then(|| {
+            peer.networks().for_each(|network| *open.entry(network).or_default() += 1);
             Place { peer, peers: self.clone() }
         })
     }
@@ -39,10 +40,12 @@ impl Peers {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.peers.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_peer) = open.get_mut(&self.peer) {
-            *of_peer -= 1;
-            if *of_peer == 0 {
-                open.remove(&self.peer);
+        for network in self.peer.networks() {
+            if let Some(of_peer) = open.get_mut(&network) {
+                *of_peer -= 1;
+                if *of_peer == 0 {
+                    open.remove(&network);
+                }
             }
         }
     }
@@ -67,7 +70,9 @@ mod tests {
 
         let _six = (from("2001:db8::1").expect("room"), from("2001:db8::2").expect("room"));
         assert!(from("2001:db8::3").is_none());
-        assert!(from("2001:db8:0:1::3").is_some());
+        let held: Vec<_> = (1..100).filter_map(|network| from(&format!("2001:db8:0:{network:x}::3"))).collect();
+        assert_eq!(held.len(), 6, "a /56 has what four /64 have");
+        assert!(from("2001:db8:0:100::3").is_some());
     }
 
     #[test]

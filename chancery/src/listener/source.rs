@@ -1,5 +1,5 @@
 //! Who asks: the peer, or whom a trusted proxy in front says it asks for. A header that anybody can send is believed only from a peer
-//! that `server.proxies` names, and of its entries only the last that no such proxy wrote.
+//! that `server.proxies` names, and of its entries only the last that no such proxy wrote. What cannot be read ends the reading.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ impl Proxies {
     /// is none of ours is the one who asks, and what stands before it is his own invention.
     pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
         let mut source = Source::new(peer);
-        let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect::<Vec<_>>();
-        for said in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            match address(said.trim()) {
+        let lines = headers.get_all(FORWARDED_FOR).iter().collect::<Vec<_>>();
+        for said in lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+            match address(said) {
                 Some(before) if self.trusts(source) => source = Source::new(before),
                 _ => break,
             }
@@ -39,7 +39,8 @@ impl Proxies {
 }
 
 /// Some proxies add the port.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(said: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(said).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
 }
@@ -71,6 +72,10 @@ mod tests {
         assert_eq!(source("::1", &["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(source("10.0.0.1", &["203.0.113.9:50123"]), "203.0.113.9");
         assert_eq!(source("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1", "what cannot be read is not guessed");
+        assert_eq!(source("10.0.0.1", &["192.0.2.66, unknown, 10.0.0.2"]), "10.0.0.2", "nor is what stands before it believed");
+        assert_eq!(source("10.0.0.1", &["192.0.2.66", "\u{e9}"]), "10.0.0.1", "in no line");
+        assert_eq!(source("10.0.0.1", &["192.0.2.66", ""]), "10.0.0.1");
+        assert_eq!(source("10.0.0.1", &["192.0.2.66, \u{e9}, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(source("::ffff:10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
     }
 }

@@ -50,3 +50,13 @@ pub fn ended(answer: &Answer, status: u16, says: &str) {
 pub fn redeemed(site: &Site) -> usize {
     site.identity_provider().asked(TOKEN)
 }
+
+/// It was refused to nobody in particular: a number says so, and no row of its own.
+pub async fn counted(site: &Site, row: &str, reason: &str) {
+    site.summarise().await;
+    let log = site.audit().await;
+    assert!(log.of_kind("sign_in_refused").is_empty(), "{log:?}");
+    let summary = log.of_kind("refusals_counted").into_iter().find(|event| event.fields.get("reason").is_some_and(|known| known == reason));
+    let summary = summary.unwrap_or_else(|| panic!("{reason} was not counted: {log:?}"));
+    assert_eq!(summary.fields.get("row").map_or("", String::as_str), row, "{summary:?}");
+}

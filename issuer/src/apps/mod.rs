@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use chancery_core::{AppsPage, Html, Pages, SignInPage, SubjectId};
+use chancery_core::{AppsPage, Html, Pages, SignInPage, Source, SubjectId};
 use chancery_store::repo::{approvals, consumed, grants};
 
 use self::ending::{CONSUMED, Ending};
@@ -25,7 +25,7 @@ use crate::body::{Unread, whole};
 use crate::consent::post::{PostedFrom, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
-use crate::front::{Front, Visit};
+use crate::front::{From, Front, Visit, source_of};
 use crate::sign_in::{Going, Wants, to_sign_in};
 use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::Browser;
@@ -54,20 +54,22 @@ pub(crate) async fn get<P: Pages>(
 pub(crate) async fn post<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    end(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    end(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// The button of who is not signed in was pressed.
 pub(crate) async fn sign_in<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    begin(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    begin(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, ended: bool) -> Result<Answer, Unanswered> {
@@ -100,9 +102,14 @@ async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, end
     Ok(Answer::asking_page(html, front.pages.headers()).setting_cookie(browser.set_cookie(&tenant)))
 }
 
-async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
+async fn begin<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): (&HeaderMap, Source),
+    body: Result<Bytes, Unread>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let form = match body {
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
@@ -112,6 +119,9 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
+    if let Err(refusal) = front.server.limits.answer(&tenant, source, None) {
+        return front.refuse(visit, refusal).await;
+    }
     let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
     let receipt = match front.server.journal.commit(&tenant.id, chancery_audit::Draft::default().writing(consuming)).await {
         Ok(receipt) => receipt,
@@ -121,9 +131,14 @@ async fn begin<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
     to_sign_in(front, visit, Going { wants: Wants::Apps, browser: page.browser, came_by: None }, receipt).await
 }
 
-async fn end<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
+async fn end<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): (&HeaderMap, Source),
+    body: Result<Bytes, Unread>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let form = match body {
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
@@ -152,6 +167,9 @@ async fn end_now<P: Pages>(front: &Front<P>, visit: Visit<'_>, page: &Page, form
         Ok(known) => known,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
+    if let Err(refusal) = front.server.limits.answer(visit.tenant, visit.source, Some(visitor)) {
+        return front.refuse(visit, refusal).await;
+    }
     let person: &SubjectId = &visitor.signed_in.subject;
     let grants = grants::alive_of_subject_to_client(store, &visit.tenant.id, (&person.to_string(), &client), moment.now).await?;
     let draft = ending::decide(visit.tenant, &Ending { page, client: &client, visitor, grants: &grants }, &mut moment);

@@ -14,7 +14,6 @@ mod steps;
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
@@ -28,7 +27,7 @@ use crate::answer::Answer;
 use crate::body::{Unread, whole};
 use crate::consent;
 use crate::form::Form;
-use crate::front::{Front, Visit};
+use crate::front::{From, Front, Visit, source_of};
 use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
@@ -46,29 +45,29 @@ pub(crate) async fn get<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
-    source: Option<Extension<Source>>,
+    source: From,
     headers: HeaderMap,
 ) -> Answer {
     let form = Form::read(query.unwrap_or_default().as_bytes());
-    gotten(&front, &tenant, (&headers, source), &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    gotten(&front, &tenant, (&headers, source_of(source)), &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 pub(crate) async fn post<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
-    source: Option<Extension<Source>>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    posted(&front, &tenant, (&headers, source), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    posted(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// What the request says beside its parameters.
-type Asker<'a> = (&'a HeaderMap, Option<Extension<Source>>);
+type Asker<'a> = (&'a HeaderMap, Source);
 
 async fn gotten<P: Pages>(front: &Front<P>, tenant: &str, (headers, source): Asker<'_>, form: &Form) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    answer(front, Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT }, source, form).await
+    answer(front, Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT }, form).await
 }
 
 /// A request may be posted (RFC 6749 §3.1). One that brings no cookie of ours may come from another site's page, where browsers keep
@@ -80,13 +79,13 @@ async fn posted<P: Pages>(
     body: Result<Bytes, Unread>,
 ) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let form = match body {
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
     };
     if Browser::known(&tenant, headers).is_some() {
-        return answer(front, visit, source, &form).await;
+        return answer(front, visit, &form).await;
     }
     match form.encoded() {
         query if query.len() > LONGEST_QUERY => front.refuse(visit, Unread::TooLong.on_page()).await,
@@ -94,14 +93,9 @@ async fn posted<P: Pages>(
     }
 }
 
-async fn answer<P: Pages>(
-    front: &Front<P>,
-    visit: Visit<'_>,
-    source: Option<Extension<Source>>,
-    form: &Form,
-) -> Result<Answer, Unanswered> {
+async fn answer<P: Pages>(front: &Front<P>, visit: Visit<'_>, form: &Form) -> Result<Answer, Unanswered> {
     let (client, fault) = match form.one("client_id") {
-        Some(id) => front.server.client(visit.tenant, &ClientId::claimed(id), source.map(|Extension(source)| source)).await?,
+        Some(id) => front.server.client(visit.tenant, &ClientId::claimed(id), Some(visit.source)).await?,
         None => (None, None),
     };
     let arrival = Arrival { tenant: visit.tenant, form, client: client.as_ref(), fault: fault.as_ref() };

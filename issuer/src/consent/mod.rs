@@ -27,7 +27,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use chancery_core::oauth::Code;
-use chancery_core::{ConsentPage, Decision, Event, Field, Html, Kind, Pages, Shown, SignedIn};
+use chancery_core::{ConsentPage, Decision, Event, Field, Html, Kind, Pages, Shown, SignedIn, Source};
 
 use self::onward::answer;
 use self::page::Page;
@@ -37,7 +37,7 @@ use crate::answer::Answer;
 use crate::authorize::{AuthorizationRequest, Sent};
 use crate::body::{Unread, whole};
 use crate::form::Form;
-use crate::front::{Front, Visit};
+use crate::front::{From, Front, Visit, source_of};
 use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
@@ -67,7 +67,7 @@ pub(crate) async fn ask<P: Pages>(
     let ToAsk { request, browser, visitor } = to_ask;
     // Who must sign in anew may turn out to be somebody else: the page names nobody.
     let named = visitor.filter(|visitor| request.is_met_by(&visitor.signed_in.authentication, moment.now));
-    let client = front.server.registry.client(visit.tenant, &request.client).await?;
+    let client = front.client(visit, &request.client).await?;
     let Some(client) = client else {
         return front.refuse(visit, unusable("page_outdated", "The app was removed by an administrator meanwhile.")).await;
     };
@@ -103,15 +103,21 @@ fn not_theirs(visit: Visit<'_>, request: &AuthorizationRequest, by: &SignedIn, m
 pub(crate) async fn posted<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    judge(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    judge(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
+async fn judge<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): (&HeaderMap, Source),
+    body: Result<Bytes, Unread>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let form = match body {
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,
@@ -125,6 +131,9 @@ async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, bo
     match checked(post, &tenant, moment.now) {
         Ok(post) => {
             let visitor = front.server.visitor(&tenant, headers, &moment).await?;
+            if let Err(refusal) = front.server.limits.answer(&tenant, source, visitor.as_ref()) {
+                return front.refuse(visit, refusal).await;
+            }
             answer(front, visit, post, visitor).await
         }
         Err(refusal) => front.refuse(visit, refusal).await,

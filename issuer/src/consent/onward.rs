@@ -42,7 +42,7 @@ async fn send_on<P: Pages>(
     (page, decision): (&Page, Decision),
     visitor: Option<&Visitor>,
 ) -> Result<Answer, Unanswered> {
-    let client = front.server.registry.client(visit.tenant, &page.request.client).await?;
+    let client = front.client(visit, &page.request.client).await?;
     let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor };
     match decide(page, decision, facts, &mut front.server.moment()) {
         Ok(Next::Denied(refused)) => front.send_back(visit, &page.request.return_to, refused).await,

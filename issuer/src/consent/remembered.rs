@@ -37,6 +37,9 @@ pub(crate) async fn remembered<P: Pages>(front: &Front<P>, visit: Visit<'_>, kno
         return Ok(None);
     }
     let (server, person) = (&front.server, &known.visitor.signed_in.subject);
+    if server.limits.answer(visit.tenant, visit.source, Some(known.visitor)).is_err() {
+        return Ok(None); // a page cannot have itself answered
+    }
     let approvals = approvals::of_client(&server.store, &visit.tenant.id, person, &known.client.id).await?;
     match decide(visit.tenant, known, &approvals, &mut server.moment()) {
         Ok(issued) => match with_code(front, visit, &known.request.return_to, issued).await {

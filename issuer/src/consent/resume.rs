@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use chancery_audit::{Draft, Receipt};
-use chancery_core::{Event, Field, Kind, Pages, SignedIn, Timestamp};
+use chancery_core::{Event, Field, Kind, Pages, SignedIn, Source, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_registry::Access;
 use chancery_store::repo::sign_ins::{self, SignIn};
@@ -19,7 +19,7 @@ use super::{ToAsk, ask, not_theirs};
 use crate::answer::Answer;
 use crate::apps;
 use crate::form::Form;
-use crate::front::{Front, Visit};
+use crate::front::{From, Front, Visit, source_of};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::sign_in::Wants;
@@ -31,16 +31,22 @@ const ENDPOINT: &str = "resume";
 pub(crate) async fn resume<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: From,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
     let form = Form::read(query.unwrap_or_default().as_bytes());
-    go_on(&front, &tenant, &headers, &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    go_on(&front, &tenant, (&headers, source_of(source)), &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, form: &Form) -> Result<Answer, Unanswered> {
+async fn go_on<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): (&HeaderMap, Source),
+    form: &Form,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let key = sha256(form.one("sign_in").unwrap_or_default().as_bytes());
     let row = sign_ins::by_resume(&front.server.store, &tenant.id, &key).await?;
     let by = row.as_ref().and_then(who_came);
@@ -55,7 +61,11 @@ async fn go_on<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, fo
             Err(Unanswered::Overtaken(_)) => front.refuse(visit, ended()).await,
             sent_on => sent_on,
         },
-        Err(refusal) => front.refuse(visit, refusal).await,
+        // Somebody was faster, and it is over.
+        Err(refusal) => match front.refuse(visit, refusal).await {
+            Err(Unanswered::Overtaken(_)) => front.refuse(visit, used()).await,
+            refused => refused,
+        },
     }
 }
 
@@ -83,7 +93,7 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
         let refused = not_theirs(visit, &approved.request, &by, &mut moment);
         return front.send_back(visit, &approved.request.return_to, refused).await;
     }
-    let client = server.registry.client(visit.tenant, &approved.request.client).await?;
+    let client = front.client(visit, &approved.request.client).await?;
     let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor: None };
     match decide::resume(&approved, &row, &by, facts, &mut moment) {
         Ok(Resumed::Issued(issued)) => with_code(front, visit, &approved.request.return_to, issued).await,
@@ -108,9 +118,9 @@ fn finished(found: Found, visit: Visit<'_>, moment: &mut Moment) -> Result<Finis
     let row = row.ok_or_else(|| over("sign_in_unknown", "There is no sign-in of this key."))?;
     let by = by.ok_or_else(|| over("sign_in_unfinished", "The sign-in did not come to an end."))?;
     let access = still_trusted(&by, subject.as_ref(), visit)?;
-    let browser = same_browser(&row, &by, visit, moment)?;
     first_time(&row)?;
     in_time(&row, moment.now)?;
+    let browser = same_browser(&row, &by, visit, moment)?;
     let wants = Wants::open(&visit.keys.page, &visit.tenant.id, &row.request)
         .ok_or_else(|| over("sign_in_seal", "What was approved can no longer be read."))?;
     Ok(Finished { row, wants, by, browser, access })
@@ -128,18 +138,22 @@ fn still_trusted(by: &SignedIn, subject: Option<&Subject>, visit: Visit<'_>) -> 
         .ok_or_else(|| over("sign_in_provider", "Whoever signed you in does not vouch for you here any more."))
 }
 
-/// Whoever sends his own finished sign-in to somebody else would have them go on as himself.
+/// Whoever sends his own finished sign-in to somebody else would have them go on as himself. It is noticed once, and over then; who
+/// scans links comes without any cookie, ends nothing and is counted.
 fn same_browser(row: &SignIn, by: &SignedIn, visit: Visit<'_>, moment: &mut Moment) -> Result<Browser, PageRefusal> {
-    if let Some(browser) = Browser::known(visit.tenant, visit.headers).filter(|browser| browser.hash() == row.browser) {
-        return Ok(browser);
+    let text = "The sign-in began in another browser, or this one no longer has the cookie that was set then.";
+    let refused = over("sign_in_browser", text);
+    match Browser::known(visit.tenant, visit.headers) {
+        Some(browser) if browser.hash() == row.browser => return Ok(browser),
+        Some(_) => {}
+        None => return Err(refused),
     }
     let event = Event::new(Kind::SignInRefused, visit.tenant.id, moment.now, &mut moment.entropy)
         .with(Field::Subject, by.subject)
         .with(Field::IdentityProvider, &by.provider)
         .with(Field::Reason, "another browser")
         .with(Field::Row, "SB-03");
-    let text = "The sign-in began in another browser, or this one no longer has the cookie that was set then.";
-    Err(over("sign_in_browser", text).recording(event))
+    Err(refused.writing(sign_ins::resume(&visit.tenant.id, &row.state, moment.now)).recording(event))
 }
 
 fn first_time(row: &SignIn) -> Result<(), PageRefusal> {

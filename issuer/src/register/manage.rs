@@ -1,8 +1,9 @@
 //! Management of a registration by the client itself (RFC 7592), with the token that its registration gave it.
 //!
 //! 1. The token is the one of the client that the address names, or the answer is 401, whichever of the two is wrong (DR-07).
-//! 2. GET says what is registered. PUT replaces it whole, within the admission that the client came in by, and rotates the token (DR-08).
-//! 3. DELETE ends the client and all that it was allowed, everywhere (DR-09).
+//! 2. From one source there are only so many changes, as there are registrations (DR-05).
+//! 3. GET says what is registered. PUT replaces it whole, within the admission that the client came in by, and rotates the token (DR-08).
+//! 4. DELETE ends the client and all that it was allowed, everywhere (DR-09).
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use chancery_audit::{Change, Draft, Topic};
 use chancery_core::oauth::Code;
-use chancery_core::{ClientId, Event, Field, Kind, Secret};
+use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
 use chancery_crypto::digest::{same, secret_text, sha256};
 use chancery_registry::{About, AdmittedBy, Client, ClientAuthentication, Dynamic, Registered, ScopeLimit, Standing, Tenant};
 use chancery_store::repo::clients;
@@ -24,6 +25,7 @@ use super::echo::{Issued, echo};
 use super::{ENDPOINT, authentication};
 use crate::answer::Answer;
 use crate::body::{Unread, whole};
+use crate::front::{From, source_of};
 use crate::moment::Moment;
 use crate::refusal::{ByRow, Refused};
 use crate::server::Server;
@@ -35,21 +37,27 @@ struct Managed {
     token: String,
 }
 
-pub(crate) async fn read(State(server): State<Arc<Server>>, Path(at): Path<(String, String)>, headers: HeaderMap) -> Answer {
-    manage(&server, &at, &headers, Wanted::Read).await.unwrap_or_else(Answer::unanswered)
+pub(crate) async fn read(State(server): State<Arc<Server>>, Path(at): Path<(String, String)>, source: From, headers: HeaderMap) -> Answer {
+    manage(&server, &at, (source_of(source), &headers), Wanted::Read).await.unwrap_or_else(Answer::unanswered)
 }
 
 pub(crate) async fn change(
     State(server): State<Arc<Server>>,
     Path(at): Path<(String, String)>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    manage(&server, &at, &headers, Wanted::Change(whole(body))).await.unwrap_or_else(Answer::unanswered)
+    manage(&server, &at, (source_of(source), &headers), Wanted::Change(whole(body))).await.unwrap_or_else(Answer::unanswered)
 }
 
-pub(crate) async fn delete(State(server): State<Arc<Server>>, Path(at): Path<(String, String)>, headers: HeaderMap) -> Answer {
-    manage(&server, &at, &headers, Wanted::Delete).await.unwrap_or_else(Answer::unanswered)
+pub(crate) async fn delete(
+    State(server): State<Arc<Server>>,
+    Path(at): Path<(String, String)>,
+    source: From,
+    headers: HeaderMap,
+) -> Answer {
+    manage(&server, &at, (source_of(source), &headers), Wanted::Delete).await.unwrap_or_else(Answer::unanswered)
 }
 
 enum Wanted {
@@ -59,12 +67,21 @@ enum Wanted {
     Delete,
 }
 
-async fn manage(server: &Server, (tenant, id): &(String, String), headers: &HeaderMap, wanted: Wanted) -> Result<Answer, Unanswered> {
+async fn manage(
+    server: &Server,
+    (tenant, id): &(String, String),
+    (source, headers): (Source, &HeaderMap),
+    wanted: Wanted,
+) -> Result<Answer, Unanswered> {
     let (tenant, _) = server.tenant(tenant, ENDPOINT)?;
     let presented = Presented::read(headers);
     let has_credential = presented.is_something();
     let found = server.registry.registered(&tenant.id, &ClientId::claimed(id.as_str())).await?;
-    let outcome = match authenticated(found, presented).row("DR-07") {
+    let admitted = |managed: Managed| match wanted {
+        Wanted::Read => Ok(managed),
+        Wanted::Change(_) | Wanted::Delete => server.limits.change(&tenant, source, &managed.registered.client).map(|()| managed), // DR-05
+    };
+    let outcome = match authenticated(found, presented).row("DR-07").and_then(admitted) {
         Ok(managed) => match wanted {
             Wanted::Read => Ok(Answer::client_information(&told(&managed, &tenant))),
             Wanted::Change(body) => changed(server, &tenant, managed, body).await?,
@@ -113,8 +130,11 @@ async fn changed(
     Ok(Ok(Answer::changed(&echo(&after.client, &issued, tenant), receipt)))
 }
 
-/// Who shows the token is somebody, so the log hears of what was refused.
+/// The log hears of what was refused where somebody answers for the client: anybody may have a token who registers.
 fn witnessed(refused: Refused, client: &Client, tenant: &Tenant, moment: &mut Moment) -> Refused {
+    if !client.is_vouched_for() {
+        return refused; // DR-05
+    }
     let event = Event::new(Kind::RegistrationRefused, tenant.id, moment.now, &mut moment.entropy)
         .with(Field::Client, &client.id)
         .with(Field::Outcome, refused.error().code())

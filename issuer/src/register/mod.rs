@@ -16,14 +16,11 @@ mod echo;
 mod enrolment;
 mod manage;
 mod platform;
-mod quota;
 mod redirect_uris;
 mod statement;
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
@@ -40,18 +37,15 @@ use self::client_metadata::{Asked, ClientMetadata};
 use self::echo::{Issued, echo};
 use crate::answer::Answer;
 use crate::body::whole;
+use crate::front::{From, source_of};
 use crate::moment::Moment;
 use crate::refusal::Refused;
 use crate::server::Server;
 use crate::unanswered::{ATTEMPTS, Unanswered};
 
 pub(crate) use manage::{change, delete, read};
-pub(crate) use quota::Registrations;
 
 const ENDPOINT: &str = "register";
-
-/// Where a request came from; nowhere, of one that no listener took.
-pub(crate) type From = Option<Extension<Source>>;
 
 pub(crate) async fn register(
     State(server): State<Arc<Server>>,
@@ -60,8 +54,7 @@ pub(crate) async fn register(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let source = source.map_or_else(|| Source::new(Ipv4Addr::UNSPECIFIED.into()), |Extension(source)| source);
-    answered(&server, &tenant, (source, &headers), body).await.unwrap_or_else(Answer::unanswered)
+    answered(&server, &tenant, (source_of(source), &headers), body).await.unwrap_or_else(Answer::unanswered)
 }
 
 async fn answered(
@@ -82,7 +75,7 @@ async fn answered(
         Ok(answer) => answer,
         Err(refused) => {
             // Who guesses is counted like who registers.
-            let refused = if has_credential { server.registrations.admit(&tenant, source).err().unwrap_or(refused) } else { refused };
+            let refused = if has_credential { server.limits.register(&tenant, source).err().unwrap_or(refused) } else { refused };
             server.refused(&tenant, ENDPOINT, refused).await?
         }
     };
@@ -96,7 +89,7 @@ async fn registered(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Result<Answer, Refused>, Unanswered> {
     if !presented.is_something()
-        && let Err(refused) = server.registrations.admit(tenant, source)
+        && let Err(refused) = server.limits.register(tenant, source)
     {
         return Ok(Err(refused)); // DR-05
     }

@@ -70,23 +70,6 @@ fn only_so_many_may_register_and_come_to_nothing() {
 }
 
 #[test]
-fn dr_05_a_source_registers_so_often_and_another_is_not_held_up() {
-    struct Still;
-    impl chancery_core::Clock for Still {
-        fn now(&self) -> chancery_core::Timestamp {
-            NOW
-        }
-    }
-    let (registrations, mut tenant) = (Registrations::new(Arc::new(Still)), tenant());
-    tenant.registration.quotas.per_source = 2;
-    let from = |address: &str| registrations.admit(&tenant, Source::new(address.parse().expect("an address")));
-    assert!(from("2001:db8::1").is_ok() && from("2001:db8::2").is_ok());
-    let refused = from("2001:db8::3").expect_err("too many");
-    assert_eq!((refused.error().status(), refused.error().wait()), (429, Some(1801)));
-    assert!(from("2001:db8:0:1::1").is_ok());
-}
-
-#[test]
 fn sb_10_a_registered_clients_id_cannot_be_a_persons() {
     let client = decided(json!({})).registered.client;
     assert!(client.id.as_str().starts_with("cli_"));

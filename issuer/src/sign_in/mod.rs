@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use chancery_audit::{CommitError, Draft, Receipt};
 use chancery_core::oauth::Code;
-use chancery_core::{ChooserPage, Html, Pages, SignInRequest, SignInTrouble, Slug};
+use chancery_core::{ChooserPage, Html, Pages, SignInRequest, SignInTrouble, Slug, Source};
 use chancery_store::repo::consumed;
 
 use self::choice::{Choice, choice};
@@ -28,7 +28,7 @@ use crate::body::{Unread, whole};
 use crate::consent::post::{PostedFrom, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
-use crate::front::{Front, Visit};
+use crate::front::{From, Front, Visit, source_of};
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 
@@ -103,6 +103,9 @@ fn refused(trouble: &SignInTrouble) -> Refused {
         SignInTrouble::NoProvider => {
             Refused::new(Code::ServerError, "this server has no identity provider to sign in with; tell who runs it")
         }
+        SignInTrouble::Crowded => {
+            Refused::new(Code::TemporarilyUnavailable, "too many people are signing in just now; try again in a few minutes")
+        }
         SignInTrouble::Provider(_) | SignInTrouble::Store(_) => {
             Refused::new(Code::TemporarilyUnavailable, "the identity provider cannot be reached just now; try again in a minute")
         }
@@ -114,15 +117,22 @@ fn refused(trouble: &SignInTrouble) -> Refused {
 pub(crate) async fn chosen<P: Pages>(
     State(front): State<Arc<Front<P>>>,
     Path(tenant): Path<String>,
+    source: From,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    judge(&front, &tenant, &headers, whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+    judge(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn judge<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, body: Result<Bytes, Unread>) -> Result<Answer, Unanswered> {
+/// How often is not asked here: each of these pages is the answer to one that was counted.
+async fn judge<P: Pages>(
+    front: &Front<P>,
+    tenant: &str,
+    (headers, source): (&HeaderMap, Source),
+    body: Result<Bytes, Unread>,
+) -> Result<Answer, Unanswered> {
     let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, endpoint: ENDPOINT };
+    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
     let form = match body {
         Ok(body) => Form::read(&body),
         Err(unread) => return front.refuse(visit, unread.on_page()).await,

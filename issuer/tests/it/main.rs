@@ -11,6 +11,7 @@ mod client_documents;
 mod code;
 mod consent;
 mod consent_page;
+mod flood;
 mod groups;
 mod headers;
 mod id_token;

@@ -9,7 +9,7 @@ use chancery_crypto::digest;
 use super::declared::{Declared, DeclaredSecret};
 use super::problem::{Complaint, Place};
 use super::reader::{Cursor, Section};
-use super::registration::{Known, grants, registration};
+use super::registration::{Known, grants, registration, sign_ins};
 use super::secret::{Secrets, secret};
 use super::values;
 use crate::definition::{AgentDefinition, ClientDefinition, Definition, SettingsDefinition};
@@ -97,12 +97,13 @@ fn agent_of(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, public: bool) -> Optio
 pub(super) fn settings(section: &mut Section<'_>, access: Vec<AccessRule>, known: &Known<'_>) -> Option<Declared> {
     let registration = section
         .optional("registration", "registration: { dynamic: closed }", |cursor| cursor.section(|section| registration(section, known)));
+    let sign_ins = section.optional("sign_ins", "sign_ins: { per_source: { most: 1000, per: 10m } }", |cursor| cursor.section(sign_ins));
     let lifetimes = section.optional("lifetimes", "lifetimes: { access_token: 5m }", |cursor| cursor.section(lifetimes));
     let sign_out = section.optional("sign_out", "sign_out: { ends_grants: false }", |cursor| cursor.section(sign_out));
 
     let (registration, credential) = registration?.unwrap_or_default();
     let (lifetimes, sign_out) = (lifetimes?.unwrap_or_default(), sign_out?.unwrap_or_default());
-    let definition = SettingsDefinition { access, registration, lifetimes, sign_out };
+    let definition = SettingsDefinition { access, registration, sign_ins: sign_ins?.unwrap_or_default(), lifetimes, sign_out };
     let name = "settings".parse().expect("a name");
     let secret = credential.map(DeclaredSecret::Sealed);
     Some(Declared { secret, ..Declared::new(name, Definition::Settings(Box::new(definition)), section.place.clone()) })

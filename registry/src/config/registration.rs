@@ -1,6 +1,7 @@
 //! The `registration` section: who may register a client at run time, and as what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chancery_core::{Secret, Slug};
 use chancery_crypto::jose::KeySet;
@@ -10,7 +11,7 @@ use super::problem::Complaint;
 use super::reader::{Cursor, Section};
 use super::secret::{Secrets, secret};
 use super::values;
-use crate::{Dynamic, GrantType, Keys, Platform, Proxy, Quotas, Registration, StatementIssuer};
+use crate::{Dynamic, GrantType, Keys, Platform, Proxy, Quotas, Registration, SignIns, StatementIssuer};
 
 /// More than this from one source is no quota.
 const MOST: u32 = 1_000_000;
@@ -89,14 +90,7 @@ fn dynamic(text: &str) -> Result<Dynamic, Complaint> {
 
 fn quotas(section: &mut Section<'_>) -> Option<Quotas> {
     let default = Quotas::default();
-    let per_source = section.optional("per_source", "per_source: { most: 100, per: 1h }", |cursor| {
-        cursor.section(|section| {
-            let most = section.required("most", "most: 100", |cursor| cursor.number(MOST));
-            let per = section.required("per", "per: 1h", |cursor| cursor.parsed(values::duration));
-            let per = per.filter(|per| !per.is_zero());
-            Some((most?, per?))
-        })
-    });
+    let per_source = per_source(section, ["per_source: { most: 100, per: 1h }", "most: 100", "per: 1h"]);
     let never_used = section.optional("never_used", "never_used: 10000", |cursor| cursor.number(MOST));
     let forget_after = section.optional("forget_after", "forget_after: 180d", |cursor| cursor.parsed(values::duration));
     let (per_source, per) = per_source?.unwrap_or((default.per_source, default.per));
@@ -105,6 +99,26 @@ fn quotas(section: &mut Section<'_>) -> Option<Quotas> {
         per,
         never_used: never_used?.unwrap_or(default.never_used),
         forget_after: forget_after?.unwrap_or(default.forget_after),
+    })
+}
+
+/// `sign_ins`: how many may begin.
+pub(super) fn sign_ins(section: &mut Section<'_>) -> Option<SignIns> {
+    let default = SignIns::default();
+    let per_source = per_source(section, ["per_source: { most: 1000, per: 10m }", "most: 1000", "per: 10m"]);
+    let under_way = section.optional("under_way", "under_way: 20000", |cursor| cursor.number(MOST));
+    let (per_source, per) = per_source?.unwrap_or((default.per_source, default.per));
+    Some(SignIns { per_source, per, under_way: under_way?.unwrap_or(default.under_way) })
+}
+
+fn per_source(section: &mut Section<'_>, [example, most, per]: [&'static str; 3]) -> Option<Option<(u32, Duration)>> {
+    section.optional("per_source", example, |cursor| {
+        cursor.section(|section| {
+            let most = section.required("most", most, |cursor| cursor.number(MOST));
+            let per = section.required("per", per, |cursor| cursor.parsed(values::duration));
+            let per = per.filter(|per| !per.is_zero());
+            Some((most?, per?))
+        })
     })
 }
 

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use self::objects::{Agent, Client, Lifetimes, Provider, Resource, SignOut};
-use self::registration::Registration;
+use self::registration::{Registration, SignIns};
 use self::server::Server;
 
 /// The schema, as a JSON document (draft 2020-12).
@@ -66,6 +66,8 @@ struct File {
     registration: Option<Registration>,
     /// Which groups have which roles, and which scopes are not for everybody.
     access: Option<Vec<objects::Access>>,
+    /// How many sign-ins may begin.
+    sign_ins: Option<SignIns>,
     /// How long things last.
     lifetimes: Option<Lifetimes>,
     /// What comes of a sign-out.

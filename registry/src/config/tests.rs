@@ -72,7 +72,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("tenant: acme\n", "", &[
         "chancery.yaml:1: tenant: this key is missing — add it, such as `tenant: acme`"]),
     ("registration: {", "dcr: {", &[
-        "chancery.yaml:36: dcr: this key is not known — known here: server, tenant, base_url, identity_providers, agents, clients, resources, policies, access, registration, lifetimes, sign_out"]),
+        "chancery.yaml:36: dcr: this key is not known — known here: server, tenant, base_url, identity_providers, agents, clients, resources, policies, access, registration, sign_ins, lifetimes, sign_out"]),
     ("tenant: acme\n", "tenant: acme\ntenant: acme\n", &[
         "chancery.yaml:6: this is not YAML: duplicate mapping key `tenant` is not allowed here — correct the line, or the one before it"]),
     ("  listen: 127.0.0.1:8080", "  listen: localhost", &[

@@ -41,6 +41,8 @@ const FINISH: &str = "UPDATE sign_ins SET result = $3, resume = $4 \
 const RESUME: &str = "UPDATE sign_ins SET resumed_at = $3 \
      WHERE tenant = $1 AND state = $2 AND resume IS NOT NULL AND resumed_at IS NULL AND expires_at > $3";
 
+const UNDER_WAY: &str = "SELECT count(*) FROM (SELECT 1 FROM sign_ins WHERE tenant = $1 LIMIT $2) AS few";
+
 impl FromRow for SignIn {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -82,6 +84,12 @@ pub fn finish(tenant: &TenantId, state: &[u8; 32], result: &str, resume: &[u8; 3
 /// The issuer went on; the guard fails for the second time.
 pub fn resume(tenant: &TenantId, state: &[u8; 32], now: Timestamp) -> Write {
     Write::one(RESUME, values![tenant, state, now])
+}
+
+/// How many there are, over or not, until they are reaped; it counts no further than `most`.
+pub async fn under_way(store: &Store, tenant: &TenantId, most: u32) -> Result<u64, StoreError> {
+    let mut rows = store.query(UNDER_WAY, values![tenant, most]).await?;
+    rows.first_mut().map_or(Ok(0), Row::count)
 }
 
 pub async fn by_state(store: &Store, tenant: &TenantId, state: &[u8; 32]) -> Result<Option<SignIn>, StoreError> {

@@ -28,6 +28,16 @@ pub(super) struct Registration {
     proxy: Option<Proxy>,
 }
 
+/// How many sign-ins strangers may begin.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct SignIns {
+    /// How many pages may be answered from one address, or by one person who is signed in, in a while.
+    per_source: Option<PerSource>,
+    /// How many that began may be kept.
+    under_way: Option<u32>,
+}
+
 /// A place is a host, `*.` and a host for all below it, or the whole address of one document.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -38,7 +48,7 @@ struct Documents {
     allow: Option<Vec<String>>,
     /// Places where they may not.
     block: Option<Vec<String>>,
-    /// Places that may be in the company's own network.
+    /// Places that may be in the company's own network, each with its port unless that is 443.
     private: Option<Vec<String>>,
     /// Documents that are not fetched, by their address: file:PATH, or the JSON itself.
     pinned: Option<BTreeMap<String, String>>,
