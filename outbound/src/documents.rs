@@ -20,6 +20,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const UNTOLD: Duration = Duration::from_secs(600);
 /// How long a failure is believed.
 const FAILURE: Duration = Duration::from_secs(5);
+/// How much longer than it said a copy is good, where none may be fetched in its place just now.
+const SPARE: Duration = Duration::from_secs(3600);
 /// A copy younger than this is as good as a new one, even to who expects something new in it.
 const FRESH: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,8 @@ struct Known {
     outcome: Outcome,
     at: Timestamp,
     until: Timestamp,
+    /// It turned out to be of no use.
+    is_spoilt: bool,
 }
 
 impl Documents {
@@ -65,7 +69,8 @@ impl Documents {
     }
 
     /// As [`Documents::get`], where it depends on `admit` whether anything is fetched: it is asked only if there is no copy that holds, by
-    /// the one whose turn it is, and what it gives is held until the fetch is done. Its refusal is not remembered.
+    /// the one whose turn it is, and what it gives is held until the fetch is done. Its refusal is not remembered; where there was a good copy
+    /// within the hour before, that one is had instead.
     ///
     /// # Errors
     /// As [`Documents::get`], and what `admit` says.
@@ -77,7 +82,7 @@ impl Documents {
     pub fn spoil(&self, purpose: Purpose, url: &str, now: Timestamp) {
         let slot = self.slot(purpose, url);
         if let Some(known) = slot.known() {
-            slot.learn(Known { until: known.until.min(now + FAILURE), ..known });
+            slot.learn(Known { until: known.until.min(now + FAILURE), is_spoilt: true, ..known });
         }
     }
 
@@ -105,13 +110,18 @@ impl Documents {
         if let Some(known) = slot.known().filter(&good) {
             return known.outcome; // whoever had the turn before us found it
         }
-        let _admitted = admit().map_err(|trouble| FetchError { address: without_query(url), trouble })?;
+        let spare = slot.known().filter(|known| known.is_spare(now));
+        let _admitted = match (admit(), spare) {
+            (Ok(admitted), _) => admitted,
+            (Err(_), Some(spare)) => return spare.outcome, // CI-11
+            (Err(trouble), None) => return Err(FetchError { address: without_query(url), trouble }),
+        };
         let outcome = self.fetch(purpose, url).await;
         if matches!(&outcome, Err(FetchError { trouble: FetchTrouble::Crowded(_), .. })) {
             return outcome; // it says nothing about this address
         }
         let until = now + lifetime(&outcome);
-        slot.learn(Known { outcome: outcome.clone(), at: now, until });
+        slot.learn(Known { outcome: outcome.clone(), at: now, until, is_spoilt: false });
         outcome
     }
 
@@ -127,6 +137,12 @@ impl Documents {
         let key = (purpose, url.to_owned());
         let Ok(slot) = self.slots.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::default()));
         slot
+    }
+}
+
+impl Known {
+    fn is_spare(&self, now: Timestamp) -> bool {
+        self.outcome.is_ok() && !self.is_spoilt && now < self.until + SPARE
     }
 }
 

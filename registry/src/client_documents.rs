@@ -2,7 +2,8 @@
 //! that is kept, or a fetch, if this source may cause one; 4. what the document says.
 //!
 //! Each tenant has a cache of its own, so that nobody's strangers push out another's clients, nor a provider's keys. A document that
-//! cannot be used is believed to be so for seconds, and is not kept (CI-03).
+//! cannot be used is believed to be so for seconds, and is not kept (CI-03). Where no more may be fetched just now, a copy that was good is
+//! good for an hour longer: others' attacks turn nobody away whom we know.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -80,13 +81,13 @@ impl ClientDocuments {
 
         let allowed = || shelf.allowance.take(source, now).ok_or(FetchTrouble::Crowded(0));
         let fetched = shelf.documents.get_if(purpose, id.as_str(), now, allowed).await; // CI-11
-        let copy = fetched.map_err(|error| trouble(id, &error))?;
+        let copy = fetched.map_err(|error| told(purpose, trouble(id, &error)))?;
         let client = shelf.read(id, copy, now);
         if let Err(fault) = &client {
             tracing::debug!(client = %id, row = fault.row, %fault, "a client's document cannot be used");
             shelf.documents.spoil(purpose, id.as_str(), now); // CI-03
         }
-        Ok(Some(client?))
+        client.map(Some).map_err(|fault| told(purpose, fault.into()))
     }
 
     fn shelf(&self, tenant: &TenantId) -> Option<Arc<Shelf>> {
@@ -129,6 +130,61 @@ fn trouble(id: &ClientId, error: &FetchError) -> ClientTrouble {
         FetchTrouble::Dial(_) => fault("CI-04", "cannot be reached from here").into(),
         FetchTrouble::TooSlow(_) => fault("CI-03", "did not come in time").into(),
         FetchTrouble::Broken(_) => fault("CI-03", "did not come whole").into(),
+        FetchTrouble::Status(_) => fault("CI-03", "is not answered with status 200").into(),
+        FetchTrouble::Redirected(_) => fault("CI-03", "is answered with a redirect, and none is followed").into(),
         other => fault("CI-03", format!("cannot be had: {other}")).into(),
+    }
+}
+
+/// What lies inside is told to nobody outside: whether something answers there, with what, and whether it is JSON, has one wording. Who
+/// wrote a document with its own address in it is told what is wrong with the rest.
+fn told(purpose: Purpose, trouble: ClientTrouble) -> ClientTrouble {
+    match trouble {
+        ClientTrouble::Document(fault) if purpose == Purpose::ListedClientDocument && matches!(fault.row, "CI-02" | "CI-03" | "CI-04") => {
+            client_document::fault("CI-04", "cannot be had from inside the network; who runs this server finds why in its log").into() // CI-04
+        }
+        trouble => trouble,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chancery_outbound::DialError;
+    use http::StatusCode;
+
+    use super::*;
+
+    fn words(purpose: Purpose, what: FetchTrouble) -> String {
+        let error = FetchError { address: "https://app.example/c".to_owned(), trouble: what };
+        told(purpose, trouble(&ClientId::claimed("https://app.example/c"), &error)).to_string()
+    }
+
+    fn troubles() -> [FetchTrouble; 7] {
+        [
+            FetchTrouble::Dial(DialError::NotAnAddress),
+            FetchTrouble::TooSlow(Duration::from_secs(5)),
+            FetchTrouble::TooLarge(5_000),
+            FetchTrouble::Packed("gzip".to_owned()),
+            FetchTrouble::Redirected(StatusCode::FOUND),
+            FetchTrouble::Status(StatusCode::FORBIDDEN),
+            FetchTrouble::Broken("reset".to_owned()),
+        ]
+    }
+
+    #[test]
+    fn ci_03_an_author_is_told_what_is_wrong_and_no_status() {
+        let told = troubles().map(|what| words(Purpose::ClientDocument, what));
+        for (said, expected) in told.iter().zip(["reached", "in time", "5000", "gzip", "redirect", "status 200", "whole"]) {
+            assert!(said.contains(expected), "{said}");
+            assert!(!said.contains("403") && !said.contains("302") && !said.contains("reset"), "{said}");
+        }
+    }
+
+    #[test]
+    fn ci_04_of_what_lies_inside_nobody_outside_is_told_more_than_no() {
+        let told = troubles().map(|what| words(Purpose::ListedClientDocument, what));
+        assert!(told.iter().all(|said| *said == told[0]), "{told:?}");
     }
 }

@@ -21,7 +21,7 @@ pub struct DocumentRules {
     pub allow: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<String>,
-    /// Places that may be in the company's own network.
+    /// Places that may be in the company's own network. A host stands there for one port: the one written behind it, or else 443.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub private: Vec<String>,
     /// Documents as they are, by their address: nothing is fetched for these.
@@ -42,12 +42,21 @@ impl DocumentRules {
     }
 
     pub(crate) fn may_be_private(&self, id: &ClientId, url: &Url) -> bool {
-        covers(&self.private, id, url)
+        self.private.iter().any(|entry| {
+            let (place, port) = without_port(entry);
+            entry == id.as_str() || covers(&[place.to_owned()], id, url) && url.port_or_known_default() == Some(port)
+        })
     }
 
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A host and its port, as a list of private places has them.
+pub(crate) fn without_port(entry: &str) -> (&str, u16) {
+    let split = entry.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    split.filter(|(host, _)| !host.contains("//")).unwrap_or((entry, 443))
 }
 
 fn covers(list: &[String], id: &ClientId, url: &Url) -> bool {
@@ -61,6 +70,24 @@ fn covers(list: &[String], id: &ClientId, url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ci_04_a_private_place_is_one_port_of_a_host() {
+        let private = |places: &[&str], id: &str| {
+            let private = places.iter().map(|place| (*place).to_owned()).collect();
+            DocumentRules { private, ..DocumentRules::default() }.may_be_private(&ClientId::claimed(id), &Url::parse(id).expect("a URL"))
+        };
+        assert!(private(&["apps.corp.example"], "https://apps.corp.example/c"));
+        for other in ["https://apps.corp.example:8443/c", "https://apps.corp.example:22/c", "https://x.apps.corp.example/c"] {
+            assert!(!private(&["apps.corp.example"], other), "{other}");
+        }
+        assert!(private(&["apps.corp.example:8443"], "https://apps.corp.example:8443/c"));
+        assert!(!private(&["apps.corp.example:8443"], "https://apps.corp.example/c"));
+        assert!(private(&["*.corp.example:8443"], "https://apps.corp.example:8443/c"));
+        assert!(private(&["[::1]:8443"], "https://[::1]:8443/c") && !private(&["[::1]"], "https://[::1]:8443/c"));
+        let one = "https://apps.corp.example:9443/c";
+        assert!(private(&[one], one) && !private(&[one], "https://apps.corp.example:9443/d"));
+    }
 
     #[test]
     fn ci_10_a_list_names_hosts_domains_and_single_documents() {

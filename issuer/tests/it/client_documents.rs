@@ -5,17 +5,28 @@ use std::time::Duration;
 
 use chancery_testkit::cast::{ALICE, BANK};
 use chancery_testkit::web::{Reply, Web};
-use chancery_testkit::{App, Site};
+use chancery_testkit::{App, Form, Site};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+
+use crate::consent_page::Shown;
 
 const PATH: &str = "/oauth/client.json";
 const REDIRECT: &str = "http://127.0.0.1:47011/callback";
 
-/// Believes documents from anywhere, this computer included.
+/// What nobody outside is told more of.
+const NO: &str = "cannot be had from inside the network";
+
+/// Believes documents from anywhere, this computer's web server included.
 async fn believing(site: &Site) -> Web {
-    site.apply(|file| file["registration"]["documents"] = json!({ "private": ["localhost"] })).await;
-    Web::start().await
+    let web = Web::start().await;
+    site.apply(|file| file["registration"]["documents"] = json!({ "private": [host(&web)] })).await;
+    web
+}
+
+/// With its port.
+fn host(web: &Web) -> String {
+    web.at("").replace("https://", "")
 }
 
 fn document(web: &Web, change: impl FnOnce(&mut Value)) -> Value {
@@ -82,7 +93,7 @@ chancery_testkit::both_stores! {
     async fn ci_02_a_document_is_about_its_own_address(site: Site) {
         let web = believing(&site).await;
         put(&web, |document| document["client_id"] = json!(web.at("/other.json")));
-        refused(&site, &app(&web), "another client").await;
+        refused(&site, &app(&web), NO).await;
 
         site.turn(Duration::from_secs(5));
         put(&web, |_| ());
@@ -93,21 +104,30 @@ chancery_testkit::both_stores! {
         let web = believing(&site).await;
         let json = [("content-type", "application/json")];
         let body = document(&web, |_| ()).to_string();
-        for (reply, words) in [
-            (Reply::new(404, &json, body.clone()), "status 404"),
-            (Reply::new(302, &[("location", "https://localhost/")], ""), "redirect"),
-            (Reply::new(200, &[("content-type", "text/html")], body.clone()), "application/json"),
-            (Reply::new(200, &[], body.clone()), "application/json"),
-            (Reply::new(200, &json, "<html>"), "not a JSON object"),
-            (Reply::new(200, &json, document(&web, |document| document["x"] = json!("x".repeat(5_000))).to_string()), "larger than 5000"),
-            (Reply::new(200, &[json[0], ("content-encoding", "gzip")], body.clone()), "packed by gzip"),
+        for reply in [
+            Reply::new(404, &json, body.clone()),
+            Reply::new(302, &[("location", "https://localhost/")], ""),
+            Reply::new(200, &[("content-type", "text/html")], body.clone()),
+            Reply::new(200, &[], body.clone()),
+            Reply::new(200, &json, "<html>"),
+            Reply::new(200, &json, document(&web, |document| document["x"] = json!("x".repeat(5_000))).to_string()),
+            Reply::new(200, &[json[0], ("content-encoding", "gzip")], body.clone()),
         ] {
             web.put(PATH, reply);
-            refused(&site, &app(&web), words).await;
+            refused(&site, &app(&web), NO).await; // CI-04: the same words for all that lies inside
             site.turn(Duration::from_secs(5));
         }
         web.put(PATH, Reply::json(&document(&web, |_| ())));
         site.ask_as(app(&web)).open(&site.browser()).await.has_status(200);
+    }
+
+    async fn ci_04_of_a_private_host_one_port_is_asked(site: Site) {
+        let (web, other) = (believing(&site).await, Web::start().await);
+        put(&other, |_| ());
+        refused(&site, &app(&other), "cannot be reached from here").await;
+        site.apply(|file| file["registration"]["documents"] = json!({ "private": ["localhost"] })).await; // which is port 443
+        refused(&site, &app(&web), "cannot be reached from here").await;
+        assert_eq!((web.asked_in_all(), other.asked_in_all()), (0, 0));
     }
 
     async fn ci_04_a_document_lies_where_everybody_can_reach_it(site: Site) {
@@ -181,15 +201,15 @@ chancery_testkit::both_stores! {
         let web = believing(&site).await;
         put(&web, |_| ());
         for rules in [
-            json!({ "private": ["localhost"], "block": ["localhost"] }),
-            json!({ "private": ["localhost"], "allow": ["app.example"] }),
-            json!({ "private": ["localhost"], "allow": [web.at("/other.json")] }),
+            json!({ "private": [host(&web)], "block": ["localhost"] }),
+            json!({ "private": [host(&web)], "allow": ["app.example"] }),
+            json!({ "private": [host(&web)], "allow": [web.at("/other.json")] }),
         ] {
             site.apply(|file| file["registration"]["documents"] = rules).await;
             refused(&site, &app(&web), "administrators of this server").await;
         }
         assert_eq!(web.asked_in_all(), 0);
-        site.apply(|file| file["registration"]["documents"] = json!({ "private": ["localhost"], "allow": [web.at(PATH)] })).await;
+        site.apply(|file| file["registration"]["documents"] = json!({ "private": [host(&web)], "allow": [web.at(PATH)] })).await;
         site.ask_as(app(&web)).open(&site.browser()).await.has_status(200);
     }
 
@@ -249,6 +269,80 @@ chancery_testkit::both_stores! {
         tokens.refresh().await.granted();
     }
 
+    async fn ci_08_a_document_that_moves_its_redirect_between_the_page_and_the_answer_gets_nothing(site: Site) {
+        let web = believing(&site).await;
+        put(&web, |_| ());
+        for decision in ["approve", "deny"] {
+            let page = Shown::of(&site.ask_as(app(&web)), &site.browser()).await;
+            put(&web, |document| document["redirect_uris"] = json!(["https://evil.example/cb"]));
+            site.turn(Duration::from_secs(599)); // it says nothing of how long it holds: ten minutes
+            let held = page.press(decision).await;
+            assert_eq!(held.status, 303, "what was read a moment ago still holds: {held:?}");
+            put(&web, |_| ());
+            site.turn(Duration::from_secs(1));
+
+            let late = Shown::of(&site.ask_as(app(&web)), &site.browser()).await;
+            put(&web, |document| document["redirect_uris"] = json!(["https://evil.example/cb"]));
+            site.apply(|file| file["lifetimes"]["consent_page"] = json!("30m")).await;
+            site.turn(Duration::from_secs(600));
+            late.press(decision).await.refused_on_page("SB-04");
+            put(&web, |_| ());
+            site.turn(Duration::from_secs(600));
+        }
+        assert!(site.audit().await.of_kind("consent_given").is_empty());
+    }
+
+    async fn ci_08_a_document_that_moves_its_redirect_while_the_person_signs_in_gets_no_code(site: Site) {
+        let web = believing(&site).await;
+        let short = [("content-type", "application/json"), ("cache-control", "no-store")];
+        web.put(PATH, Reply::new(200, &short, document(&web, |_| ()).to_string()));
+        let browser = site.browser();
+        let approved = Shown::of(&site.ask_as(app(&web)), &browser).await.press("approve").await;
+        let who = browser.follow(approved, |_| false).await;
+        let named = browser.submit(Form::with(&who, "person").press("person", ALICE), &who.url).await;
+        let resume = browser.follow(named, |url| url.path().ends_with("/resume")).await.location();
+
+        put(&web, |document| document["redirect_uris"] = json!(["https://evil.example/cb"]));
+        site.turn(Duration::from_secs(60));
+
+        browser.get(resume.as_str()).await.refused_on_page("SB-04");
+        assert!(site.audit().await.of_kind("consent_given").is_empty());
+    }
+
+    async fn ci_11_who_is_known_is_served_while_others_use_up_all_fetches(site: Site) {
+        let web = believing(&site).await;
+        put(&web, |_| ());
+        let from = |address: &str| site.browser().coming_from(address);
+        let (honest, stranger) = (from("198.51.100.7"), from("192.0.2.66"));
+        let page = Shown::of(&site.ask_as(app(&web)), &honest).await;
+        let beside = Shown::of(&site.ask_as(app(&web)), &stranger).await;
+        site.turn(Duration::from_secs(599));
+        site.apply(|file| file["lifetimes"]["consent_page"] = json!("1h")).await;
+        site.turn(Duration::from_secs(1)); // its copy is over
+        for number in 0..40 {
+            let app = App { id: web.at(&format!("/{number}.json")), ..app(&web) };
+            site.ask_as(app).open(&stranger).await;
+        }
+        assert!(web.asked_in_all() <= 31, "{}", web.asked_in_all());
+
+        // Where the stranger comes from nothing more is fetched: the copy that was good is good for an hour longer.
+        beside.press("approve").await.has_status(303);
+        assert_eq!(web.asked(PATH), 1);
+        // From elsewhere the fetch is that source's own, in an answer as in a request.
+        page.press("approve").await.has_status(303);
+        assert_eq!(web.asked(PATH), 2);
+
+        site.turn(Duration::from_secs(600 + 3_599));
+        for number in 40..80 {
+            let app = App { id: web.at(&format!("/{number}.json")), ..app(&web) };
+            site.ask_as(app).open(&stranger).await;
+        }
+        site.ask_as(app(&web)).open(&stranger).await.has_status(200);
+        site.turn(Duration::from_secs(1));
+        site.ask_as(app(&web)).open(&stranger).await.has_status(503);
+        assert_eq!(web.asked(PATH), 2);
+    }
+
     async fn a_stranger_does_not_make_us_fetch_at_will(site: Site) {
         let web = believing(&site).await;
         put(&web, |_| ());
@@ -298,6 +392,11 @@ chancery_testkit::both_stores! {
         tokens.call(BANK, "account_balance").await.answered();
         assert_eq!(web.asked("/ring.json"), 1, "the ring was not followed");
         assert!(!slow.is_finished(), "the honest one did not wait for the slow one");
-        slow.await.expect("an answer").refused(401, "invalid_client");
+        let given_up = tokio::time::timeout(Duration::from_secs(30), slow).await.expect("a slow one is given up after five seconds");
+        given_up.expect("an answer").refused(401, "invalid_client");
+        for path in ["/slow.json", "/large.json", "/ring.json"] {
+            site.ask_as(App { id: web.at(path), ..app(&web) }).open(&site.browser()).await.refused_on_page("OA-01");
+        }
+        assert_eq!(web.asked("/ring.json"), 1, "what failed is believed to have failed");
     }
 }

@@ -9,13 +9,13 @@ use super::problem::Complaint;
 use super::reader::{Cursor, Section};
 use super::secret::{STAND_IN, Secrets, secret};
 use crate::client_document;
-use crate::document_rules::DocumentRules;
+use crate::document_rules::{DocumentRules, without_port};
 
 pub(super) fn documents(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<DocumentRules> {
     let enabled = section.optional("enabled", "enabled: true", Cursor::flag);
     let allow = section.optional("allow", "allow: [ app.example, \"*.corp.example\" ]", places);
     let block = section.optional("block", "block: [ bad.example ]", places);
-    let private = section.optional("private", "private: [ agents.corp.example ]", places);
+    let private = section.optional("private", "private: [ agents.corp.example, \"agents.corp.example:8443\" ]", private_places);
     let pinned = section.optional("pinned", "pinned: { \"https://app.example/client.json\": file:./app.json }", |cursor| {
         cursor.entries()?.into_iter().map(|(id, cursor)| pinned(id, &cursor, secrets)).collect::<Option<BTreeMap<_, _>>>()
     });
@@ -30,6 +30,13 @@ pub(super) fn documents(section: &mut Section<'_>, secrets: Secrets<'_>) -> Opti
 
 fn places(cursor: &Cursor<'_>) -> Option<Vec<String>> {
     let places: Vec<_> = cursor.list()?.iter().map(|item| item.parsed(place)).collect();
+    places.into_iter().collect()
+}
+
+/// Of these one port is meant, and no other of the same computer.
+fn private_places(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let read = |text: &str| place(without_port(text).0).map(|_| text.to_owned());
+    let places: Vec<_> = cursor.list()?.iter().map(|item| item.parsed(read)).collect();
     places.into_iter().collect()
 }
 
