@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs all that CI runs, `tidy` checks the house, `rows` ties protocol rows to checks and tests.
 
+mod bench;
 mod conformance;
 mod keycloak;
 mod links;
@@ -19,7 +20,9 @@ cargo xtask tidy             the house: arrows, crates with one home, file lengt
 cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.md (--check: only compare)
 cargo xtask conformance [--check] [--binary PATH]
                              run the MCP conformance suite through the gateway and at the issuer; write specs/conformance.json and
-                             docs/conformance.md (--check: only compare; --binary: this chancery, instead of building one)";
+                             docs/conformance.md (--check: only compare; --binary: this chancery, instead of building one)
+cargo xtask bench [--binary PATH]
+                             measure against the floor programs, with the profile `load`; write bench.json into the target folder";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         ["tidy"] => report("tidy", tidy::problems(&root)),
         ["rows"] => rows::write(&root).and_then(|()| report("rows", rows::problems(&root))),
         ["rows", "--check"] => report("rows", rows::problems(&root)),
+        ["bench", words @ ..] => bench::command(&root, words),
         ["conformance", words @ ..] => conformance::command(&root, words),
         _ => Err(USAGE.to_owned()),
     };

@@ -49,7 +49,7 @@ impl House {
     }
 
     fn wrong_homes(&self, room: &str, dependencies: &BTreeSet<String>) -> Vec<String> {
-        let away = |name: &&String| self.homes.get(*name).is_some_and(|home| home != room && room != "testkit");
+        let away = |name: &&String| self.homes.get(*name).is_some_and(|home| home != room && !["testkit", "bench"].contains(&room));
         dependencies
             .iter()
             .filter(away)

@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: builds what is measured and what measures it with the profile `load`, and runs the rounds (bench/src/rounds.rs).
+
+use std::path::Path;
+
+use crate::run::run;
+use crate::test;
+
+pub fn command(root: &Path, words: &[&str]) -> Result<(), String> {
+    let binary = match words {
+        [] => None,
+        ["--binary", binary] => Some(*binary),
+        _ => return Err("cargo xtask bench [--binary PATH]".to_owned()),
+    };
+    let target = test::target_folder(root);
+    let built = target.join("load");
+    let environment = [("CARGO_TARGET_DIR", &*target.to_string_lossy())];
+    let build = ["build", "--profile", "load", "--locked", "-p", "chancery-bench"];
+    run(root, "cargo", &build, &environment)?;
+    if binary.is_none() {
+        run(root, "cargo", &["build", "--profile", "load", "--locked", "-p", "chancery"], &environment)?;
+    }
+    let ours = binary.map_or_else(|| built.join("chancery").to_string_lossy().into_owned(), str::to_owned);
+    let results = target.join("bench.json").to_string_lossy().into_owned();
+    run(root, &built.join("chancery-bench").to_string_lossy(), &["run", &ours, &results], &[])?;
+    println!("all of it, for machines: {results}");
+    Ok(())
+}
