@@ -87,6 +87,8 @@ kinds! {
     SignedOut = "signed_out";
     /// The identity provider said that a session of its own ended, and what came of it here ended with it.
     LoggedOut = "logged_out";
+    /// What lets a client in was consumed, and the identity provider is asked to register it too; a registration or its refusal follows.
+    EnrolmentBegun = "enrolment_begun";
 }
 
 macro_rules! fields {

@@ -34,8 +34,7 @@ pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result
         SignInTrouble::Provider(trouble.to_string())
     })?;
 
-    let known = proxy::as_known(parts, &tenant.id, provider, request.client.as_ref()).await; // SB-04
-    let known = known.map_err(|error| SignInTrouble::Store(error.to_string()))?;
+    let known = proxy::as_enrolled(parts, &tenant, provider, request.client.as_ref()).await?; // SB-04
     let enrolled = matches!(known, Cow::Owned(_));
 
     let most = tenant.sign_ins.under_way;

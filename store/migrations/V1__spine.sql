@@ -103,11 +103,12 @@ CREATE TABLE enrolments (
     tenant     {text} NOT NULL,
     client     {text} NOT NULL,
     provider   {text} NOT NULL,
+    issuer     {text} NOT NULL,
     client_id  {text} NOT NULL,
     sealed     {blob} NOT NULL,
     created_at {int}  NOT NULL,
     tried_at   {int}  NOT NULL,
-    PRIMARY KEY (tenant, client)
+    PRIMARY KEY (tenant, client, provider, issuer)
 ){clustered};
 
 CREATE TABLE sign_ins (

@@ -222,7 +222,7 @@ impl IdpSim {
         self.0.clock.now()
     }
 
-    fn base(&self) -> &str {
+    pub fn base(&self) -> &str {
         &self.0.base
     }
 

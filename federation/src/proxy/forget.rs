@@ -2,7 +2,7 @@
 
 use chancery_audit::{CommitError, Draft};
 use chancery_core::Timestamp;
-use chancery_registry::Tenant;
+use chancery_registry::{IdentityProvider, Tenant};
 use chancery_store::repo::enrolments::{self, Enrolment};
 use chancery_store::repo::vouchers;
 
@@ -46,10 +46,11 @@ async fn one<P>(parts: &Parts<P>, tenant: &Tenant, enrolment: &Enrolment, now: T
     }
 }
 
-/// Where the provider is the tenant's no longer, there is nobody to tell.
+/// Where the provider is the tenant's no longer, or its name means another, there is nobody to tell.
 async fn deregistered<P>(parts: &Parts<P>, tenant: &Tenant, enrolment: &Enrolment, now: Timestamp) -> Deregistered {
-    let Some(provider) = tenant.provider(&enrolment.provider) else { return Deregistered::Done };
-    let whose = Whose { tenant: tenant.id, client: enrolment.client.clone() };
+    let is_it = |provider: &&IdentityProvider| provider.name == enrolment.provider && provider.issuer == enrolment.issuer;
+    let Some(provider) = tenant.providers.iter().find(is_it) else { return Deregistered::Done };
+    let whose = Whose { tenant: tenant.id, client: enrolment.client.clone(), issuer: enrolment.issuer.clone() };
     match whose.open(&parts.sealer, &enrolment.sealed).await {
         Ok(held) => Registrar::at(tenant, provider).deregister(parts, &enrolment.client_id, held.managed_by.as_ref(), now).await,
         Err(error) => Deregistered::NotNow(error.to_string()),

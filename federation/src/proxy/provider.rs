@@ -41,7 +41,7 @@ pub(super) enum Deregistered {
 #[derive(Deserialize)]
 struct Answer {
     client_id: String,
-    client_secret: String,
+    client_secret: Option<String>,
     registration_access_token: Option<String>,
     registration_client_uri: Option<String>,
 }
@@ -68,7 +68,13 @@ impl<'a> Registrar<'a> {
         let headers = [authorization(&proxy.scheme, credential.expose()).ok_or_else(|| unfit("the credential"))?, JSON];
         let body = self.asked(client, name, &metadata).to_string();
         let answer = parts.fetcher.send(Purpose::ProviderRegistration, (Method::POST, endpoint), &headers, body).await;
-        registered(endpoint, answer)
+        let made = made(endpoint, answer)?;
+        let Some(client_secret) = made.client_secret else {
+            // It made something else than was asked for, and nobody else would ever remove it.
+            let undone = self.deregister(parts, &made.client_id, made.managed_by.as_ref(), now).await;
+            return Err(EnrolTrouble::Refused(format!("{endpoint} made a client without a secret, which was removed again: {undone:?}")));
+        };
+        Ok(Registered { client_id: made.client_id, client_secret, managed_by: made.managed_by })
     }
 
     /// As a confidential web client that comes back to where all our people do. Its name says whose other half it is.
@@ -134,8 +140,15 @@ fn unfit(what: &str) -> EnrolTrouble {
     EnrolTrouble::Refused(format!("{what} fits no header"))
 }
 
+/// What the provider made, whatever it is.
+struct Made {
+    client_id: String,
+    client_secret: Option<String>,
+    managed_by: Option<(String, String)>,
+}
+
 /// 201, or 200 as some have it.
-fn registered(endpoint: &str, answer: Result<Fetched, FetchError>) -> Result<Registered, EnrolTrouble> {
+fn made(endpoint: &str, answer: Result<Fetched, FetchError>) -> Result<Made, EnrolTrouble> {
     let answer = answer.map_err(|error| EnrolTrouble::Unreachable(error.to_string()))?;
     let status = answer.status.as_u16();
     if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -148,7 +161,7 @@ fn registered(endpoint: &str, answer: Result<Fetched, FetchError>) -> Result<Reg
     let read = serde_json::from_slice::<Answer>(&answer.body);
     let read = read.map_err(|error| EnrolTrouble::Refused(format!("{endpoint} answered with status {status} and no client: {error}")))?;
     let managed_by = read.registration_access_token.zip(read.registration_client_uri.filter(|at| same_origin(at, endpoint)));
-    Ok(Registered { client_id: read.client_id, client_secret: read.client_secret, managed_by })
+    Ok(Made { client_id: read.client_id, client_secret: read.client_secret, managed_by })
 }
 
 /// A token is sent to nobody but who gave it.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_testkit::cast::{ALICE, BANK, IDENTITY_PROVIDER, PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
+use chancery_testkit::cast::{AGENT, ALICE, BANK, IDENTITY_PROVIDER, PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
 use chancery_testkit::idp_sim::{Endpoint, Fault, IdpSim, Profile};
-use chancery_testkit::{Answer, App, Site};
-use http::Method;
+use chancery_testkit::{Administered, Answer, App, Approve, Forge, MakeToken, Registering, Site, request};
+use http::{Method, header};
 use serde_json::json;
 
 use crate::way::callback;
@@ -192,4 +192,128 @@ async fn a_registration_that_could_not_be_written_is_undone_at_the_provider() {
     site.forget_left_behind().await;
 
     assert!(sim.registered().is_empty());
+}
+
+/// An initial access token for these many.
+async fn token(site: &Site, uses: u32) -> String {
+    site.apply(|file| file["registration"]["dynamic"] = json!("token")).await;
+    let made = site.registration(Registering::MakeToken(MakeToken { label: "partners".to_owned(), uses, lasts: 3600 })).await;
+    let Ok(Administered::RegistrationToken(made)) = made else { panic!("a token is answered with a token") };
+    made.token.0.expose().clone()
+}
+
+async fn register_by(site: &Site, bearer: &str) -> Answer {
+    let post = request(Method::POST, &site.endpoint("register")).header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+    let metadata =
+        json!({ "client_name": "A notebook", "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "client_secret_post" });
+    site.program().send(post.body(metadata.to_string().into()).expect("a request")).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dr_05_who_is_refused_here_is_nobody_at_the_provider() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    let once = token(&site, 1).await;
+
+    let tries = (0..10).map(|_| {
+        let (site, once) = (site.clone(), once.clone());
+        tokio::spawn(async move { register_by(&site, &once).await.status.as_u16() })
+    });
+    let mut made = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        made += usize::from(tried.await.expect("an answer") == 201);
+    }
+
+    assert_eq!((made, sim.registered().len()), (1, 1));
+    let asked = sim.asked(Endpoint::Register).into_iter().filter(|asked| asked.method == Method::POST.as_str()).count();
+    assert_eq!(asked, 1, "the provider was asked for nobody else");
+}
+
+#[tokio::test]
+async fn dr_05_what_the_provider_refuses_uses_up_no_credential() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    let key = Forge::stranger("ci-1");
+    let by_platform = |site: &Site, id: &str| {
+        let now = site.now().seconds();
+        let claims =
+            json!({ "iss": "https://ci.example.com", "aud": site.issuer(), "repository": "acme/app", "exp": now + 300, "jti": id });
+        key.signed(&json!({ "alg": "ES256", "kid": key.kid, "typ": "JWT" }).to_string(), &claims.to_string())
+    };
+    let once = token(&site, 1).await;
+    site.apply(|file| {
+        file["registration"]["platforms"] = json!([{
+            "name": "ci", "issuer": "https://ci.example.com", "jwks": json!({ "keys": [key.jwk()] }).to_string(), "agent": AGENT,
+            "claims": { "repository": "acme/*" }, "scopes": "bank:read", "grants": ["authorization_code"],
+        }]);
+    })
+    .await;
+    let platform = by_platform(&site, "job-1");
+    for credential in [&once, &platform] {
+        sim.fault(Endpoint::Register, Fault::Status(503));
+        register_by(&site, credential).await.refused(503, "temporarily_unavailable");
+        sim.heal();
+
+        register_by(&site, credential).await.has_status(201);
+        register_by(&site, credential).await.refused(401, "invalid_token");
+    }
+
+    assert_eq!(sim.registered().len(), 2);
+    let log = site.audit().await;
+    assert_eq!((log.of_kind("enrolment_begun").len(), log.of_kind("client_registered").len()), (4, 2));
+    let refused = log.of_kind("registration_refused");
+    assert!(refused.len() == 2 && refused.iter().all(|event| event.fields["outcome"] == "temporarily_unavailable"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn dr_06_a_client_that_waits_is_nobody_at_the_provider_until_it_is_let_in() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    site.apply(|file| file["registration"]["dynamic"] = json!("approval")).await;
+    let client = app(&register(&site).await);
+    assert!(sim.registered().is_empty());
+    let Ok(Administered::Waiting(waiting)) = site.registration(Registering::List).await else { panic!("a list") };
+    let seen = waiting.clients[0].digest.clone();
+
+    site.registration(Registering::Approve(Approve { id: client.id.clone(), seen })).await.expect("approved");
+    site.ask_as(client.clone()).approved_by(ALICE).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
+
+    let theirs = sim.registered();
+    assert_eq!(theirs.len(), 1);
+    let (their_id, _) = theirs.iter().next().expect("one");
+    assert_eq!(sim.asked(Endpoint::Authorize).pop().expect("it was asked").get("client_id"), Some(their_id.as_str()));
+}
+
+#[tokio::test]
+async fn a_name_that_comes_to_mean_another_issuer_brings_it_no_secret_of_the_first() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    app(&register(&site).await); // a simulated provider counts its clients, and the other's first is not to be called like this one
+    let client = app(&register(&site).await);
+    site.ask_as(client.clone()).approved_by(ALICE).await.redeem().await.granted();
+    let (old_id, old) = sim.registered().into_iter().next_back().expect("it is registered there");
+
+    let other = site.simulated(Profile::okta(), IDENTITY_PROVIDER).await;
+    site.secret(CREDENTIAL, &other.registrar(None));
+    site.apply(|file| file["identity_providers"] = json!([other.declared(IDENTITY_PROVIDER)])).await;
+    site.ask_as(client).approved_by(ALICE).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
+
+    assert_eq!(other.registered().len(), 1, "it is known there by itself");
+    for endpoint in [Endpoint::Authorize, Endpoint::Token, Endpoint::Register] {
+        for asked in other.asked(endpoint) {
+            let said = format!("{asked:?}");
+            assert!(!said.contains(&old.secret) && !said.contains(&old_id), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_provider_made_and_cannot_be_used_is_removed_there() {
+    let (site, sim) = behind(Profile::keycloak(), "Bearer", Some(9)).await;
+    app(&register(&site).await);
+    let asked = sim.asked(Endpoint::Register).pop().expect("it was asked");
+    let made = json!({ "client_id": "public-one", "registration_access_token": "its-own", "registration_client_uri": format!("{}{}/public-one", sim.base(), asked.path) });
+    sim.fault(Endpoint::Register, Fault::Says(201, made.to_string()));
+
+    register(&site).await.refused(500, "server_error");
+
+    let last = sim.asked(Endpoint::Register).pop().expect("it was asked");
+    assert_eq!((last.method.as_str(), last.authorization.as_deref()), ("DELETE", Some("Bearer its-own")));
+    assert!(last.path.ends_with("/public-one"), "{last:?}");
 }

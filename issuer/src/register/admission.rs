@@ -39,8 +39,16 @@ pub(super) struct Admission {
     pub by: Option<AdmittedBy>,
     /// Nobody vouches for it, so it counts against how many of those there may be.
     pub is_stranger: bool,
-    /// What can be used so often and no more; each has its guard.
-    pub consumes: Vec<Write>,
+    /// What can be used so often and no more.
+    pub consumes: Option<Use>,
+}
+
+/// One use of a credential.
+pub(super) struct Use {
+    /// Its guard fails when there is none left.
+    pub take: Write,
+    /// Undoes it, where nothing came of it.
+    pub give_back: Write,
 }
 
 /// The credential of a request, as it came.
@@ -78,7 +86,7 @@ impl Admission {
             stays: UNUSED_CLIENTS_STAY,
             by: None,
             is_stranger: true,
-            consumes: Vec::new(),
+            consumes: None,
         }
     }
 
@@ -138,8 +146,13 @@ impl Admission {
         let known = registration_tokens::by_hash(&server.store, &tenant.id, &hash).await?;
         Ok(match known.filter(|known| known.is_good(now) && tenant.registration.dynamic != Dynamic::Closed) {
             Some(known) => {
-                let used = registration_tokens::consume(&tenant.id, &hash, now);
-                Ok(Self { consumes: vec![used], stays: PENDING_CLIENTS_STAY, ..Self::by(AdmittedBy::Token(known.label)) })
+                let (take, give_back) =
+                    (registration_tokens::consume(&tenant.id, &hash, now), registration_tokens::give_back(&tenant.id, &hash));
+                Ok(Self {
+                    consumes: Some(Use { take, give_back }),
+                    stays: PENDING_CLIENTS_STAY,
+                    ..Self::by(AdmittedBy::Token(known.label))
+                })
             }
             None => Err(Refused::new(
                 Code::InvalidToken,
@@ -149,14 +162,14 @@ impl Admission {
     }
 
     /// What a platform's rule gives.
-    pub fn by_platform(tenant: &Tenant, rule: &chancery_registry::Platform, used: Write) -> Result<Self, Refused> {
+    pub fn by_platform(tenant: &Tenant, rule: &chancery_registry::Platform, used: Use) -> Result<Self, Refused> {
         let agent = tenant.agents.iter().find(|agent| agent.name == rule.agent);
         let agent = agent.ok_or_else(|| Refused::new(Code::AccessDenied, "the agent of this platform's rule is no longer registered"))?;
         Ok(Self {
             grants: rule.grants.clone(),
             scopes: Some(rule.scopes.clone()),
             agent: Some(agent.id),
-            consumes: vec![used],
+            consumes: Some(used),
             ..Self::by(AdmittedBy::Platform(rule.name.clone()))
         })
     }

@@ -7,7 +7,8 @@
 //! 1. The source has not asked too often.
 //! 2. What is presented leads to the rule that lets it in ([`admission`]).
 //! 3. The metadata is read; what is dangerous or contradicts itself is refused, what we do not know is left out ([`client_metadata`]).
-//! 4. Where the company's provider must know our clients, it is told ([`enrolment`]).
+//! 4. Where the company's provider must know our clients, what the client comes in by is consumed first, and then the provider is told
+//!    ([`enrolment`]).
 //! 5. The client, its event, its feed entry and what it consumes are one Unit. The answer echoes what was registered.
 
 mod admission;
@@ -25,7 +26,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use chancery_audit::{Change, Counter, Draft, Topic};
+use chancery_audit::{Change, CommitError, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
 use chancery_crypto::digest::{secret_text, sha256};
@@ -75,7 +76,11 @@ async fn answered(
         Ok(answer) => answer,
         Err(refused) => {
             // Who guesses is counted like who registers.
-            let refused = if has_credential { server.limits.register(&tenant, source).err().unwrap_or(refused) } else { refused };
+            let refused = if has_credential && !refused.is_event() {
+                server.limits.register(&tenant, source).err().unwrap_or(refused)
+            } else {
+                refused
+            };
             server.refused(&tenant, ENDPOINT, refused).await?
         }
     };
@@ -99,7 +104,7 @@ async fn registered(
     };
     let mut overtaken = 0;
     for _ in 0..ATTEMPTS {
-        match once(server, tenant, presented, &body).await {
+        match once(server, tenant, (source, presented), &body).await {
             Err(Unanswered::Overtaken(write)) => overtaken = write, // somebody used the last use of the token
             outcome => return outcome,
         }
@@ -107,7 +112,12 @@ async fn registered(
     Err(Unanswered::Overtaken(overtaken))
 }
 
-async fn once(server: &Server, tenant: &Tenant, presented: &Presented, body: &[u8]) -> Result<Result<Answer, Refused>, Unanswered> {
+async fn once(
+    server: &Server,
+    tenant: &Tenant,
+    (source, presented): (Source, &Presented),
+    body: &[u8],
+) -> Result<Result<Answer, Refused>, Unanswered> {
     let mut asked = match Asked::read(body) {
         Ok(asked) => asked,
         Err(refused) => return Ok(Err(refused)),
@@ -126,15 +136,25 @@ async fn once(server: &Server, tenant: &Tenant, presented: &Presented, body: &[u
         Ok(metadata) => metadata,
         Err(refused) => return Ok(Err(refused)),
     };
-    let consumes = std::mem::take(&mut admission.consumes);
     let Decided { registered, issued, draft } = decide(metadata, &admission, tenant, &mut server.moment());
-    let draft = consumes.into_iter().fold(draft, Draft::writing);
-    if let Err(refused) = enrolment::enrolled(server, tenant, &registered.client).await {
-        return Ok(Err(refused));
-    }
-    match server.journal.commit(&tenant.id, draft).await {
-        Ok(receipt) => Ok(Ok(Answer::registered(&echo(&registered.client, &issued, tenant), receipt))),
-        Err(chancery_audit::CommitError::GuardFailed(_)) if admission.agent.is_some() => Ok(Err(used_before())),
+    let client = &registered.client;
+    let consumes = admission.consumes.take();
+    let written = if enrolment::is_wanted(tenant, client) {
+        // Whoever has a credential has us ask the provider no oftener than strangers do.
+        if presented.is_something()
+            && let Err(refused) = server.limits.register(tenant, source)
+        {
+            return Ok(Err(refused)); // DR-05
+        }
+        enrolment::enrolled_and_written(server, tenant, (client, consumes.as_ref()), draft).await
+    } else {
+        let draft = consumes.into_iter().fold(draft, |draft, used| draft.writing(used.take));
+        server.journal.commit(&tenant.id, draft).await.map(Ok)
+    };
+    match written {
+        Ok(Ok(receipt)) => Ok(Ok(Answer::registered(&echo(client, &issued, tenant), receipt))),
+        Ok(Err(refused)) => Ok(Err(refused)),
+        Err(CommitError::GuardFailed(_)) if admission.agent.is_some() => Ok(Err(used_before())),
         Err(error) => Err(error.into()),
     }
 }

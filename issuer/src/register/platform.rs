@@ -13,10 +13,12 @@ use chancery_registry::{Platform, Tenant};
 use chancery_store::repo::consumed;
 use serde_json::{Map, Value};
 
-use super::admission::Admission;
+use super::admission::{Admission, Use};
 use crate::refusal::Refused;
 use crate::server::Server;
 
+/// What is consumed of it.
+const KIND: &str = "platform_token";
 /// Clocks differ.
 const LEEWAY: i64 = 60;
 /// A token that is good for longer is not one of a job.
@@ -44,7 +46,8 @@ pub(super) async fn admitted(
 
     let id = claims.get("jti").and_then(Value::as_str).map_or_else(|| hex(&sha256(token.as_bytes())), str::to_owned);
     let key = hex(&sha256(format!("{} {id}", rule.issuer).as_bytes()));
-    Admission::by_platform(tenant, rule, consumed::consume(&tenant.id, "platform_token", &key, until))
+    let take = consumed::consume(&tenant.id, KIND, &key, until);
+    Admission::by_platform(tenant, rule, Use { take, give_back: consumed::give_back(&tenant.id, KIND, &key) })
 }
 
 /// When it ends, of one that is valid now.

@@ -1,7 +1,7 @@
 //! Clients of ours that are clients of an identity provider too (design §4, registration by proxy): by which id there, and, sealed, what proves
 //! and manages that. A row outlives its client until the provider has forgotten it as well.
 
-use chancery_core::{ClientId, Slug, TenantId, Timestamp};
+use chancery_core::{ClientId, Issuer, Slug, TenantId, Timestamp};
 
 use crate::{FromRow, Row, Store, StoreError, Write};
 
@@ -11,6 +11,8 @@ pub struct Enrolment {
     /// Ours.
     pub client: ClientId,
     pub provider: Slug,
+    /// Whose client it is: a provider's name in the file may come to mean another.
+    pub issuer: Issuer,
     /// The provider's id for it.
     pub client_id: String,
     /// Its secret there, and by what it is managed.
@@ -20,15 +22,16 @@ pub struct Enrolment {
     pub tried_at: Timestamp,
 }
 
-const BY_CLIENT: &str =
-    "SELECT tenant, client, provider, client_id, sealed, created_at, tried_at FROM enrolments WHERE tenant = $1 AND client = $2";
-const LEFT_BEHIND: &str = "SELECT tenant, client, provider, client_id, sealed, created_at, tried_at FROM enrolments \
+const BY_CLIENT: &str = "SELECT tenant, client, provider, issuer, client_id, sealed, created_at, tried_at FROM enrolments \
+     WHERE tenant = $1 AND client = $2 AND provider = $3 AND issuer = $4";
+const LEFT_BEHIND: &str = "SELECT tenant, client, provider, issuer, client_id, sealed, created_at, tried_at FROM enrolments \
      WHERE tenant = $1 AND tried_at <= $2 AND NOT EXISTS \
      (SELECT 1 FROM clients WHERE clients.tenant = enrolments.tenant AND clients.id = enrolments.client) ORDER BY tried_at LIMIT $3";
-const INSERT: &str = "INSERT INTO enrolments (tenant, client, provider, client_id, sealed, created_at, tried_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const TRY: &str = "UPDATE enrolments SET tried_at = $4 WHERE tenant = $1 AND client = $2 AND tried_at = $3";
-const REMOVE: &str = "DELETE FROM enrolments WHERE tenant = $1 AND client = $2";
+const INSERT: &str = "INSERT INTO enrolments (tenant, client, provider, issuer, client_id, sealed, created_at, tried_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const TRY: &str =
+    "UPDATE enrolments SET tried_at = $6 WHERE tenant = $1 AND client = $2 AND provider = $3 AND issuer = $4 AND tried_at = $5";
+const REMOVE: &str = "DELETE FROM enrolments WHERE tenant = $1 AND client = $2 AND provider = $3 AND issuer = $4";
 
 impl FromRow for Enrolment {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
@@ -36,6 +39,7 @@ impl FromRow for Enrolment {
             tenant: row.parsed()?,
             client: row.client()?,
             provider: row.parsed()?,
+            issuer: Issuer::foreign(row.text()?),
             client_id: row.text()?,
             sealed: row.blob()?,
             created_at: row.at()?,
@@ -45,22 +49,28 @@ impl FromRow for Enrolment {
 }
 
 pub fn insert(enrolment: &Enrolment) -> Write {
-    let Enrolment { tenant, client, provider, client_id, sealed, created_at, tried_at } = enrolment;
-    Write::one(INSERT, values![tenant, client, provider, client_id, sealed, created_at, tried_at])
+    let Enrolment { tenant, client, provider, issuer, client_id, sealed, created_at, tried_at } = enrolment;
+    Write::one(INSERT, values![tenant, client, provider, issuer.as_str(), client_id, sealed, created_at, tried_at])
 }
 
 /// Takes the turn to ask the provider. The guard fails when somebody else has it.
 pub fn try_now(enrolment: &Enrolment, now: Timestamp) -> Write {
-    Write::one(TRY, values![enrolment.tenant, &enrolment.client, enrolment.tried_at, now])
+    Write::one(TRY, values![enrolment.tenant, &enrolment.client, &enrolment.provider, enrolment.issuer.as_str(), enrolment.tried_at, now])
 }
 
 /// The provider has forgotten it.
 pub fn remove(enrolment: &Enrolment) -> Write {
-    Write::any(REMOVE, values![enrolment.tenant, &enrolment.client])
+    Write::any(REMOVE, values![enrolment.tenant, &enrolment.client, &enrolment.provider, enrolment.issuer.as_str()])
 }
 
-pub async fn by_client(store: &Store, tenant: &TenantId, client: &ClientId) -> Result<Option<Enrolment>, StoreError> {
-    store.first(BY_CLIENT, values![tenant, client]).await
+/// As what this client is known at a provider of this name that is this issuer.
+pub async fn by_client(
+    store: &Store,
+    tenant: &TenantId,
+    client: &ClientId,
+    (provider, issuer): (&Slug, &Issuer),
+) -> Result<Option<Enrolment>, StoreError> {
+    store.first(BY_CLIENT, values![tenant, client, provider, issuer.as_str()]).await
 }
 
 /// Those whose client is gone, or never came to be, and that nobody has tried since `before`.

@@ -25,6 +25,7 @@ const USE: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 \
 const GOOD: &str = "SELECT tenant, hash, label, uses_left, created_at, expires_at FROM registration_tokens \
      WHERE tenant = $1 AND uses_left > 0 AND expires_at > $2 ORDER BY created_at, hash LIMIT $3";
 const END: &str = "DELETE FROM registration_tokens WHERE tenant = $1 AND hash = $2";
+const GIVE_BACK: &str = "UPDATE registration_tokens SET uses_left = uses_left + 1 WHERE tenant = $1 AND hash = $2";
 
 impl RegistrationToken {
     pub fn is_good(&self, now: Timestamp) -> bool {
@@ -53,6 +54,11 @@ pub fn insert(token: &RegistrationToken) -> Write {
 /// One use of it; the guard fails when there is none left.
 pub fn consume(tenant: &TenantId, hash: &[u8; 32], now: Timestamp) -> Write {
     Write::one(USE, values![tenant, *hash, now])
+}
+
+/// A use that came to nothing, by whoever consumed it. Of a token that was ended meanwhile nothing is left to give back.
+pub fn give_back(tenant: &TenantId, hash: &[u8; 32]) -> Write {
+    Write::any(GIVE_BACK, values![tenant, *hash])
 }
 
 /// It is good no longer; the guard fails when it is gone already.
