@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 
 use chancery_core::{AgentId, ClientId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use admitted_by::AdmittedBy;
 pub use chancery_store::repo::clients::Standing;
 pub use stored::Registered;
+
+use crate::Workload;
 
 /// Who a token can be issued to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +97,12 @@ pub struct About {
     /// Who answers for it, if anybody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admitted_by: Option<AdmittedBy>,
+    /// Which workload it is, where its platform said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+    /// What a software statement says of it (RFC 7591 §2.3): it cannot say otherwise.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub stated: Map<String, Value>,
 }
 
 impl GrantType {

@@ -25,9 +25,11 @@ mod redirect_uri;
 mod registration;
 mod registry;
 mod resource;
+mod ruled;
 mod shown_name;
 mod snapshot;
 mod tenant;
+mod workload;
 
 pub use access::{Access, AccessRule};
 pub use administration::{ADMIN_NAME, ADMIN_SCOPES, CLI_CLIENT};
@@ -49,3 +51,4 @@ pub use resource::{NotMapped, Resource, Tool, Upstream};
 pub use shown_name::shown_name;
 pub use snapshot::RegistryError;
 pub use tenant::{Agent, IdentityProvider, Lifetimes, SignOut, Tenant};
+pub use workload::Workload;

@@ -93,7 +93,7 @@ impl Registry {
         self.client_for(tenant, id, None).await
     }
 
-    /// A client of the tenant: of its file, registered, or known by a document. Those that were asked for lately cost no read, and neither
+    /// A client of the tenant, under its rules of now: of its file, registered, or known by a document. Those that were asked for lately cost no read, and neither
     /// does what cannot be a client's id. A document may have to be fetched, which is counted against the source that asks.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Registry {
         }
         let key = (tenant.id, id.clone());
         if let Some(client) = self.inner.clients.get(&key) {
-            return Ok(Some(client));
+            return Ok(Some(tenant.ruled(client)));
         }
         if !Client::may_have(id) {
             return Ok(None);
@@ -119,7 +119,7 @@ impl Registry {
         if self.inner.forgotten.load(Ordering::Acquire) != forgotten {
             self.inner.clients.remove(&key);
         }
-        Ok(Some(client))
+        Ok(Some(tenant.ruled(client)))
     }
 
     /// The client changed: the next who asks reads it anew.

@@ -277,7 +277,7 @@ async fn dr_06_a_client_that_waits_is_nobody_at_the_provider_until_it_is_let_in(
 
     let theirs = sim.registered();
     assert_eq!(theirs.len(), 1);
-    let (their_id, _) = theirs.iter().next().expect("one");
+    let (their_id, _) = theirs.first().expect("one");
     assert_eq!(sim.asked(Endpoint::Authorize).pop().expect("it was asked").get("client_id"), Some(their_id.as_str()));
 }
 

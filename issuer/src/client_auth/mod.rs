@@ -99,7 +99,10 @@ impl Claim {
             Refused::invalid_client("there is no client of this client_id here; register again, or ask who runs this server to add it")
         })?;
         if client.standing != Standing::Active {
-            return Err(Refused::new(Code::UnauthorizedClient, "this client waits for an administrator's approval, or was refused it"));
+            return Err(Refused::new(
+                Code::UnauthorizedClient,
+                "this client waits for an administrator's approval or was refused it, or the rule that let it in does so no longer",
+            ));
         }
         let proven = match (&client.authentication, &self.secret) {
             (ClientAuthentication::None, None) => false,

@@ -13,11 +13,12 @@ use axum::http::header::AUTHORIZATION;
 use chancery_core::oauth::Code;
 use chancery_core::{AgentId, ScopeSet, Timestamp};
 use chancery_crypto::digest::sha256;
-use chancery_registry::{AdmittedBy, Dynamic, GrantType, Standing, Tenant, UNUSED_CLIENTS_STAY};
+use chancery_registry::{AdmittedBy, Dynamic, GrantType, Standing, Tenant, UNUSED_CLIENTS_STAY, Workload};
 use chancery_store::Write;
 use chancery_store::repo::registration_tokens;
+use serde_json::{Map, Value};
 
-use super::client_metadata::Asked;
+use super::client_metadata::{Asked, stated};
 use super::{platform, statement};
 use crate::refusal::{ByRow, Refused};
 use crate::server::Server;
@@ -37,8 +38,13 @@ pub(super) struct Admission {
     pub stays: Duration,
     /// Who answers for it.
     pub by: Option<AdmittedBy>,
-    /// Nobody vouches for it, so it counts against how many of those there may be.
-    pub is_stranger: bool,
+    /// Nothing bounds how many come in so, and each counts against how many there may be that were never used: strangers, and what a
+    /// statement vouches for, which anybody may have who has the software.
+    pub is_counted: bool,
+    /// Which workload it is.
+    pub workload: Option<Workload>,
+    /// What a statement says of it.
+    pub stated: Map<String, Value>,
     /// What can be used so often and no more.
     pub consumes: Option<Use>,
 }
@@ -85,13 +91,15 @@ impl Admission {
             standing: Standing::Active,
             stays: UNUSED_CLIENTS_STAY,
             by: None,
-            is_stranger: true,
+            is_counted: true,
+            workload: None,
+            stated: Map::new(),
             consumes: None,
         }
     }
 
     fn by(who: AdmittedBy) -> Self {
-        Self { by: Some(who), is_stranger: false, ..Self::of_strangers() }
+        Self { by: Some(who), is_counted: false, ..Self::of_strangers() }
     }
 
     /// Finds the rule. What a statement says goes over what was asked.
@@ -109,11 +117,15 @@ impl Admission {
             },
             None => None,
         };
-        let by_statement = vouched.map(|statement::Statement { issuer, claims }| {
-            asked.overruled_by(claims);
-            Self::by(AdmittedBy::Statement(issuer))
-        });
-        Ok(match presented {
+        let (by_statement, stated) = match vouched {
+            Some(statement::Statement { issuer, claims }) => {
+                let stated = stated(claims);
+                asked.overruled_by(&stated);
+                (Some(Self { is_counted: true, ..Self::by(AdmittedBy::Statement(issuer)) }), stated)
+            }
+            None => (None, Map::new()),
+        };
+        let found = match presented {
             Presented::Unknown => Err(not_a_token()).row("DR-05"),
             Presented::Bearer(token) => match platform::of(tenant, token) {
                 Some(rule) => platform::admitted(server, tenant, (rule, token), now).await.row("DR-05"),
@@ -123,7 +135,8 @@ impl Admission {
                 Some(admission) => Ok(admission),
                 None => Self::of_nobody(tenant).row("DR-05"),
             },
-        })
+        };
+        Ok(found.map(|admission| Self { stated, ..admission }))
     }
 
     fn of_nobody(tenant: &Tenant) -> Result<Self, Refused> {

@@ -76,10 +76,9 @@ impl Asked {
         self.0.get(member).is_some_and(|value| !value.is_null())
     }
 
-    /// What a software statement says goes over what the client says (RFC 7591 §2.3; DR-04).
-    pub fn overruled_by(&mut self, statement: Map<String, Value>) {
-        const OF_THE_TOKEN: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
-        self.0.extend(statement.into_iter().filter(|(member, _)| !OF_THE_TOKEN.contains(&&**member)));
+    /// What a software statement says goes over what the client says (RFC 7591 §2.3; DR-04), whenever it says it.
+    pub fn overruled_by(&mut self, stated: &Map<String, Value>) {
+        self.0.extend(stated.clone());
     }
 
     /// What is registered of it, under the rules by which the client comes in.
@@ -114,9 +113,18 @@ impl Asked {
                 software_version: words(members.software_version).next(),
                 token_endpoint_auth_method: method,
                 admitted_by: admission.by.clone(),
+                workload: admission.workload.clone(),
+                stated: admission.stated.clone(),
             },
         })
     }
+}
+
+/// What a statement says of software, beside what makes it a token.
+pub(super) fn stated(mut claims: Map<String, Value>) -> Map<String, Value> {
+    const OF_THE_TOKEN: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+    claims.retain(|member, _| !OF_THE_TOKEN.contains(&&**member));
+    claims
 }
 
 fn known_method(asked: &Members) -> Result<(), Refused> {

@@ -146,17 +146,17 @@ fn witnessed(refused: Refused, client: &Client, tenant: &Tenant, moment: &mut Mo
 fn asked(client: &Client, body: Result<Bytes, Unread>) -> Result<ClientMetadata, Refused> {
     may_change(client).row("DR-07")?;
     let body = body.map_err(|unread| Refused::invalid_metadata(unread.words())).row("DR-08")?;
-    let asked = Asked::read(&body)?;
+    let mut asked = Asked::read(&body)?;
     is_about(client, &asked).row("DR-08")?;
     sets_nothing_of_ours(&asked).row("DR-08")?;
     same_secret(client, &asked).row("DR-08")?;
+    asked.overruled_by(&client.about.stated); // DR-04
     asked.judged(&admission_of(client)).row("DR-08")
 }
 
-/// Who was refused, and whose metadata somebody else vouches for, does not change it.
+/// Who was refused changes nothing.
 fn may_change(client: &Client) -> Result<(), Refused> {
-    let vouched = matches!(client.about.admitted_by, Some(AdmittedBy::Statement(_)));
-    if client.standing == Standing::Denied || vouched {
+    if client.standing == Standing::Denied {
         let description = "this registration may not be changed; delete it, and register anew";
         return Err(Refused::new(Code::InsufficientScope, description));
     }
@@ -194,6 +194,8 @@ fn admission_of(client: &Client) -> Admission {
     Admission {
         grants: if client.agent.is_some() { client.grant_types.clone() } else { strangers.grants.clone() },
         by: client.about.admitted_by.clone(),
+        workload: client.about.workload.clone(),
+        stated: client.about.stated.clone(),
         ..strangers
     }
 }

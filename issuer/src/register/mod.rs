@@ -127,7 +127,7 @@ async fn once(
         Err(refused) => return Ok(Err(refused)),
     };
     let most = tenant.registration.quotas.never_used;
-    if admission.is_stranger
+    if admission.is_counted
         && let Err(refused) = there_is_room(clients::never_used(&server.store, &tenant.id, most).await?, most)
     {
         return Ok(Err(refused));

@@ -148,7 +148,80 @@ chancery_testkit::both_stores! {
         let put = request(Method::PUT, client["registration_client_uri"].as_str().expect("a URL"));
         let put = put.header(header::AUTHORIZATION, format!("Bearer {}", client["registration_access_token"].as_str().expect("a token")));
         let body = json!({ "client_id": client["client_id"], "redirect_uris": ["http://127.0.0.1/elsewhere"], "client_name": "Evil" });
-        site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.refused(403, "insufficient_scope");
+        let changed = site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200).json();
+        assert_eq!((&changed["client_name"], &changed["redirect_uris"]), (&json!("Vetted"), &json!(["http://localhost/cb"])));
+        assert_eq!(changed["software_id"], "approved");
+        site.settle().await;
+        site.ask_as(App { redirect_uri: "http://localhost/cb".to_owned(), ..app(&client) }).open(&site.browser()).await.has_status(200);
+
+        // Beside an initial access token, it says the same.
+        let bearer = token(&site, 1, 3600).await;
+        let both = registered(&site, &bearer, &with(signed(&vendor, &said("approved", json!({}))))).await.has_status(201).json();
+        let put = request(Method::PUT, both["registration_client_uri"].as_str().expect("a URL"));
+        let put = put.header(header::AUTHORIZATION, format!("Bearer {}", both["registration_access_token"].as_str().expect("a token")));
+        let body = json!({ "client_id": both["client_id"], "redirect_uris": ["http://127.0.0.1/elsewhere"], "client_name": "Evil" });
+        let changed = site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.has_status(200).json();
+        assert_eq!((&changed["client_name"], &changed["redirect_uris"]), (&json!("Vetted"), &json!(["http://localhost/cb"])));
+
+        // And once nobody takes its word any more, what it vouched for goes on no longer.
+        site.apply(|file| file["registration"]["statements"][0]["software"] = json!(["another"])).await;
+        site.ask_as(App { redirect_uri: "http://localhost/cb".to_owned(), ..app(&client) }).open(&site.browser()).await.refused_on_page("DR-06");
+    }
+
+    async fn dr_05_so_many_come_in_by_a_statement_and_were_never_used(site: Site) {
+        let vendor = Forge::stranger("v1");
+        site.apply(|file| {
+            let statements = json!([{ "issuer": VENDOR, "jwks": jwks(&vendor) }]);
+            file["registration"] = json!({ "dynamic": "token", "statements": statements, "never_used": 2 });
+        })
+        .await;
+        let mut with_statement = metadata();
+        with_statement["software_statement"] = json!(signed(&vendor, &json!({ "iss": VENDOR, "software_id": "x" })));
+
+        for _ in 0..2 {
+            site.register(&with_statement).await.has_status(201);
+        }
+
+        site.register(&with_statement).await.refused(503, "temporarily_unavailable");
+    }
+
+    async fn dr_06_what_a_platforms_rule_gives_no_longer_its_clients_have_no_longer(site: Site) {
+        let key = Forge::stranger("ci-1");
+        with_platform(&site, &key).await;
+        let told = registered(&site, &signed(&key, &job(&site, json!({}))), &json!({})).await.has_status(201).json();
+        let good = site.file();
+        let rule = |change: fn(&mut Value)| {
+            let site = &site;
+            let good: Value = serde_json::from_str(&good).expect("the file is JSON");
+            async move {
+                site.apply(|file| {
+                    *file = good;
+                    change(&mut file["registration"]["platforms"][0]);
+                })
+                .await;
+            }
+        };
+        let ask = || async { own_token(&site, &told).await };
+        assert_eq!(ask().await.has_status(200).json()["scope"], "bank:read");
+
+        for change in [
+            |rule: &mut Value| rule["claims"]["repository"] = json!("acme/other"),
+            |rule: &mut Value| rule["claims"]["environment"] = json!("production"),
+            |rule: &mut Value| rule["issuer"] = json!("https://another.example.com"),
+        ] {
+            rule(change).await;
+            ask().await.refused(400, "unauthorized_client");
+        }
+        rule(|rule| rule["scopes"] = json!("bank:transfer")).await;
+        ask().await.refused(400, "invalid_scope");
+        rule(|rule| rule["grants"] = json!(["authorization_code"])).await;
+        ask().await.refused(400, "unauthorized_client");
+        rule(|rule| rule["name"] = json!("renamed")).await;
+        ask().await.has_status(200);
+        site.apply(|file| file["registration"] = json!({ "dynamic": "open" })).await;
+        ask().await.refused(400, "unauthorized_client");
+        rule(|_| {}).await;
+        ask().await.has_status(200);
     }
 
     async fn dr_06_a_client_that_waits_gets_nothing_until_an_administrator_says_so(site: Site) {
@@ -167,6 +240,10 @@ chancery_testkit::both_stores! {
         site.ask_as(first.clone()).approved_by(ALICE).await.redeem().await.granted().call(BANK, "account_balance").await.answered();
         site.ask_as(second.clone()).open(&site.browser()).await.refused_on_page("DR-06");
         assert!(site.registration(approve(&first.id)).await.is_err(), "it does not wait any more");
+        let put = request(Method::PUT, clients[1]["registration_client_uri"].as_str().expect("a URL"));
+        let put = put.header(header::AUTHORIZATION, format!("Bearer {}", clients[1]["registration_access_token"].as_str().expect("a token")));
+        let body = json!({ "client_id": second.id, "redirect_uris": ["http://127.0.0.1/callback"], "client_name": "Another" });
+        site.program().send(put.body(Bytes::from(body.to_string())).expect("a request")).await.refused(403, "insufficient_scope"); // DR-07
         let of_the_file = site.app(chancery_testkit::cast::PUBLIC_CLIENT).id;
         assert!(site.registration(approve(&of_the_file)).await.is_err());
 
@@ -315,6 +392,19 @@ chancery_testkit::both_stores! {
         site.audit().await.only("token_issued");
         site.audit().await.only("call_closed");
     }
+}
+
+/// Asks for a token as the client itself.
+async fn own_token(site: &Site, told: &Value) -> Answer {
+    let text = |member: &str| told[member].as_str().expect("a text").to_owned();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&resource={}",
+        text("client_id"),
+        text("client_secret"),
+        site.url(BANK)
+    );
+    let post = request(Method::POST, &site.endpoint("token")).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    site.program().send(post.body(form.into()).expect("a request")).await
 }
 
 /// The script, as a pipeline would run it: one run, nothing but the platform's token in its hands. None where there is no shell or curl.

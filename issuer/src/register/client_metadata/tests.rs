@@ -77,7 +77,7 @@ fn dr_04_a_statement_goes_over_what_the_client_says() {
     let mut asked = Asked::read(br#"{"redirect_uris":["https://evil.example/cb"],"client_name":"Evil"}"#).expect("an object");
     let statement =
         json!({ "iss": "x", "exp": 1, "client_name": "Vetted", "redirect_uris": ["https://app.example/cb"], "software_id": "v" });
-    asked.overruled_by(statement.as_object().expect("an object").clone());
+    asked.overruled_by(&stated(statement.as_object().expect("an object").clone()));
     let registered = asked.judged(&Admission::of_strangers()).expect("registered");
     assert_eq!((&*registered.name, &*registered.redirect_uris), ("Vetted", &["https://app.example/cb".to_owned()][..]));
     assert_eq!(registered.about.software_id.as_deref(), Some("v"));
