@@ -15,6 +15,7 @@ pub(crate) struct Apps<'a> {
     person: String,
     apps: Vec<App<'a>>,
     ended: bool,
+    sign_out: &'a str,
     action: &'a str,
     sealed: &'a str,
 }
@@ -37,6 +38,7 @@ impl<'a> Apps<'a> {
             person: line(&page.person, NAME),
             apps: page.apps.iter().map(App::of).collect(),
             ended: page.ended,
+            sign_out: &page.sign_out,
             action: &page.action,
             sealed: &page.sealed,
         }

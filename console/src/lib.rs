@@ -13,11 +13,12 @@ mod headers;
 mod peer_text;
 mod period;
 mod refusal;
+mod sign_out;
 
 use std::convert::Infallible;
 
 use askama::Template;
-use chancery_core::{AppsPage, ChooserPage, ConsentPage, Html, Pages, RefusalPage, Shown, SignInPage};
+use chancery_core::{AppsPage, ChooserPage, ConsentPage, Html, Pages, RefusalPage, Shown, SignInPage, SignOutPage, SignedOutPage};
 
 pub use headers::{HEADERS, STYLE};
 
@@ -46,6 +47,14 @@ impl Pages for Console {
 
     fn choose(&self, page: &ChooserPage) -> Html {
         rendered(&chooser::Chooser::of(page))
+    }
+
+    fn sign_out(&self, page: &SignOutPage) -> Html {
+        rendered(&sign_out::SignOut::of(page))
+    }
+
+    fn signed_out(&self, page: &SignedOutPage) -> Html {
+        rendered(&sign_out::SignedOut::of(page))
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

@@ -34,6 +34,11 @@ impl Cookie {
         format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}", self.name(base, tenant))
     }
 
+    /// A `Set-Cookie` value by which the browser forgets it.
+    pub fn clear(self, base: &str, tenant: &Slug) -> String {
+        self.set(base, tenant, "", Some(Duration::ZERO))
+    }
+
     /// The cookie's value in `Cookie` headers; the first, where a browser sends several.
     pub fn find<'a>(self, base: &str, tenant: &Slug, mut headers: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         let name = self.name(base, tenant);
@@ -62,6 +67,12 @@ mod tests {
     fn over_loopback_http_it_has_neither_prefix_nor_secure() {
         let set = Cookie::Session.set("http://127.0.0.1:8080", &tenant(), "v", Some(Duration::from_secs(60)));
         assert_eq!(set, "chancery_session_acme=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=60");
+    }
+
+    #[test]
+    fn a_cookie_that_is_cleared_is_the_same_and_over() {
+        let cleared = Cookie::Session.clear("https://gw.example", &tenant());
+        assert_eq!(cleared, "__Host-chancery_session_acme=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
     }
 
     #[test]

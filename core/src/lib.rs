@@ -32,14 +32,14 @@ pub use issuer::Issuer;
 pub use loopback::{Loopback, is_loopback};
 pub use pages::{
     AllowedApp, AppsPage, ChooserPage, ConsentPage, Decision, Html, Pages, ProviderChoice, RefusalPage, ResourceAsk, ScopeAsk, Shown,
-    SignInPage,
+    SignInPage, SignOutPage, SignedOutPage, WhatWasAllowed,
 };
 pub use resource::ResourceUrl;
 pub use scope::{Scope, ScopeSet};
 pub use secret::Secret;
 pub use sign_in::{
     Authentication, EnrolTrouble, LOGGED_OUT, PROVIDER_REFUSED, Person, RecheckTrouble, SIGNED_OUT, SignIn, SignInRequest, SignInTrouble,
-    SignedIn, UnknownTrouble,
+    SignOutRequest, SignedIn, UnknownTrouble,
 };
 pub use slug::Slug;
 pub use source::{Network, Source};

@@ -123,6 +123,8 @@ pub struct AppsPage {
     pub apps: Vec<AllowedApp>,
     /// One was ended just now.
     pub ended: bool,
+    /// Where the person signs out.
+    pub sign_out: String,
     /// Where the forms post to.
     pub action: String,
     pub sealed: String,
@@ -177,6 +179,40 @@ impl ChooserPage {
     pub const PROVIDER_FIELD: &'static str = "provider";
 }
 
+/// Asks a person whether they want to sign out, and says what that ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignOutPage {
+    pub tenant: String,
+    pub person: String,
+    /// What apps were allowed in this session, and what becomes of it.
+    pub allowed: WhatWasAllowed,
+    /// They are sent to sign out at the identity provider too, where it has a way.
+    pub at_provider: bool,
+    /// Where the person sees and ends what they allowed.
+    pub apps: String,
+    pub action: String,
+    /// Posted back as [`AppsPage::SEALED_FIELD`].
+    pub sealed: String,
+}
+
+/// What becomes of what was allowed in a session that ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WhatWasAllowed {
+    Nothing,
+    Ends,
+    GoesOn,
+}
+
+/// Nobody is signed in in this browser any more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedOutPage {
+    pub tenant: String,
+    /// Whether they were signed out at the identity provider too; nothing, where that is not known.
+    pub at_provider: Option<bool>,
+    /// Where the person signs in to see what they allowed.
+    pub apps: String,
+}
+
 /// A refusal that may not be redirected anywhere, so a person reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusalPage {
@@ -223,6 +259,10 @@ pub trait Pages: Send + Sync + 'static {
     fn apps(&self, page: &AppsPage) -> Html;
 
     fn sign_in(&self, page: &SignInPage) -> Html;
+
+    fn sign_out(&self, page: &SignOutPage) -> Html;
+
+    fn signed_out(&self, page: &SignedOutPage) -> Html;
 
     fn choose(&self, page: &ChooserPage) -> Html;
 

@@ -41,6 +41,17 @@ pub struct SignInRequest {
     pub acr_values: Option<String>,
 }
 
+/// Who has signed out here, and where they come back to from the provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignOutRequest {
+    pub tenant: TenantId,
+    /// SHA-256 of the cookie of the session that ended.
+    pub session: [u8; 32],
+    pub back: String,
+    /// Handed back there as it is.
+    pub state: String,
+}
+
 /// What a sign-in came to: the `result` of its row, left there for the issuer's resume address.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SignedIn {
@@ -167,6 +178,10 @@ pub const LOGGED_OUT: &str = "provider_logged_out";
 /// browser is sent to the issuer's resume address with `?sign_in=` and a single-use key to the row's result.
 pub trait SignIn: Send + Sync + 'static {
     fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>>;
+
+    /// Where this browser signs out of the provider too (OpenID Connect RP-Initiated Logout 1.0). Nothing, where it has no such place, or
+    /// cannot be asked for it: our own session has ended all the same.
+    fn sign_out(&self, request: SignOutRequest) -> BoxFuture<'_, Option<String>>;
 
     /// Asks the provider whether it still vouches for a person, by the refresh token it gave when they signed in: that of this client,
     /// where the provider knows it by an id of its own. What it says is written before this returns; of any number who ask at once, on

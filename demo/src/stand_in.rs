@@ -1,7 +1,9 @@
 //! Pages that answer for a person: all that `--as alice` is. The steps, cookies included, are the same; only nobody is asked.
 
 use chancery_console::Console;
-use chancery_core::{AppsPage, ChooserPage, ConsentPage, Decision, Html, Pages, RefusalPage, Shown, SignInPage};
+use chancery_core::{
+    AppsPage, ChooserPage, ConsentPage, Decision, Html, Pages, RefusalPage, Shown, SignInPage, SignOutPage, SignedOutPage,
+};
 
 /// The console's pages, except that a consent page is approved at once where somebody is acting.
 #[derive(Clone, Copy, Default)]
@@ -41,6 +43,14 @@ impl Pages for StandIn {
 
     fn choose(&self, page: &ChooserPage) -> Html {
         self.console.choose(page)
+    }
+
+    fn sign_out(&self, page: &SignOutPage) -> Html {
+        self.console.sign_out(page)
+    }
+
+    fn signed_out(&self, page: &SignedOutPage) -> Html {
+        self.console.signed_out(page)
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

@@ -39,6 +39,7 @@ pub(crate) fn metadata(names_itself: bool) -> Metadata {
         authorization_endpoint: "https://idp.example/authorize?policy=a%20b".into(),
         token_endpoint: "https://idp.example/token".into(),
         jwks_uri: "https://idp.example/keys".into(),
+        end_session_endpoint: None,
         registration_endpoint: None,
         client_authentication: ClientAuthentication::Basic,
         names_itself,

@@ -5,6 +5,7 @@ use chancery_audit::Write;
 use chancery_core::{ClientId, Entropy, RecheckTrouble, Secret, SessionId, Slug, SubjectId, TenantId, Timestamp};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_store::StoreError;
+use chancery_store::repo::sessions::Session;
 use chancery_store::repo::subjects::Subject;
 use chancery_store::repo::vouchers::{self, Checked, Voucher};
 
@@ -109,6 +110,14 @@ pub(crate) async fn open(sealer: &Sealer, voucher: &Voucher) -> Result<Secret<St
     let row = Whose::from(voucher).row();
     let plain = sealer.open(&place(&voucher.tenant, &row, voucher.version), &voucher.sealed).await?;
     text(plain, VOUCHERS)
+}
+
+/// The ID token of a session.
+pub(crate) async fn id_token(sealer: &Sealer, session: &Session) -> Result<Option<Secret<String>>, SealError> {
+    let Some(sealed) = &session.id_token else { return Ok(None) };
+    let row = session.id.to_string();
+    let plain = sealer.open(&id_token_place(&session.tenant, &row), sealed).await?;
+    text(plain, SESSIONS).map(Some)
 }
 
 fn text(plain: Secret<Vec<u8>>, table: &'static str) -> Result<Secret<String>, SealError> {

@@ -27,6 +27,7 @@ mod recheck;
 mod refuse;
 mod refused;
 mod respond;
+mod sign_out;
 
 #[cfg(test)]
 mod fixtures;
@@ -38,7 +39,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use chancery_audit::{Counters, Journal, Rates};
 use chancery_core::{
-    ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, Slug, SubjectId, TenantId, Timestamp,
+    ClientId, Clock, EnrolTrouble, Pages, RecheckTrouble, Rng, SignIn, SignInRequest, SignInTrouble, SignOutRequest, Slug, SubjectId,
+    TenantId, Timestamp,
 };
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Documents, Fetcher};
@@ -96,6 +98,10 @@ impl<P: Pages> Federation<P> {
 impl<P: Pages> SignIn for Federation<P> {
     fn begin(&self, request: SignInRequest) -> BoxFuture<'_, Result<String, SignInTrouble>> {
         Box::pin(begin::begin(&self.parts, request))
+    }
+
+    fn sign_out(&self, request: SignOutRequest) -> BoxFuture<'_, Option<String>> {
+        Box::pin(sign_out::sign_out(&self.parts, request))
     }
 
     fn recheck(&self, tenant: TenantId, subject: SubjectId, client: ClientId) -> BoxFuture<'_, Result<(), RecheckTrouble>> {

@@ -17,6 +17,8 @@ pub(crate) struct Metadata {
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub jwks_uri: String,
+    /// Where people are sent to sign out, if it says.
+    pub end_session_endpoint: Option<String>,
     /// Where clients are registered, if it says.
     pub registration_endpoint: Option<String>,
     pub client_authentication: ClientAuthentication,
@@ -59,6 +61,7 @@ impl Metadata {
             authorization_endpoint: unverified.authorization_endpoint,
             token_endpoint: unverified.token_endpoint,
             jwks_uri: unverified.jwks_uri,
+            end_session_endpoint: unverified.end_session_endpoint.filter(|at| as_secure_as_its_issuer(issuer, at).is_ok()),
             registration_endpoint: unverified.registration_endpoint.filter(|at| as_secure_as_its_issuer(issuer, at).is_ok()),
         })
     }
@@ -70,6 +73,7 @@ struct Unverified {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    end_session_endpoint: Option<String>,
     registration_endpoint: Option<String>,
     scopes_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,

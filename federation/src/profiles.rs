@@ -172,6 +172,20 @@ impl Profile {
         }
     }
 
+    /// Whether it tells us of sessions that it ends, as far as its metadata says.
+    pub fn tells_of_logouts(&self, metadata: &Value) -> bool {
+        match self.back_channel_logout {
+            BackChannelLogout::Always => true,
+            BackChannelLogout::IfAdvertised => metadata["backchannel_logout_supported"] == true,
+            BackChannelLogout::Never => false,
+        }
+    }
+
+    /// Whether people can be sent there to sign out.
+    pub fn signs_people_out(&self, metadata: &Value) -> bool {
+        self.logout != Logout::None && metadata["end_session_endpoint"].is_string()
+    }
+
     fn has_issuer(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         self.hosts.iter().any(|known| is_like(host, known)) || self.paths.iter().any(|path| url.path().contains(path.as_str()))

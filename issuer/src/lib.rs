@@ -5,6 +5,7 @@
 //!
 //! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
 //!   `sign_in`: where they do. `apps`: what a person allowed, and how they end it.
+//!   `sign_out`: how they leave.
 //! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
 //! - `revocation`: how clients give back what they got (RFC 7009).
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
@@ -39,6 +40,7 @@ mod return_to;
 mod revocation;
 mod server;
 mod sign_in;
+mod sign_out;
 mod token_endpoint;
 mod unanswered;
 mod visit;
@@ -111,6 +113,8 @@ impl<P: Pages> AuthorizationServer<P> {
             .route("/t/{tenant}/resume",                                 get(consent::resume::<P>))
             .route("/t/{tenant}/apps",                                   get(apps::get::<P>).post(apps::post::<P>))
             .route("/t/{tenant}/apps/sign-in",                           post(apps::sign_in::<P>))
+            .route("/t/{tenant}/sign-out",                               get(sign_out::get::<P>).post(sign_out::post::<P>))
+            .route("/t/{tenant}/signed-out",                             get(sign_out::goodbye::<P>))
             .with_state(Arc::clone(&self.front));
         for_clients.merge(for_people).layer(DefaultBodyLimit::max(body::LONGEST))
     }

@@ -1,7 +1,7 @@
 // What a person sees, in a real Chromium: every page at desktop and phone width, in light and dark, held against axe-core; a consent given
 // by keyboard alone; pages that refuse to be framed. One line of JSON at the end: the pages seen, and what is wrong.
 //
-// Argument: JSON { pages: { name: url of an authorization request or page }, app, web, apps, consent, chosen, provider, folder }; `folder`, if any, takes screenshots.
+// Argument: JSON { pages: { name: url of an authorization request or page }, app, web, apps, signOut, consent, chosen, provider, folder }; `folder`, if any, takes screenshots.
 
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -26,6 +26,7 @@ try {
   let person = await visitor();
   for (const [name, url] of Object.entries(asked.pages)) await look(person, name, url);
   await look(person, 'apps-of-nobody', asked.apps);
+  await look(person, 'signed-out-of-nobody', asked.signOut);
 
   person = await allowsByKeyboard(person, asked.pages['consent-loopback'], asked.app);
   await look(person, 'consent-known', asked.pages['consent-loopback']);
@@ -34,6 +35,8 @@ try {
   await elsewhere(person);
   await look(person, 'apps', asked.apps);
   await endsByKeyboard(person);
+  await look(person, 'sign-out', asked.signOut);
+  await signsOutByKeyboard(person);
 } finally {
   await browser.close();
 }
@@ -144,7 +147,7 @@ async function arrived(page, answer) {
 
 /** Another site frames our pages, and loads them as a part of its own: nobody sees them, and nobody is sent on. */
 async function elsewhere(page) {
-  for (const url of [asked.pages['consent-loopback'], asked.pages['consent-web'], asked.apps]) {
+  for (const url of [asked.pages['consent-loopback'], asked.pages['consent-web'], asked.apps, asked.signOut]) {
     await page.goto(`${evil}/?${encodeURIComponent(url)}`);
     for (const frame of page.frames().slice(1)) {
       if ((await frame.content()).includes('<main>')) wrong.push(`framed: ${url}`);
@@ -164,4 +167,14 @@ async function endsByKeyboard(page) {
   if (!(await page.locator('[role=status]').count())) wrong.push(`nothing says that it ended: ${await page.content()}`);
   if ((await page.locator('button.danger').count()) !== before - 1) wrong.push('the app is still there');
   await seenAs(page, 'apps-ended');
+}
+
+/** By way of the identity provider, and back. */
+async function signsOutByKeyboard(page) {
+  await page.goto(asked.signOut);
+  await press(page, 'Sign out', loads(asked.signOut.replace('sign-out', 'signed-out')));
+  if (!(await page.content()).includes('and of your organisation')) wrong.push(`nothing says where they are signed out: ${await page.content()}`);
+  await seenAs(page, 'signed-out');
+  await page.goto(asked.apps);
+  if (await page.locator('button.danger').count()) wrong.push('they still see their apps');
 }

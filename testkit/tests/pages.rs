@@ -57,6 +57,7 @@ async fn oa_18_what_a_person_sees_can_be_read_used_by_keyboard_and_not_framed() 
         "app": REDIRECT_AT,
         "web": WEB,
         "apps": site.endpoint("apps"),
+        "signOut": site.endpoint("sign-out"),
         "consent": site.endpoint("consent"),
         "chosen": TITLE,
         "provider": provider,
@@ -75,5 +76,5 @@ async fn oa_18_what_a_person_sees_can_be_read_used_by_keyboard_and_not_framed() 
         (2, 1),
         "neither a frame nor an image is a person"
     );
-    assert_eq!(log.of_kind("approval_ended").len(), 1);
+    assert_eq!((log.of_kind("approval_ended").len(), log.of_kind("signed_out").len()), (1, 1));
 }

@@ -10,7 +10,7 @@ use chancery_core::Rng;
 use chancery_crypto::random::SystemRng;
 use chancery_federation::profiles::Profile;
 use chancery_outbound::{Dialer, Reach, Settings, Upstreams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server::DEFAULT_FILE;
 use crate::doctor::Visitor;
@@ -70,7 +70,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let (issuer, metadata) = crate::init::metadata(&Visitor(Upstreams::new(&dialer)), &asked).await?;
     let profile = Profile::recognise(&issuer, Some(&metadata));
     let mut draft = draft(&args, profile, issuer, crate::init::scopes(profile, &metadata))?;
-    to_register(&args, profile, &draft)?;
+    to_register(&args, (profile, &metadata), &draft)?;
     client(&args, &mut draft)?;
 
     let text = draft.text();
@@ -110,18 +110,28 @@ fn draft(args: &Args, profile: &'static Profile, issuer: String, scopes: String)
 }
 
 /// What to do at the provider, before its client id can be asked for.
-fn to_register(args: &Args, profile: &'static Profile, draft: &Draft) -> Result<(), Failure> {
+fn to_register(args: &Args, (profile, metadata): (&'static Profile, &Value), draft: &Draft) -> Result<(), Failure> {
     let redirect_uri = draft.redirect_uri();
+    let told_at = profile.tells_of_logouts(metadata).then(|| draft.back_channel_logout());
+    let signed_out = profile.signs_people_out(metadata).then(|| draft.signed_out());
     if args.json {
         let step = json!({
-            "step": "register", "provider": profile.title, "profile": profile.name, "issuer": draft.issuer, "redirect_uri": redirect_uri, "scopes": draft.scopes,
+            "step": "register", "provider": profile.title, "profile": profile.name, "issuer": draft.issuer, "redirect_uri": redirect_uri,
+            "backchannel_logout_uri": told_at, "post_logout_redirect_uri": signed_out, "scopes": draft.scopes,
             "groups_claims": profile.groups, "todo": profile.register,
         });
         return print::json(&step).map(drop);
     }
     print::line(&format_args!("This is {} ({}). Register this server there:\n", profile.title, draft.issuer))?;
     profile.register.iter().try_for_each(|step| print::line(&format_args!("  - {step}")))?;
-    print::line(&format_args!("\n  redirect URI   {redirect_uri}\n  scopes         {}\n  groups claim   {}\n", draft.scopes, draft.groups))
+    print::line(&format_args!("\n  redirect URI   {redirect_uri}"))?;
+    for (what, address) in [("after sign-out ", &signed_out), ("back-channel   ", &told_at)] {
+        if let Some(address) = address {
+            let why = if what.starts_with("after") { "post-logout redirect URI" } else { "where it says that it ended a session" };
+            print::line(&format_args!("  {what}{address}  ({why})"))?;
+        }
+    }
+    print::line(&format_args!("  scopes         {}\n  groups claim   {}\n", draft.scopes, draft.groups))
 }
 
 /// Who we are there. A secret that is pasted goes into a file of its own.

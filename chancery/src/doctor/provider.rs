@@ -78,10 +78,11 @@ fn metadata(of: &str, provider: &ProviderOutline, document: &Value) -> Vec<Findi
         let saw = format!("its metadata lacks {}", missing.join(" and "));
         return vec![Finding::wrong(of, saw).should("offer the authorization code flow").fix("switch that flow on at the provider")];
     }
-    let mut findings = vec![
-        Finding::good(of, format!("{said} offers sign-in ({})", profile.title))
-            .fix(format!("nothing, if {} is registered there as a redirect URI", provider.redirect_uri)),
-    ];
+    let mut findings = vec![Finding::good(of, format!("{said} offers sign-in ({})", profile.title)).fix(format!(
+        "nothing, if {} is registered there as a redirect URI{}",
+        provider.redirect_uri,
+        leaving(provider, profile, document)
+    ))];
     if !listed(document, "code_challenge_methods_supported", "S256") {
         let saw = "its metadata does not say that it takes PKCE with S256";
         findings.push(Finding::doubtful(of, saw).should("take it; many do without saying so").fix("switch PKCE on for this client there"));
@@ -115,6 +116,13 @@ fn without_refresh_tokens(of: &str, provider: &ProviderOutline, document: &Value
     let should = "give one, so that it can be asked again about people whose agents go on without them";
     let fix = format!("{fix}; else those people must sign in again after `lifetimes.unvouched`");
     Some(Finding::doubtful(format!("{of}, refresh tokens"), saw).should(should).fix(fix))
+}
+
+/// What else is to be registered there, so that a session that ends at one of the two ends at both.
+fn leaving(provider: &ProviderOutline, profile: &Profile, document: &Value) -> String {
+    let back = profile.signs_people_out(document).then(|| format!(", {} as a post-logout redirect URI", provider.signed_out));
+    let told = profile.tells_of_logouts(document).then(|| format!(", {} as its back-channel logout URL", provider.back_channel_logout));
+    [back, told].into_iter().flatten().collect()
 }
 
 fn listed(document: &Value, list: &str, value: &str) -> bool {

@@ -32,6 +32,16 @@ impl Draft {
         format!("{}/t/{}/callback/{}", self.base_url, self.tenant, self.provider)
     }
 
+    /// Where the provider says that it ended a session.
+    pub fn back_channel_logout(&self) -> String {
+        format!("{}/t/{}/backchannel-logout/{}", self.base_url, self.tenant, self.provider)
+    }
+
+    /// Where people come back to from signing out there.
+    pub fn signed_out(&self) -> String {
+        format!("{}/t/{}/signed-out", self.base_url, self.tenant)
+    }
+
     /// Values are quoted as JSON strings, which YAML reads as what they are.
     pub fn text(&self) -> String {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();

@@ -55,6 +55,8 @@ async fn to_a_working_call((folder, base, behind): &(Folder, String, Behind), is
 
     let mut init = Running::start(folder, &arguments, recognised);
     init.says(&format!("redirect URI   {base}/t/{TENANT}/callback/{IDENTITY_PROVIDER}"));
+    init.says(&format!("after sign-out {base}/t/{TENANT}/signed-out"));
+    init.says(&format!("back-channel   {base}/t/{TENANT}/backchannel-logout/{IDENTITY_PROVIDER}"));
     init.says("wrote chancery.yaml");
     init.says(&format!("{base}/sign-in-check"));
     signs_in(base).await;

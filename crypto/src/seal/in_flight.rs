@@ -28,6 +28,10 @@ pub enum Purpose {
     AppsPage,
     /// A sign-in whose person wants to see that page.
     AppsErrand,
+    /// The page that asks whether to sign out.
+    SignOutPage,
+    /// A browser's way back from signing out at the identity provider.
+    SignedOut,
     /// What somebody signs in for, in the page that asks where.
     Chooser,
 }
@@ -40,6 +44,8 @@ impl Purpose {
             Self::McpSession => "mcp_session",
             Self::AppsPage => "apps_page",
             Self::AppsErrand => "apps_errand",
+            Self::SignOutPage => "sign_out_page",
+            Self::SignedOut => "signed_out",
             Self::Chooser => "chooser",
         }
     }

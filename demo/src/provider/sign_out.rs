@@ -36,7 +36,12 @@ pub async fn end_session(State(provider): State<Arc<Provider>>, RawQuery(query):
     }
     let back = form.get("post_logout_redirect_uri").map(str::to_owned);
     match back.filter(|uri| hinted.is_some() && provider.parts.client.post_logout_redirect_uris.contains(uri)) {
-        Some(uri) => (StatusCode::SEE_OTHER, [(LOCATION, uri), (CACHE_CONTROL, "no-store".to_owned())]).into_response(),
+        Some(uri) => {
+            // RP-Initiated Logout §3: `state` comes back as it went.
+            let state = form.get("state").map(|state| form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish());
+            let uri = state.map_or_else(|| uri.clone(), |state| format!("{uri}{}{state}", if uri.contains('?') { '&' } else { '?' }));
+            (StatusCode::SEE_OTHER, [(LOCATION, uri), (CACHE_CONTROL, "no-store".to_owned())]).into_response()
+        }
         None => page::signed_out(),
     }
 }

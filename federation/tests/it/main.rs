@@ -9,6 +9,7 @@ mod proxy;
 mod recheck;
 mod replays;
 mod several;
+mod sign_out;
 mod simulated;
 mod standing;
 mod way;

@@ -94,6 +94,7 @@ async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, end
                 person: visitor.label,
                 apps,
                 ended,
+                sign_out: crate::sign_out::address(&tenant),
                 action: address(&tenant),
                 sealed,
             })

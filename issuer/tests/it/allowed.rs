@@ -21,7 +21,7 @@ fn button(page: &Answer, app: &str) -> Form {
 }
 
 /// Posts a form with these headers and no others.
-async fn sent(browser: &Browser, form: &Form, headers: &[(&str, &str)]) -> Answer {
+pub async fn sent(browser: &Browser, form: &Form, headers: &[(&str, &str)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
     let post = request(Method::POST, form.action.as_str()).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let post = headers.iter().fold(post, |post, (name, value)| post.header(*name, *value));

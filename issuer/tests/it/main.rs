@@ -30,6 +30,7 @@ mod resource;
 mod revocation;
 mod session;
 mod sign_in;
+mod sign_out;
 mod tenants;
 mod token_request;
 mod vouched;

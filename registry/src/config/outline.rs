@@ -13,6 +13,9 @@ pub struct ProviderOutline {
     pub issuer: String,
     /// What must be registered there.
     pub redirect_uri: String,
+    /// Where it may say that it ended a session, and where people come back to from signing out there.
+    pub back_channel_logout: String,
+    pub signed_out: String,
     pub scopes: String,
     /// The same, where the file says so.
     pub written_scopes: Option<String>,
@@ -42,6 +45,8 @@ impl Config {
                 name: name.to_owned(),
                 issuer: provider.issuer.to_string(),
                 redirect_uri: format!("{}/callback/{name}", self.issuer()),
+                back_channel_logout: format!("{}/backchannel-logout/{name}", self.issuer()),
+                signed_out: format!("{}/signed-out", self.issuer()),
                 scopes: written_scopes.clone().unwrap_or_else(|| USUAL_SCOPES.to_owned()),
                 written_scopes,
                 profile: provider.profile.clone(),

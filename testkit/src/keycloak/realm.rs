@@ -151,6 +151,8 @@ fn file(name: &str, callbacks: &[&str]) -> Value {
             "secret": SECRET,
             "redirectUris": callbacks,
             "protocol": "openid-connect",
+            // Where people may go after signing out: the same addresses.
+            "attributes": { "post.logout.redirect.uris": "+" },
             "protocolMappers": [{
                 "name": "groups",
                 "protocol": "openid-connect",
