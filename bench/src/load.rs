@@ -52,6 +52,11 @@ impl Connection {
 
     /// One request and the whole of its answer.
     pub async fn exchange(&mut self, request: &[u8]) -> Fallible<Answer> {
+        let line = || String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned();
+        self.answer(request).await.map_err(|error| format!("{error}, after {}", line()).into())
+    }
+
+    async fn answer(&mut self, request: &[u8]) -> Fallible<Answer> {
         self.stream.write_all(request).await?;
         let end = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {

@@ -92,10 +92,11 @@ async fn revoking(
     tokens: Arc<Vec<String>>,
     (next, never): (Arc<AtomicUsize>, Arc<AtomicU64>),
 ) -> Fallible<Vec<Duration>> {
-    let mut nodes = [Connection::to(address(ports[0])).await?, Connection::to(address(ports[1])).await?];
     let mut issuer = Connection::to(address(ports[0])).await?;
     let mut times = Vec::new();
     while let Some(token) = tokens.get(next.fetch_add(1, Ordering::Relaxed)) {
+        // Whoever is refused before the body was read may find the connection closed.
+        let mut nodes = [Connection::to(address(ports[0])).await?, Connection::to(address(ports[1])).await?];
         let mut call = Call::new(credentials.port, "account_balance", vec![token.clone()]);
         for node in &mut nodes {
             let answer = node.exchange(&call.next()).await?;
@@ -109,7 +110,7 @@ async fn revoking(
         if revoked.status != 200 {
             return Err(format!("it was not revoked: {}{}", revoked.head, revoked.text()).into());
         }
-        match everywhere(&mut nodes, &mut call, began).await? {
+        match everywhere(ports, nodes, &mut call, began).await? {
             Some(time) => times.push(time),
             None => drop(never.fetch_add(1, Ordering::Relaxed)),
         }
@@ -117,15 +118,18 @@ async fn revoking(
     Ok(times)
 }
 
-/// Until every node refuses.
-async fn everywhere(nodes: &mut [Connection; 2], call: &mut Call, began: Instant) -> Fallible<Option<Duration>> {
-    let [one, other] = nodes;
-    for node in [one, other] {
-        while node.exchange(&call.next()).await?.status != 401 {
+/// Until every node refuses. An answer that was under way when its token ended is cut, and its connection with it.
+async fn everywhere(ports: [u16; 2], nodes: [Connection; 2], call: &mut Call, began: Instant) -> Fallible<Option<Duration>> {
+    for (port, mut node) in ports.into_iter().zip(nodes) {
+        loop {
+            match node.exchange(&call.next()).await {
+                Ok(answer) if answer.status == 401 => break,
+                Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Err(_) => node = Connection::to(address(port)).await?,
+            }
             if began.elapsed() > PATIENCE {
                 return Ok(None);
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     Ok(Some(began.elapsed()))

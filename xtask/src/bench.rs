@@ -6,10 +6,12 @@ use crate::run::run;
 use crate::test;
 
 pub fn command(root: &Path, words: &[&str]) -> Result<(), String> {
-    let binary = match words {
-        [] => None,
-        ["--binary", binary] => Some(*binary),
-        _ => return Err("cargo xtask bench [--binary PATH]".to_owned()),
+    let (binary, only) = match words {
+        [] => (None, ""),
+        ["--binary", binary] => (Some(*binary), ""),
+        ["--only", only] => (None, *only),
+        ["--binary", binary, "--only", only] => (Some(*binary), *only),
+        _ => return Err("cargo xtask bench [--binary PATH] [--only PATH]".to_owned()),
     };
     let target = test::target_folder(root);
     let built = target.join("load");
@@ -21,7 +23,7 @@ pub fn command(root: &Path, words: &[&str]) -> Result<(), String> {
     }
     let ours = binary.map_or_else(|| built.join("chancery").to_string_lossy().into_owned(), str::to_owned);
     let results = target.join("bench.json").to_string_lossy().into_owned();
-    run(root, &built.join("chancery-bench").to_string_lossy(), &["run", &ours, &results], &[])?;
+    run(root, &built.join("chancery-bench").to_string_lossy(), &["run", &ours, &results, only], &[])?;
     println!("all of it, for machines: {results}");
     Ok(())
 }
