@@ -1,4 +1,4 @@
-//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2, RFC 8707 §2). What goes to the peer, what goes to the
+//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 9470). What goes to the peer, what goes to the
 //! log, and whose fault it was are three things and stay three.
 
 use std::fmt;
@@ -25,6 +25,8 @@ pub enum Code {
     UnapprovedSoftwareStatement,
     InvalidToken,
     InsufficientScope,
+    InsufficientUserAuthentication,
+    UnmetAuthenticationRequirements,
     UnsupportedTokenType,
 }
 
@@ -50,6 +52,8 @@ impl Code {
             Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
@@ -57,7 +61,7 @@ impl Code {
     /// The HTTP status of a direct answer (a redirect carries none).
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
             Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,

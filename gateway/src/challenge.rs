@@ -4,9 +4,19 @@
 //! in it holds a quote or a backslash.
 
 use chancery_core::ScopeSet;
-use http::{HeaderMap, header};
+use chancery_registry::SignInDemand;
+use http::{HeaderMap, HeaderValue, header};
 
 pub use chancery_tokens::bearer::challenge as bearer;
+
+/// The same, saying how the person must sign in (RFC 9470 §3; SU-01).
+pub fn demanding(challenge: &HeaderValue, demand: &SignInDemand) -> HeaderValue {
+    let acr = (!demand.acr.is_empty()).then(|| format!(", acr_values=\"{}\"", demand.acr.join(" ")));
+    let age = demand.max_age.map(|age| format!(", max_age=\"{age}\""));
+    let more = [acr, age].into_iter().flatten().collect::<String>();
+    let whole = challenge.to_str().ok().and_then(|challenge| HeaderValue::from_str(&(challenge.to_owned() + &more)).ok());
+    whole.unwrap_or_else(|| challenge.clone())
+}
 
 /// The scopes an upstream says its call lacks (`error="insufficient_scope"`), where it says so.
 pub fn scope_wanted(headers: &HeaderMap) -> Option<ScopeSet> {
@@ -33,7 +43,6 @@ fn parameters(challenge: &str) -> Vec<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use chancery_core::oauth;
-    use http::HeaderValue;
 
     use super::*;
 
@@ -48,6 +57,13 @@ mod tests {
         let challenge = bearer(None, METADATA, &scopes("bank:read"));
         assert_eq!(challenge, format!("Bearer resource_metadata=\"{METADATA}\", scope=\"bank:read\"").as_str());
         assert_eq!(bearer(None, METADATA, &ScopeSet::default()), format!("Bearer resource_metadata=\"{METADATA}\"").as_str());
+    }
+
+    #[test]
+    fn su_01_a_challenge_says_how_to_sign_in() {
+        let demand = SignInDemand { acr: vec!["phr".to_owned(), "mfa".to_owned()], max_age: Some(300) };
+        let said = demanding(&bearer(None, METADATA, &scopes("a")), &demand);
+        assert_eq!(said, format!("Bearer resource_metadata=\"{METADATA}\", scope=\"a\", acr_values=\"phr mfa\", max_age=\"300\"").as_str());
     }
 
     #[test]

@@ -3,20 +3,22 @@
 //! 1. who: a token in the header, verified for this resource; else 401, whatever the method;
 //! 2. from where: a web page of ours, or no web page;
 //! 3. what: the body is read once; headers that mirror it must agree; the era says what there is; a session must be the caller's;
-//! 4. whether: agent, scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);
-//! 6. out, with the upstream's own credential; 7. the answer streams back, and its end closes the record.
+//! 4. whether: agent, sign-in and scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);
+//! 6. out, with the upstream's own credential; 7. the answer streams back, lists without what this
+//!    caller may not use, and its end closes the record.
 //!
 //! Nothing here reads the store, and no lock is held while anything is awaited.
 
 mod ending;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use chancery_core::Entropy;
+use chancery_core::{Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented};
 use chancery_tokens::{TenantKeys, VerifiedToken};
@@ -24,6 +26,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use self::ending::Answering;
 use crate::decide::{Facts, decide};
 use crate::era::Era;
 use crate::message::{Message, Messages};
@@ -88,7 +91,7 @@ impl Call<'_> {
         let place = self.place(&keys)?;
         let session = if self.era.is_stateless() { None } else { session::presented(&self.head.headers, place, token.caller(), now)? }; // MC-07
         let Tenant { policy, agents, .. } = &*self.tenant;
-        let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller() };
+        let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller(), address: self.address() };
         let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
 
         let record = self.record(&messages.all, &permits, &token, now).await?;
@@ -101,7 +104,12 @@ impl Call<'_> {
             let seal = |place: Place<'_>| place.seal(upstream, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
             place.outward(upstream, session.as_ref(), seal) // MC-07
         };
-        self.streamed(released, &token, outward)
+        let lists = messages.all.iter().any(|message| message.known.lists());
+        self.streamed(released, &token, Answering { lists, outward })
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.head.extensions.get::<Source>().map(|source| source.address())
     }
 
     fn authenticated(&mut self) -> Result<Arc<VerifiedToken>, Refusal> {

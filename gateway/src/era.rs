@@ -64,10 +64,18 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::refusal::Wanted;
+
+    fn version_of(refusal: &Refusal) -> Option<String> {
+        match refusal.wanted.as_deref() {
+            Some(Wanted::Version(version)) => Some(version.clone()),
+            _ => None,
+        }
+    }
 
     fn era(values: &[&'static str]) -> Result<Era, (&'static str, Option<String>)> {
         let headers = values.iter().map(|value| (HEADER, HeaderValue::from_static(value))).collect();
-        Era::of(&headers).map_err(|refusal| (refusal.reason, refusal.requested.as_deref().map(str::to_owned)))
+        Era::of(&headers).map_err(|refusal| (refusal.reason, version_of(&refusal)))
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chancery_core::{Caller, ClientId, Entropy, ResourceId, ResourceUrl, ScopeSet, TenantId, Timestamp};
 use chancery_crypto::jose::Algorithm;
-use chancery_registry::{Resource, Tool, Upstream};
+use chancery_registry::{Listing, Resource, SignInDemand, Tool, Upstream};
 
 pub const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
@@ -44,7 +44,7 @@ pub fn caller(subject: &str, scope: &str) -> Caller {
 
 /// A bank whose balance can be read and whose money can be moved.
 pub fn bank() -> Resource {
-    let tool = |scope: &str, read_only| Tool { scope: scopes(scope), read_only };
+    let tool = |scope: &str, read_only| Tool { scope: scopes(scope), read_only, sign_in: SignInDemand::default() };
     Resource {
         id: ResourceId::mint(NOW, &mut entropy(2)),
         name: "bank".parse().expect("a name"),
@@ -57,6 +57,8 @@ pub fn bank() -> Resource {
             ("account_balance".to_owned(), tool("bank:read", true)),
             ("transfer".to_owned(), tool("bank:read bank:move", false)),
         ]),
+        listing: Listing::default(),
+        sign_in: SignInDemand::default(),
         upstream: Some(Upstream { url: "http://127.0.0.1:9001/mcp".to_owned(), audience: "http://127.0.0.1:9001/mcp".to_owned() }),
         require_agent: false,
         algorithm: Algorithm::Es256,

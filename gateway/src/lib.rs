@@ -17,6 +17,7 @@ mod era;
 mod events;
 mod headers;
 mod leg;
+mod listing;
 mod members;
 mod message;
 mod message_counts;

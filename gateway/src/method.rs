@@ -34,6 +34,16 @@ pub struct Method {
     pub recorded: Log,
 }
 
+impl Method {
+    /// Whether its answer may hold a list of what not everybody sees.
+    pub fn lists(&self) -> bool {
+        matches!(self.name, "tools/list" | "resources/list" | "prompts/list" | STREAM_NAME)
+    }
+}
+
+/// A stream may bring what was asked for by another request, where it is resumed.
+const STREAM_NAME: &str = "stream";
+
 /// The row of a method; those that nobody here knows need the default scope.
 pub fn of(method: &str) -> &'static Method {
     METHODS.iter().find(|row| row.name == method).unwrap_or(if method.starts_with("notifications/") { &NOTIFICATION } else { &OTHER })
@@ -61,7 +71,7 @@ pub const NOTIFICATION: Method = row("notifications", Action::UseResource, Needs
 pub const RESPONSE: Method =     row("response",      Action::UseResource, Needs::Token,        None, Log::Counted);
 /// The stream that a GET opens.
 #[rustfmt::skip]
-pub const STREAM: Method =       row("stream",        Action::UseResource, Needs::Token,        None, Log::Counted);
+pub const STREAM: Method =       row(STREAM_NAME,        Action::UseResource, Needs::Token,        None, Log::Counted);
 /// The end of a session, by DELETE.
 #[rustfmt::skip]
 pub const SESSION_END: Method =  row("session_end",   Action::UseResource, Needs::Token,        None, Log::Counted);

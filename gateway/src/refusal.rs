@@ -7,6 +7,7 @@
 use chancery_core::oauth::Code;
 use chancery_core::{DecisionId, ScopeSet};
 use chancery_policy::Denied;
+use chancery_registry::SignInDemand;
 use chancery_tokens::TokenTrouble;
 use http::StatusCode;
 
@@ -27,9 +28,17 @@ pub struct Refusal {
     pub words: Box<str>,
     pub decision: Option<DecisionId>,
     pub about: Option<Box<About>>,
-    /// The protocol version that was asked for and is not spoken here.
-    pub requested: Option<Box<str>>,
+    pub wanted: Option<Box<Wanted>>,
     pub(crate) wire: Wire,
+}
+
+/// What a refusal says besides, each in its own place.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// The protocol version that was asked for and is not spoken here.
+    Version(String),
+    /// How the person must sign in (RFC 9470).
+    SignIn(SignInDemand),
 }
 
 /// The message that a refusal is about.
@@ -102,12 +111,22 @@ impl Refusal {
     pub fn insufficient_scope(needed: &ScopeSet, granted: &ScopeSet) -> Self {
         let words = format!("this call needs the scope '{}', which the token lacks: authorize again with it", needed.difference(granted));
         let code = Some(Code::InsufficientScope);
-        let wire = Wire::Challenge { code, scope: Some(Box::new(needed.union(granted))) };
+        let wire = Wire::Challenge { code, scope: Some(Box::new(needed.union(granted))) }; // MC-05
         Self { wire, ..Self::challenge("insufficient_scope", "MC-01", code, words) }
     }
 
+    /// RFC 9470 §3. The scope stands in it as in [`Refusal::insufficient_scope`]: whoever comes again comes with all that is needed.
+    pub fn insufficient_sign_in(demand: SignInDemand, needed: &ScopeSet, granted: &ScopeSet) -> Self {
+        let words =
+            "this call needs a more recent or a stronger sign-in than the token tells of: authorize again with max_age and acr_values";
+        let code = Some(Code::InsufficientUserAuthentication);
+        let wire = Wire::Challenge { code, scope: Some(Box::new(needed.union(granted))) };
+        let wanted = Some(Box::new(Wanted::SignIn(demand)));
+        Self { wire, wanted, ..Self::challenge("insufficient_user_authentication", "SU-01", code, words.to_owned()) }
+    }
+
     fn challenge(reason: &'static str, row: &'static str, code: Option<Code>, words: String) -> Self {
-        Self { reason, row, words: words.into(), decision: None, about: None, requested: None, wire: Wire::Challenge { code, scope: None } }
+        Self { reason, row, words: words.into(), decision: None, about: None, wanted: None, wire: Wire::Challenge { code, scope: None } }
     }
 }
 
@@ -156,7 +175,7 @@ impl Refusal {
 
     pub fn unsupported_version(requested: &str) -> Self {
         let refusal = Self::status("unsupported_version", StatusCode::BAD_REQUEST, code::UNSUPPORTED_VERSION, "this protocol version is not known here: use one of those in `supported`, or open a session with `initialize`");
-        Self { requested: Some(brief(requested).into()), ..refusal }
+        Self { wanted: Some(Box::new(Wanted::Version(brief(requested).to_owned()))), ..refusal }
     }
 
     pub fn no_batches() -> Self {
@@ -173,7 +192,7 @@ impl Refusal {
     }
 
     fn status(reason: &'static str, status: StatusCode, code: i32, words: &str) -> Self {
-        Self { reason, row: "", words: words.into(), decision: None, about: None, requested: None, wire: Wire::Status(status, code) }
+        Self { reason, row: "", words: words.into(), decision: None, about: None, wanted: None, wire: Wire::Status(status, code) }
     }
 }
 
@@ -207,7 +226,7 @@ impl Refusal {
             words: words.into(),
             decision: Some(decision),
             about: None,
-            requested: None,
+            wanted: None,
             wire: Wire::InBand(code::REFUSED),
         }
     }
@@ -238,6 +257,10 @@ impl Refusal {
 
     pub fn upstream_refused_us() -> Self {
         Self::status("upstream_refused_us", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway refused the gateway's credential: its operator must let it in")
+    }
+
+    pub fn list_unreadable() -> Self {
+        Self::status("list_unreadable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the list of the MCP server behind the gateway is too long, or cannot be read: its operator must look at it")
     }
 
     pub fn upstream_redirected() -> Self {

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::message::Messages;
 use crate::record::Written;
-use crate::refusal::{Refusal, Wire, code};
+use crate::refusal::{Refusal, Wanted, Wire, code};
 use crate::{challenge, era};
 
 /// Who waits for an answer.
@@ -49,7 +49,12 @@ pub fn respond(refusal: &Refusal, asked: Option<&Resource>, to: &ReplyTo, refere
     if let (Wire::Challenge { code, scope }, Some(resource)) = (&refusal.wire, asked) {
         let error = code.map(|code| oauth::Error::new(code, refusal.words.as_ref()));
         let scope = scope.as_deref().unwrap_or(&resource.default_scope);
-        headers.insert(WWW_AUTHENTICATE, challenge::bearer(error.as_ref(), &resource.metadata_url(), scope)); // PR-02
+        let challenge = challenge::bearer(error.as_ref(), &resource.metadata_url(), scope); // PR-02
+        let challenge = match refusal.wanted.as_deref() {
+            Some(Wanted::SignIn(demand)) => challenge::demanding(&challenge, demand), // SU-01
+            _ => challenge,
+        };
+        headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         let allowed = if matches!(to, ReplyTo::Verb) { "POST" } else { "GET, POST, DELETE" };
@@ -107,9 +112,18 @@ struct Versions<'a> {
     requested: &'a str,
 }
 
+/// What stands in place of an answer that cannot be shown: the error alone, for its head has gone out.
+pub fn instead(refusal: &Refusal, to: &ReplyTo) -> Vec<u8> {
+    let (_, code) = status_and_code(&refusal.wire, to);
+    body(refusal, code, to, None)
+}
+
 /// A JSON-RPC error; of a batch, one for each that waits.
 fn body(refusal: &Refusal, code: i32, to: &ReplyTo, reference: Option<EventId>) -> Vec<u8> {
-    let version = refusal.requested.as_deref().map(|requested| Versions { supported: era::SPOKEN, requested });
+    let version = match refusal.wanted.as_deref() {
+        Some(Wanted::Version(requested)) => Some(Versions { supported: era::SPOKEN, requested }),
+        _ => None,
+    };
     let data = ErrorData { reason: refusal.reason, decision: refusal.decision, reference, version };
     let error = ErrorObject { code, message: &refusal.words, data };
     let answer = |id| ErrorAnswer { jsonrpc: "2.0", id, error };

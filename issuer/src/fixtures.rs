@@ -70,6 +70,8 @@ fn resource(seed: u8, url: &str, scopes: &str) -> Arc<Resource> {
         default_scope: scopes.split(' ').next().expect("a scope").parse().expect("a scope"),
         strict: false,
         tools: [].into(),
+        listing: chancery_registry::Listing::default(),
+        sign_in: chancery_registry::SignInDemand::default(),
         upstream: None,
         require_agent: false,
         algorithm: Algorithm::Es256,

@@ -11,7 +11,7 @@ use chancery_audit::{CommitError, Draft, Journal};
 use chancery_core::{
     Caller, Clock, CredentialTrouble, Credentials, Event, Field, Kind, ResourceId, Rng, Secret, TenantId, Timestamp, UpstreamCredential,
 };
-use chancery_policy::{Action, Denied, Permit, Question};
+use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
 use chancery_registry::{Registry, Resource, Tenant, Upstream};
 use chancery_store::repo::grants;
 use chancery_tokens::Signer;
@@ -112,6 +112,7 @@ impl Asked<'_> {
             target: None,
             scope: &caller.scope,
             roles: &caller.roles,
+            circumstances: Circumstances { authentication: caller.authentication.as_ref(), ..Circumstances::default() },
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy)
     }

@@ -1,11 +1,11 @@
 //! One decision. Pure: the same set, question, time and entropy give the same answer.
 
-use cedar_policy::{AuthorizationError, Authorizer, Context, Decision, EntityUid, PolicyId, Request, Response, RestrictedExpression};
+use cedar_policy::{AuthorizationError, Authorizer, Decision, EntityUid, PolicyId, Request, Response};
 use chancery_core::{AgentId, ClientId, DecisionId, Entropy, Timestamp};
 
 use crate::set::Label;
 use crate::vocabulary::Vocabulary;
-use crate::{Denied, Permit, PolicySet, Question};
+use crate::{Denied, Permit, PolicySet, Question, context};
 
 impl PolicySet {
     /// May they? Every answer has an id, by which the log and the one who asked speak of it.
@@ -14,11 +14,30 @@ impl PolicySet {
     /// The policies that say no. A policy that cannot be evaluated says no as well.
     pub fn decide(&self, question: &Question<'_>, now: Timestamp, entropy: &mut Entropy) -> Result<Permit, Denied> {
         let decision = DecisionId::mint(now, entropy);
-        let response = Authorizer::new().is_authorized(&request(question, now), &self.cedar, &Vocabulary::get().entities);
+        let response = self.asked(&self.cedar, question, now);
         match response.decision() {
             Decision::Allow if response.diagnostics().errors().next().is_none() => Ok(Permit::of(question, decision)),
             Decision::Allow => Err(self.unevaluated(decision, &response)),
             Decision::Deny => Err(self.denied(decision, &response)),
+        }
+    }
+
+    /// Whether there is a call of this target, whatever its arguments, that nothing but its arguments could forbid: whether it is worth
+    /// showing. No call may be let through by it.
+    pub fn may_allow(&self, question: &Question<'_>, now: Timestamp) -> bool {
+        if self.labels.is_empty() {
+            return true;
+        }
+        let response = self.asked(self.of_any_arguments.as_ref().unwrap_or(&self.cedar), question, now);
+        response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none()
+    }
+
+    fn asked(&self, policies: &cedar_policy::PolicySet, question: &Question<'_>, now: Timestamp) -> Response {
+        let whole = self.reads_arguments() || cfg!(debug_assertions);
+        let request = request(question, now, whole);
+        match question.circumstances.arguments.filter(|_| self.reads_arguments()) {
+            Some(arguments) => Authorizer::new().is_authorized(&request, policies, &context::entities(arguments)),
+            None => Authorizer::new().is_authorized(&request, policies, &Vocabulary::get().entities),
         }
     }
 
@@ -48,11 +67,11 @@ fn names(labels: &[&Label]) -> Vec<String> {
     labels.iter().map(|label| label.name.clone()).collect()
 }
 
-fn request(question: &Question<'_>, now: Timestamp) -> Request {
+fn request(question: &Question<'_>, now: Timestamp, whole: bool) -> Request {
     let vocabulary = Vocabulary::get();
-    let checked = cfg!(debug_assertions).then_some(&vocabulary.schema);
+    let checked = (whole && cfg!(debug_assertions)).then_some(&vocabulary.schema);
     let (action, resource) = (vocabulary.action(question.action), vocabulary.resource(question.resource.name.as_str()));
-    Request::new(principal(question), action, resource, context(question, now), checked).expect("questions fit the schema")
+    Request::new(principal(question), action, resource, context::of(question, now, whole), checked).expect("questions fit the schema")
 }
 
 /// The one whose authority it is: by the id's prefix, which nobody chooses for themselves.
@@ -63,33 +82,6 @@ fn principal(question: &Question<'_>) -> EntityUid {
         (Some((ClientId::PREFIX, _)), _) => vocabulary.client(question.subject),
         _ => vocabulary.user(question.subject), // SB-10
     }
-}
-
-fn context(question: &Question<'_>, now: Timestamp) -> Context {
-    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let mut pairs = vec![
-        ("client", text(question.client.as_str())),
-        ("roles", RestrictedExpression::new_set(question.roles.iter().map(|role| text(role)))),
-        ("scope", RestrictedExpression::new_set(question.scope.iter().map(|scope| text(scope.as_str())))),
-        ("hour", RestrictedExpression::new_long(hour_of(now))),
-        ("weekday", RestrictedExpression::new_long(weekday_of(now))),
-    ];
-    if let Some(agent) = question.agent {
-        pairs.push(("agent", text(agent.name.as_str())));
-    }
-    if question.action.has_target() {
-        pairs.push(("target", text(question.target.unwrap_or_default())));
-    }
-    Context::from_pairs(pairs.into_iter().map(|(key, value)| (key.to_owned(), value))).expect("no key comes twice")
-}
-
-const fn hour_of(now: Timestamp) -> i64 {
-    now.seconds().rem_euclid(86_400) / 3_600
-}
-
-/// 1 is Monday; 1970 began on a Thursday.
-const fn weekday_of(now: Timestamp) -> i64 {
-    (now.seconds().div_euclid(86_400) + 3).rem_euclid(7) + 1
 }
 
 #[cfg(test)]

@@ -6,10 +6,13 @@
 //! 3. A [`Permit`] is built by a [`PolicySet`] only. Whoever mints a token or forwards a call needs one, and reads from it for whom
 //!    and for what. A refusal carries its decision's id, the policies behind it, and their advice.
 
+mod arguments;
+mod context;
 mod decide;
 mod question;
 mod set;
 mod vocabulary;
 
-pub use question::{Action, AgentRef, Denied, Permit, Question, ResourceRef};
+pub use arguments::Arguments;
+pub use question::{Action, AgentRef, Circumstances, Denied, Permit, Question, ResourceRef};
 pub use set::{PolicyError, PolicySet};

@@ -1,6 +1,10 @@
 //! What is asked of a policy set, and its two answers.
 
-use chancery_core::{AgentId, ClientId, DecisionId, ResourceId, ResourceUrl, ScopeSet, Slug};
+use std::net::IpAddr;
+
+use chancery_core::{AgentId, Authentication, ClientId, DecisionId, ResourceId, ResourceUrl, ScopeSet, Slug};
+
+use crate::Arguments;
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,7 +32,7 @@ impl Action {
         }
     }
 
-    /// Whether policies may speak of the call's target.
+    /// Whether policies may speak of the call's target and arguments.
     pub(crate) const fn has_target(self) -> bool {
         matches!(self, Self::CallTool | Self::ReadResource | Self::GetPrompt)
     }
@@ -49,6 +53,18 @@ pub struct Question<'a> {
     pub scope: &'a ScopeSet,
     /// What the person's groups give them.
     pub roles: &'a [String],
+    pub circumstances: Circumstances<'a>,
+}
+
+/// How it came about that somebody asks.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Circumstances<'a> {
+    /// How and when the person behind it proved who they are.
+    pub authentication: Option<&'a Authentication>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// What the call is given. They need be read only where policies speak of them ([`crate::PolicySet::reads_arguments`]).
+    pub arguments: Option<&'a Arguments>,
 }
 
 /// An agent, and the name that policies call it by.

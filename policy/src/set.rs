@@ -21,6 +21,8 @@ pub struct PolicyError {
 #[derive(Clone, Debug)]
 pub struct PolicySet {
     pub(crate) cedar: cedar_policy::PolicySet,
+    /// The same without those that speak of arguments, where some do.
+    pub(crate) of_any_arguments: Option<cedar_policy::PolicySet>,
     /// What refusals say of each of the tenant's policies.
     pub(crate) labels: BTreeMap<PolicyId, Label>,
     resources: BTreeSet<String>,
@@ -59,7 +61,13 @@ impl PolicySet {
             literals.iter().filter(|entity| is_kind(Vocabulary::get(), entity)).map(|entity| entity.id().unescaped().to_owned()).collect()
         };
         let (resources, agents) = (named(Vocabulary::names_resource), named(Vocabulary::names_agent));
-        Ok(Self { cedar: with_built_in(own), labels, resources, agents })
+        let of_any_arguments = without_arguments(&own).map(with_built_in);
+        Ok(Self { cedar: with_built_in(own), of_any_arguments, labels, resources, agents })
+    }
+
+    /// Whether a policy speaks of arguments; else nobody needs to read them.
+    pub const fn reads_arguments(&self) -> bool {
+        self.of_any_arguments.is_some()
     }
 
     /// The resources that policies name, to be compared with those there are.
@@ -77,6 +85,18 @@ fn with_built_in(mut own: cedar_policy::PolicySet) -> cedar_policy::PolicySet {
     let built_in = Policy::parse(Some(PolicyId::new(BUILT_IN_ID)), BUILT_IN).expect("the built-in policy parses");
     own.add(built_in).expect("Cedar names parsed policies `policy0`, `policy1`, …");
     own
+}
+
+/// Those that do not speak of arguments, where others do.
+fn without_arguments(own: &cedar_policy::PolicySet) -> Option<cedar_policy::PolicySet> {
+    let (with, without): (Vec<_>, Vec<_>) = own.policies().partition(|policy| speaks_of_arguments(policy));
+    let without = cedar_policy::PolicySet::from_policies(without.into_iter().cloned()).expect("they were a set before");
+    (!with.is_empty()).then_some(without)
+}
+
+/// As its JSON form has it, an attribute's name is written in one way.
+fn speaks_of_arguments(policy: &Policy) -> bool {
+    policy.to_json().map_or(true, |json| json.to_string().contains("\"arguments\""))
 }
 
 /// Cedar complains once for every action that a policy could be about, and goes on where the first complaint has said it all.
@@ -107,8 +127,9 @@ fn misfit(text: &str, error: &ValidationError) -> PolicyError {
     PolicyError { remedy: if unknown { Some(ATTRIBUTES.to_owned()) } else { told.remedy }, ..told }
 }
 
-const ATTRIBUTES: &str = "context has client, agent, roles, scope, hour and weekday; and target, \
-                          where the policy names the actions call_tool, read_resource or get_prompt";
+const ATTRIBUTES: &str = "context has client, agent, roles, scope, acr, amr, auth_age, hour and weekday; \
+                          address, where the policy does not name issue_token; and target and arguments, \
+                          where it names the actions call_tool, read_resource or get_prompt";
 
 fn labels(own: &cedar_policy::PolicySet, text: &str, errors: &mut Vec<PolicyError>) -> BTreeMap<PolicyId, Label> {
     let mut seen = BTreeSet::new();

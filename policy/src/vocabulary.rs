@@ -22,6 +22,42 @@ pub(crate) struct Vocabulary {
     client: EntityTypeName,
     resource: EntityTypeName,
     actions: [EntityUid; Action::ALL.len()],
+    arguments: [EntityUid; Kind::ALL.len()],
+}
+
+/// The kinds of arguments that policies tell apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Texts,
+    Integers,
+    Decimals,
+    Flags,
+    Lists,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [Self::Texts, Self::Integers, Self::Decimals, Self::Flags, Self::Lists];
+
+    /// Its name in `context.arguments`.
+    pub(crate) const fn member(self) -> &'static str {
+        match self {
+            Self::Texts => "texts",
+            Self::Integers => "integers",
+            Self::Decimals => "decimals",
+            Self::Flags => "flags",
+            Self::Lists => "lists",
+        }
+    }
+
+    const fn entity(self) -> &'static str {
+        match self {
+            Self::Texts => "Texts",
+            Self::Integers => "Integers",
+            Self::Decimals => "Decimals",
+            Self::Flags => "Flags",
+            Self::Lists => "Lists",
+        }
+    }
 }
 
 impl Vocabulary {
@@ -39,6 +75,7 @@ impl Vocabulary {
             client: entity_type("Client"),
             resource: entity_type("Resource"),
             actions: Action::ALL.map(|action| uid(&entity_type("Action"), action.as_str())),
+            arguments: Kind::ALL.map(|kind| uid(&entity_type(kind.entity()), "given")),
         }
     }
 
@@ -61,6 +98,11 @@ impl Vocabulary {
     pub(crate) fn action(&self, action: Action) -> EntityUid {
         let at = Action::ALL.iter().position(|known| *known == action).expect("ALL names every action");
         self.actions[at].clone()
+    }
+
+    pub(crate) fn arguments(&self, kind: Kind) -> EntityUid {
+        let at = Kind::ALL.iter().position(|known| *known == kind).expect("ALL names every kind");
+        self.arguments[at].clone()
     }
 
     pub(crate) fn names_resource(&self, entity: &EntityUid) -> bool {

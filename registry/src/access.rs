@@ -58,6 +58,13 @@ impl Access {
     }
 }
 
+/// Whether a person of these roles may have the scope: a token tells roles, not groups, so a rule without roles tells nothing here.
+pub(crate) fn is_given(rules: &[AccessRule], scope: &Scope, roles: &[String]) -> bool {
+    let theirs = |rule: &AccessRule| !rule.roles.is_empty() && rule.roles.iter().all(|role| roles.contains(role));
+    let mut governing = rules.iter().filter(|rule| rule.scopes.contains(scope)).peekable();
+    governing.peek().is_none() || governing.any(theirs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +104,16 @@ mod tests {
             let (had, may) = access(&groups, false, provider);
             assert_eq!((had, may.as_str()), (roles.into_iter().map(str::to_owned).collect(), scopes), "{groups:?} at {provider}");
         }
+    }
+
+    #[test]
+    fn roles_tell_what_may_be_authorized() {
+        let rules = [rule("treasury", None, "approver", "bank:write"), rule("board", None, "", "bank:close")];
+        let given = |scope: &str, roles: &[&str]| {
+            is_given(&rules, &scope.parse().expect("a scope"), &roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(given("bank:read", &[]) && given("bank:write", &["approver", "x"]));
+        assert!(!given("bank:write", &["x"]) && !given("bank:close", &["approver"]));
     }
 
     #[test]

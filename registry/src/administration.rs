@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chancery_core::{ClientId, ScopeSet, Slug, Timestamp};
 use chancery_crypto::jose::Algorithm;
 
-use crate::{Client, Resource, ScopeLimit, Tenant};
+use crate::{Client, Listing, Resource, ScopeLimit, SignInDemand, Tenant};
 
 /// What each scope lets somebody do, in the words of the consent page. No resource of the file may have one of these.
 pub const ADMIN_SCOPES: [(&str, &str); 4] = [
@@ -62,6 +62,8 @@ impl Tenant {
             scopes,
             strict: true,
             tools: BTreeMap::new(),
+            listing: Listing::default(),
+            sign_in: SignInDemand::default(),
             upstream: None,
             require_agent: false,
             algorithm: Algorithm::Es256,

@@ -8,7 +8,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessRule, GrantType, Lifetimes, Registration, RegistryError, SignIns, SignOut, Tool, Upstream};
+use crate::{AccessRule, GrantType, Lifetimes, Listing, Registration, RegistryError, SignInDemand, SignIns, SignOut, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +57,10 @@ pub(crate) struct ResourceDefinition {
     pub default_scope: ScopeSet,
     pub strict: bool,
     pub tools: BTreeMap<String, Tool>,
+    #[serde(skip_serializing_if = "Listing::is_default", default)]
+    pub listing: Listing,
+    #[serde(skip_serializing_if = "SignInDemand::is_none", default)]
+    pub sign_in: SignInDemand,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub upstream: Option<Upstream>,
     pub require_agent: bool,

@@ -1,5 +1,7 @@
 //! The documents by which clients find their way. They say what is live and nothing else (MD-05), and never `null`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::{GrantType, Resource, Tenant};
@@ -26,6 +28,11 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
         // Left out, this one would mean true (OpenID Connect Discovery §3).
         "request_uri_parameter_supported": false,
     });
+    let acr: BTreeSet<&String> =
+        tenant.resources.iter().flat_map(|resource| resource.sign_in_demands()).flat_map(|demand| &demand.acr).collect();
+    if !acr.is_empty() {
+        document["acr_values_supported"] = json!(acr); // SU-02
+    }
     if tenant.registration.is_offered() {
         document["registration_endpoint"] = json!(format!("{issuer}/register"));
     }

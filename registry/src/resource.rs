@@ -7,6 +7,8 @@ use chancery_crypto::jose::Algorithm;
 use chancery_policy::ResourceRef;
 use serde::{Deserialize, Serialize};
 
+use crate::SignInDemand;
+
 /// An MCP server or an API.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resource {
@@ -22,6 +24,9 @@ pub struct Resource {
     /// Tools that the map does not name are refused.
     pub strict: bool,
     pub tools: BTreeMap<String, Tool>,
+    pub listing: Listing,
+    /// How people must have proved who they are whose data it is about.
+    pub sign_in: SignInDemand,
     /// What stands behind the gateway; none for a resource that checks tokens itself.
     pub upstream: Option<Upstream>,
     /// Only registered agents get tokens.
@@ -36,6 +41,25 @@ pub struct Resource {
 pub struct Tool {
     pub scope: ScopeSet,
     pub read_only: bool,
+    #[serde(skip_serializing_if = "SignInDemand::is_none", default)]
+    pub sign_in: SignInDemand,
+}
+
+/// Which entries a list shows of those that nothing forbids.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// Those of the token's scope, and those whose scope its person may still authorize: what nobody sees nobody asks for.
+    #[default]
+    Obtainable,
+    /// Those of the token's scope.
+    Granted,
+}
+
+impl Listing {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where the gateway forwards to.
@@ -69,6 +93,16 @@ impl Resource {
             None if self.strict => Err(NotMapped),
             None => Ok(&self.default_scope),
         }
+    }
+
+    /// All that it and its tools demand.
+    pub(crate) fn sign_in_demands(&self) -> impl Iterator<Item = &SignInDemand> {
+        std::iter::once(&self.sign_in).chain(self.tools.values().map(|tool| &tool.sign_in))
+    }
+
+    /// How whoever calls this tool must have signed in: what the tool says, else what the resource says.
+    pub fn sign_in_for_tool(&self, tool: &str) -> SignInDemand {
+        self.tools.get(tool).map_or_else(|| self.sign_in.clone(), |tool| tool.sign_in.or(&self.sign_in))
     }
 
     /// Whether the registry says that `tool` changes nothing.
@@ -130,7 +164,12 @@ mod tests {
             scopes: BTreeMap::new(),
             default_scope: scopes("bank:read"),
             strict,
-            tools: BTreeMap::from([("transfer".to_owned(), Tool { scope: scopes("bank:move"), read_only: false })]),
+            tools: BTreeMap::from([(
+                "transfer".to_owned(),
+                Tool { scope: scopes("bank:move"), read_only: false, sign_in: SignInDemand::default() },
+            )]),
+            listing: Listing::default(),
+            sign_in: SignInDemand::default(),
             upstream: None,
             require_agent: false,
             algorithm: Algorithm::Es256,

@@ -10,7 +10,7 @@ use chancery_policy::{AgentRef, PolicySet};
 use chancery_store::repo::vouchers::Checked;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, AccessRule, Client, Origin, Registration, Resource, ScopeLimit, SignIns, metadata};
+use crate::{Access, AccessRule, Client, Origin, Registration, Resource, ScopeLimit, SignIns, access, metadata};
 
 /// An isolated issuer and all that an operator said about it. It never changes: a new version is a new value.
 pub struct Tenant {
@@ -223,6 +223,11 @@ impl Tenant {
 
     pub fn provider(&self, name: &Slug) -> Option<&IdentityProvider> {
         self.providers.iter().find(|provider| provider.name == *name)
+    }
+
+    /// Whether a person of these roles may be allowed all of these scopes.
+    pub fn gives(&self, scopes: &ScopeSet, roles: &[String]) -> bool {
+        scopes.iter().all(|scope| access::is_given(&self.access, scope, roles))
     }
 
     /// What a person may have whom this provider speaks of like this.

@@ -3,6 +3,7 @@
 //!
 //! A refusal of a live token is an event; of nobody in particular, a count.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
@@ -12,8 +13,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chancery_audit::{Counter, Draft};
 use chancery_core::oauth::{Code, Error};
-use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, SubjectId, Timestamp};
-use chancery_policy::{Action, Question};
+use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, Source, SubjectId, Timestamp};
+use chancery_policy::{Action, Circumstances, Question};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented};
 use chancery_tokens::{TokenTrouble, VerifiedToken};
@@ -58,7 +59,7 @@ pub(super) async fn admit(
         guard.parts.counters.count(None, Counter { endpoint: ENDPOINT, reason: "nothing_here", row: "" });
         return nothing_here().into_response();
     };
-    match guard.judged(&tenant, &resource, request.headers()) {
+    match guard.judged(&tenant, &resource, &request) {
         Ok(token) => {
             request.extensions_mut().insert(Administrator { tenant, token });
             next.run(request).await
@@ -74,13 +75,14 @@ pub(super) fn nothing_here() -> Problem {
 }
 
 impl Guard {
-    fn judged(&self, tenant: &Tenant, resource: &Resource, headers: &HeaderMap) -> Result<Arc<VerifiedToken>, Box<Refused>> {
+    fn judged(&self, tenant: &Tenant, resource: &Resource, request: &Request) -> Result<Arc<VerifiedToken>, Box<Refused>> {
         let now = self.parts.clock.now();
-        let token = presented(headers)?; // OA-20, PR-02
+        let address = request.extensions().get::<Source>().map(|source| source.address());
+        let token = presented(request.headers())?; // OA-20, PR-02
         let token = self.parts.verifier.verify(tenant, resource, token, now).map_err(|trouble| bad_token(&trouble))?; // AT-01, PR-03
         a_person(&token)?; // SB-10
         self.in_scope(&token)?; // OA-20
-        self.permitted(tenant, resource, &token, now)?;
+        self.permitted((tenant, resource), &token, address, now)?;
         Ok(token)
     }
 
@@ -97,7 +99,13 @@ impl Guard {
         Err(refused(problem, Some((Some(error), needed)), "insufficient_scope", "OA-20").of(token, None))
     }
 
-    fn permitted(&self, tenant: &Tenant, resource: &Resource, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), Box<Refused>> {
+    fn permitted(
+        &self,
+        (tenant, resource): (&Tenant, &Resource),
+        token: &Arc<VerifiedToken>,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Box<Refused>> {
         let claims = token.claims();
         let agent = claims.agent.and_then(|agent| tenant.agent(&agent).cloned());
         let question = Question {
@@ -109,6 +117,7 @@ impl Guard {
             target: Some(self.route.target),
             scope: &claims.scope,
             roles: &claims.roles,
+            circumstances: Circumstances { authentication: token.caller().authentication.as_ref(), address, arguments: None },
         };
         let denied = match tenant.policy.decide(&question, now, &mut Entropy::draw(&*self.parts.rng)) {
             Ok(_permit) => return Ok(()),

@@ -13,11 +13,14 @@ fn claims() -> Value {
 }
 
 fn checked_with(change: impl FnOnce(&mut Value), fresh_since: Option<Timestamp>) -> Result<Identity, Trouble> {
+    checked_for(change, fresh_since, None)
+}
+
+fn checked_for(change: impl FnOnce(&mut Value), fresh_since: Option<Timestamp>, max_age: Option<Duration>) -> Result<Identity, Trouble> {
     let mut claims = claims();
     change(&mut claims);
     let provider = crate::fixtures::provider("corp");
-    let expected =
-        Expected { provider: &provider, form: "https://idp.example", nonce: Some("n-1"), algorithms: &[], fresh_since, max_age: None };
+    let expected = Expected { provider: &provider, form: "https://idp.example", nonce: Some("n-1"), algorithms: &[], fresh_since, max_age };
     let claims = serde_json::from_value(claims).map_err(|_| Trouble::Jose(JoseError::WrongClaims))?;
     check(claims, &expected, NOW)
 }
@@ -170,4 +173,17 @@ fn jw_02_another_kind_of_token_is_no_id_token() {
         let came = read(&token, &KeySet::from_keys([key.jwk()]), &expected, NOW);
         assert_eq!(came, Err(JoseError::WrongType.into()), "{typ}");
     }
+}
+
+#[test]
+fn su_03_a_sign_in_of_a_certain_age_is_proved_by_the_providers_own_word() {
+    let signed_in = |ago: u64, max_age: u64| {
+        let at = (NOW - Duration::from_secs(ago)).seconds();
+        checked_for(|claims| claims["auth_time"] = json!(at), None, Some(Duration::from_secs(max_age))).map(|_| ())
+    };
+    assert_eq!(signed_in(60, 60), Ok(()));
+    assert_eq!(signed_in(3600, 60), Err(Trouble::NotFresh));
+    assert_eq!(signed_in(3600, 0), Err(Trouble::NotFresh));
+    let undated = |claims: &mut Value| drop(claims.as_object_mut().expect("claims").remove("auth_time"));
+    assert_eq!(checked_for(undated, None, Some(Duration::from_secs(60))).map(|_| ()), Err(Trouble::Undated));
 }

@@ -1,5 +1,6 @@
 use chancery_core::oauth::Code;
 use chancery_policy::Action;
+use chancery_registry::SignInDemand;
 
 use super::*;
 use crate::fixtures::{NOW, bank, caller, entropy, scopes};
@@ -19,7 +20,7 @@ impl Site {
     }
 
     fn decide(&self, caller: &Caller, body: &str) -> Result<Vec<Permit>, Refusal> {
-        let facts = Facts { policy: &self.policy, agents: &self.agents, resource: &self.resource, caller };
+        let facts = Facts { policy: &self.policy, agents: &self.agents, resource: &self.resource, caller, address: None };
         decide(&Messages::read(body.as_bytes()).expect("messages").all, &facts, NOW, &mut entropy(3))
     }
 }
@@ -119,4 +120,51 @@ fn a_resource_may_demand_an_agent_that_is_registered() {
     assert_eq!(site.decide(&agent, &call("account_balance")).expect("a permit")[0].agent(), Some(agent_id()));
     site.agents.clear();
     assert_eq!(site.decide(&agent, &call("account_balance")).expect_err("no such agent").reason, "unknown_agent");
+}
+
+#[test]
+fn su_05_a_weak_sign_in_and_a_lack_of_scope_make_one_challenge() {
+    let mut site = Site::new("");
+    site.resource.sign_in = SignInDemand { acr: vec![], max_age: Some(600) };
+    let transfer = site.resource.tools.get_mut("transfer").expect("a tool");
+    transfer.sign_in = SignInDemand { acr: vec!["phr".to_owned()], max_age: Some(60) };
+    let signed_in = |ago: u64, acr: &str| chancery_core::Authentication {
+        auth_time: Some(NOW - std::time::Duration::from_secs(ago)),
+        acr: Some(acr.to_owned()),
+        amr: vec![],
+    };
+    let by = |scope: &str, authentication| Caller { authentication, ..caller("usr_1", scope) };
+    let both = Some(Box::new(scopes("bank:move bank:read")));
+
+    for (who, call, wanted) in [
+        (by("bank:read", Some(signed_in(61, "phr"))), call("transfer"), (vec!["phr"], 60)),
+        (by("bank:read bank:move", Some(signed_in(1, "pwd"))), call("transfer"), (vec!["phr"], 60)),
+        (by("bank:read bank:move", None), call("account_balance"), (vec![], 600)),
+        (by("bank:read bank:move", Some(signed_in(601, "pwd"))), message("resources/read"), (vec![], 600)),
+    ] {
+        let refusal = site.decide(&who, &call).expect_err("a weak sign-in");
+        let code = Some(Code::InsufficientUserAuthentication);
+        assert_eq!((refusal.reason, &refusal.wire), ("insufficient_user_authentication", &Wire::Challenge { code, scope: both.clone() }));
+        let acr = wanted.0.iter().map(|acr| (*acr).to_owned()).collect();
+        assert_eq!(refusal.wanted, Some(Box::new(crate::refusal::Wanted::SignIn(SignInDemand { acr, max_age: Some(wanted.1) }))));
+    }
+    site.decide(&by("bank:read bank:move", Some(signed_in(60, "phr"))), &call("transfer")).expect("a permit");
+    site.decide(&by("bank:read", None), &message("tools/list")).expect("whoever connects sees what there is");
+}
+
+#[test]
+fn a_policy_on_arguments_judges_what_every_reader_reads() {
+    let small = r#"@id("small") forbid(principal, action == Chancery::Action::"call_tool", resource) when { context.target == "transfer" }
+        unless { context.arguments.integers.hasTag("amount") && context.arguments.integers.getTag("amount") <= 10 };"#;
+    let site = Site::new(small);
+    let transfer = |arguments: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"transfer","arguments":{arguments}}}}}"#);
+        site.decide(&caller("usr_1", "bank:read bank:move"), &call).map(|_| ()).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(transfer(r#"{"amount":10}"#), Ok(()));
+    assert_eq!(transfer(r#"{"amount":11}"#), Err("denied_by_policy"));
+    assert_eq!(transfer("{}"), Err("denied_by_policy"));
+    assert_eq!(transfer(r#"{"amount":10,"amount":11}"#), Err("invalid_params"));
+    assert_eq!(transfer(r#"{"amount":10,"Amount":11}"#), Err("invalid_params"));
+    assert_eq!(transfer("[10]"), Err("invalid_params"));
 }

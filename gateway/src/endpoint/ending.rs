@@ -7,6 +7,7 @@ use axum::response::Response;
 use chancery_core::{Entropy, EventId, Timestamp};
 use chancery_policy::Permit;
 use chancery_tokens::VerifiedToken;
+use http::header::CONTENT_ENCODING;
 use hyper::body::Incoming;
 
 use super::Call;
@@ -14,6 +15,7 @@ use crate::answer::{self, Answer};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::leg::Leg;
+use crate::listing::{Shown, Visible};
 use crate::message::Message;
 use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
@@ -21,7 +23,15 @@ use crate::record::Written;
 use crate::refusal::Refusal;
 use crate::session;
 use crate::watch::Watch;
-use crate::wire::respond;
+use crate::wire::{instead, respond};
+
+/// How an answer goes back.
+pub(super) struct Answering<F> {
+    /// It may hold lists of what not everybody sees.
+    pub lists: bool,
+    /// Gives the name of a session.
+    pub outward: F,
+}
 
 impl Call<'_> {
     /// Calls by their open events, the rest by counting.
@@ -50,28 +60,50 @@ impl Call<'_> {
         }
     }
 
-    /// The upstream's answer as the client may see it; `outward` gives the name of a session.
+    /// The upstream's answer as the client may see it.
     pub(super) fn streamed(
         &self,
         (answer, settled): (Response<Incoming>, Settled),
         token: &Arc<VerifiedToken>,
-        outward: impl Fn(&str) -> String,
+        answering: Answering<impl Fn(&str) -> String>,
     ) -> Result<Response, Failed> {
         let (head, body) = answer.into_parts();
         if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
             return Err(settled.failed(refusal));
         }
+        if answering.lists && head.headers.contains_key(CONTENT_ENCODING) {
+            return Err(settled.failed(Refusal::list_unreadable()));
+        }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
         let watch = Watch::new(move || verifier.has_ended(&watched));
-        let mut response = Response::new(Body::new(Answer::new(&head, body, settled.at_the_end(head.status), watch)));
+        let closing = settled.at_the_end(head.status);
+        let body = if answering.lists {
+            let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
+            let shown = Shown::new(&head.headers, body, self.visible(token), unreadable); // mcp_1a_14
+            Body::new(Answer::new(&head, shown, closing, watch))
+        } else {
+            Body::new(Answer::new(&head, body, closing, watch))
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = head.status;
         if let Some(leg) = head.extensions.get::<Leg>() {
             response.extensions_mut().insert(*leg);
         }
         let session = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless());
-        let session = session.and_then(|id| id.to_str().ok()).map(outward);
+        let session = session.and_then(|id| id.to_str().ok()).map(answering.outward);
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());
         Ok(response)
+    }
+
+    fn visible(&self, token: &Arc<VerifiedToken>) -> Visible {
+        Visible {
+            tenant: self.tenant.clone(),
+            resource: self.resource.clone(),
+            token: token.clone(),
+            address: self.address(),
+            clock: self.gateway.clock.clone(),
+            stateless: self.era.is_stateless(),
+        }
     }
 
     /// A refusal is answered once it is written down: of somebody as an event, of nobody in particular as a count.

@@ -40,8 +40,13 @@ impl AuthorizationRequest {
     /// Whether a person who signed in like this need not do so again (AT-06).
     pub fn is_met_by(&self, authentication: &Authentication, now: Timestamp) -> bool {
         let recent = |age: u32| authentication.auth_time.is_some_and(|at| now <= at + Duration::from_secs(age.into()));
+        !self.fresh && !self.select && self.max_age.is_none_or(recent) && self.is_by_its_means(authentication)
+    }
+
+    /// Whether the person signed in by one of the means that were asked for, if some were (SU-02).
+    pub fn is_by_its_means(&self, authentication: &Authentication) -> bool {
         let means = |values: &str| authentication.acr.as_deref().is_some_and(|acr| values.split(' ').any(|value| value == acr));
-        !self.fresh && !self.select && self.max_age.is_none_or(recent) && self.acr_values.as_deref().is_none_or(means)
+        self.acr_values.as_deref().is_none_or(means)
     }
 
     /// The same without the scopes that this person may not have; nothing, where none is left of what was asked.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use chancery_audit::{Draft, Receipt};
+use chancery_core::oauth::Code;
 use chancery_core::{Event, Field, Kind, Pages, SignedIn, Source, Timestamp};
 use chancery_crypto::digest::sha256;
 use chancery_registry::Access;
@@ -18,10 +19,12 @@ use super::onward::{commit, with_code};
 use super::{ToAsk, ask, not_theirs};
 use crate::answer::Answer;
 use crate::apps;
+use crate::authorize::AuthorizationRequest;
 use crate::form::Form;
 use crate::front::{From, Front, Visit, source_of};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
+use crate::refusal::Refused;
 use crate::sign_in::Wants;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, may_be_signed_in, person};
@@ -93,6 +96,9 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
         let refused = not_theirs(visit, &approved.request, &by, &mut moment);
         return front.send_back(visit, &approved.request.return_to, refused).await;
     }
+    if !approved.request.is_by_its_means(&by.authentication) {
+        return front.send_back(visit, &approved.request.return_to, too_weak(visit, &approved.request, &by, &mut moment)).await; // SU-02
+    }
     let client = front.client(visit, &approved.request.client).await?;
     let facts = Facts { tenant: visit.tenant, client: client.as_deref(), visitor: None };
     match decide::resume(&approved, &row, &by, facts, &mut moment) {
@@ -104,6 +110,18 @@ async fn send_on<P: Pages>(front: &Front<P>, visit: Visit<'_>, finished: Finishe
         }
         Err(refusal) => front.refuse(visit, refusal).await,
     }
+}
+
+/// The provider was asked for stronger means and used others. A weaker token would only be refused where it is needed, and so on for ever.
+fn too_weak(visit: Visit<'_>, request: &AuthorizationRequest, by: &SignedIn, moment: &mut Moment) -> Refused {
+    let event = Event::new(Kind::AuthorizationRefused, visit.tenant.id, moment.now, &mut moment.entropy)
+        .with(Field::Subject, by.subject)
+        .with(Field::Session, by.session)
+        .with(Field::Client, &request.client)
+        .with(Field::Reason, "acr")
+        .with(Field::Row, "SU-02");
+    let words = "the identity provider signed the person in by other means than acr_values asks for; ask who runs it which it has";
+    Refused::new(Code::UnmetAuthenticationRequirements, words).by_row("SU-02").recording(event)
 }
 
 /// What the key that the browser brought leads to.

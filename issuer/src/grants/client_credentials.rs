@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chancery_audit::Draft;
 use chancery_core::oauth::Code;
 use chancery_core::{Event, Field, Kind, ScopeSet};
-use chancery_policy::{Action, Denied, Permit, Question};
+use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
 use chancery_registry::{Agent, Resource};
 
 use super::wanted::{agent_is_gone, refused_by_policy};
@@ -98,6 +98,7 @@ impl Wanted<'_> {
             target: None,
             scope,
             roles: &[],
+            circumstances: Circumstances::default(),
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
     }

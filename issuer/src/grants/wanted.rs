@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chancery_core::oauth::Code;
 use chancery_core::{Actor, Event, Field, GrantId, Kind, ScopeSet};
-use chancery_policy::{Action, Denied, Permit, Question};
+use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
 use chancery_registry::{Access, Resource};
 use chancery_store::repo::grants::{AllowedResource, Grant};
 
@@ -62,6 +62,7 @@ impl<'a> Wanted<'a> {
             target: None,
             scope: &self.scope,
             roles: &self.access.roles,
+            circumstances: Circumstances { authentication: self.grant.authentication.as_ref(), ..Circumstances::default() },
         };
         tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
     }

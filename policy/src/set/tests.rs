@@ -10,12 +10,12 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("forbid(principal, action, resource == Chancery::Resorce::\"bank\");",
         &["line 1: unrecognized entity type `Chancery::Resorce` | did you mean `Chancery::Resource`?"]),
     ("forbid(principal, action, resource)\nwhen { context.target == \"transfer\" };",
-        &["line 2: attribute `target` in context for Chancery::Action::\"issue_token\" not found | context has client, agent, roles, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"]),
+        &["line 2: attribute `target` in context for Chancery::Action::\"issue_token\" not found | context has client, agent, roles, scope, acr, amr, auth_age, hour and weekday; address, where the policy does not name issue_token; and target and arguments, where it names the actions call_tool, read_resource or get_prompt"]),
     ("forbid(principal, action, resource) when { context.agent == \"reporter\" };",
         &["line 1: unable to guarantee safety of access to optional attribute `agent` in context for Chancery::Action::\"call_tool\" | try testing for the attribute's presence with `context has agent && ..`"]),
     // Groups are the provider's words; what policies read are the roles that the file makes of them.
     ("forbid(principal, action, resource) unless { context.groups.contains(\"teller\") };",
-        &["line 1: attribute `groups` in context for Chancery::Action::\"call_tool\" not found | context has client, agent, roles, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"]),
+        &["line 1: attribute `groups` in context for Chancery::Action::\"call_tool\" not found | context has client, agent, roles, scope, acr, amr, auth_age, hour and weekday; address, where the policy does not name issue_token; and target and arguments, where it names the actions call_tool, read_resource or get_prompt"]),
     ("forbid(principal, action, resource) when { context.hour < \"9\" };",
         &["line 1: unexpected type: expected Long but saw String | -"]),
     ("forbid(principal == ?principal, action, resource);",
@@ -28,7 +28,7 @@ const BROKEN: &[(&str, &[&str])] = &[
         &["line 2: another policy has the @id `a` too | give each policy its own: refusals name policies by it"]),
     ("forbid(principal, action, resource) when { context.hour < \"9\" };\nforbid(principal, action, resource) when { context.nobody };",
         &["line 1: unexpected type: expected Long but saw String | -",
-          "line 2: attribute `nobody` in context for Chancery::Action::\"call_tool\" not found | context has client, agent, roles, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"]),
+          "line 2: attribute `nobody` in context for Chancery::Action::\"call_tool\" not found | context has client, agent, roles, scope, acr, amr, auth_age, hour and weekday; address, where the policy does not name issue_token; and target and arguments, where it names the actions call_tool, read_resource or get_prompt"]),
 ];
 
 #[test]

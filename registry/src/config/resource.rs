@@ -10,7 +10,7 @@ use super::problem::Place;
 use super::reader::{Cursor, Section};
 use super::values;
 use crate::definition::{Definition, ResourceDefinition};
-use crate::{ADMIN_NAME, ADMIN_SCOPES, Tool, Upstream};
+use crate::{ADMIN_NAME, ADMIN_SCOPES, SignInDemand, Tool, Upstream};
 
 /// The names of resources are noted even where the rest is wrong, so that no policy is told it is about nothing.
 pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slug>) -> Option<Declared> {
@@ -26,6 +26,8 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
         let strict = section.optional("strict", "strict: true", Cursor::flag);
         let tools =
             section.optional("tools", "tools: { account_balance: { scope: \"bank:read\" } }", |cursor| tools(cursor, known.as_ref()));
+        let listing = section.optional("listing", "listing: granted", |cursor| cursor.parsed(values::listing));
+        let sign_in = section.optional("sign_in", "sign_in: { max_age: 15m }", |cursor| cursor.section(sign_in));
         let upstream = section.optional("upstream", "upstream: { url: http://127.0.0.1:9001/mcp }", |cursor| cursor.section(upstream));
         let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
 
@@ -46,6 +48,8 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             default_scope: default_scope?.unwrap_or_default(),
             strict: strict?.unwrap_or(false),
             tools: tools?.unwrap_or_default(),
+            listing: listing?.unwrap_or_default(),
+            sign_in: sign_in?.unwrap_or_default(),
             upstream,
             require_agent: require_agent?.unwrap_or(false),
         };
@@ -96,7 +100,23 @@ fn tools(cursor: &Cursor<'_>, known: Option<&ScopeSet>) -> Option<BTreeMap<Strin
 fn tool(section: &mut Section<'_>, known: Option<&ScopeSet>) -> Option<Tool> {
     let scope = section.required("scope", "scope: \"bank:read\"", |cursor| known_scopes(cursor, known));
     let read_only = section.optional("read_only", "read_only: true", Cursor::flag);
-    Some(Tool { scope: scope?, read_only: read_only?.unwrap_or(false) })
+    let sign_in = section.optional("sign_in", "sign_in: { max_age: 15m }", |cursor| cursor.section(sign_in));
+    Some(Tool { scope: scope?, read_only: read_only?.unwrap_or(false), sign_in: sign_in?.unwrap_or_default() })
+}
+
+/// How, and how recently.
+fn sign_in(section: &mut Section<'_>) -> Option<SignInDemand> {
+    let max_age = section.optional("max_age", "max_age: 15m", |cursor| cursor.parsed(values::max_age));
+    let acr = section.optional("acr", "acr: [phr]", |cursor| {
+        let values: Option<Vec<String>> = cursor.list()?.iter().map(|value| value.parsed(values::acr)).collect();
+        values
+    });
+    let demand = SignInDemand { acr: acr?.unwrap_or_default(), max_age: max_age? };
+    if demand.is_none() {
+        section.complain("max_age", "this demands nothing", "say how recently (`max_age: 15m`), or how (`acr: [phr]`)");
+        return None;
+    }
+    Some(demand)
 }
 
 /// The upstream, and where its audience stands.

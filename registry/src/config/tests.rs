@@ -153,7 +153,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (r#"Chancery::Resource::"bank""#, r#"Chancery::Resource::"bnak""#, &[
         "chancery.yaml:34: policies: this policy is about the resource `bnak`, which is not there — did you mean `bank`?"]),
     ("context.target ==", "context.traget ==", &[
-        r#"chancery.yaml:35: policies: attribute `traget` in context for Chancery::Action::"call_tool" not found — context has client, agent, roles, scope, hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt"#]),
+        r#"chancery.yaml:35: policies: attribute `traget` in context for Chancery::Action::"call_tool" not found — context has client, agent, roles, scope, acr, amr, auth_age, hour and weekday; address, where the policy does not name issue_token; and target and arguments, where it names the actions call_tool, read_resource or get_prompt"#]),
     ("{ dynamic: closed }", "{ dynamic: maybe }", &[
         "chancery.yaml:36: registration.dynamic: `maybe` is not a way to govern registration — write one of: open, closed, token, approval"]),
     ("{ dynamic: closed }", "closed", &[
@@ -288,7 +288,8 @@ fn several_files_make_one() {
     let twice = "resources:\n  - { name: bank, url: https://gw.example.com/other }\ntenant: acme\n";
     let broken = "\nforbid(principal, action, resource);\n\nforbid(principal, action, resource) when { context.nobody };\n";
     let cedar = "attribute `nobody` in context for Chancery::Action::\"call_tool\" not found — context has client, agent, roles, scope, \
-                 hour and weekday; and target, where the policy names the actions call_tool, read_resource or get_prompt";
+                 acr, amr, auth_age, hour and weekday; address, where the policy does not name issue_token; and target and arguments, where \
+                 it names the actions call_tool, read_resource or get_prompt";
     assert_eq!(
         read(&[("a.yaml", GOOD), ("b.yaml", twice), ("c.cedar", broken)]).err().expect("problems"),
         [

@@ -7,6 +7,7 @@ use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug, is_loopback};
 use url::Url;
 
 use super::problem::Complaint;
+use crate::Listing;
 
 type Read<T> = Result<T, Complaint>;
 
@@ -81,6 +82,27 @@ pub(super) fn redirect_uri(text: &str) -> Read<String> {
 pub(super) fn duration(text: &str) -> Read<Duration> {
     let remedy = "write a number and its unit: 90s, 5m, 8h or 30d";
     crate::duration::parse(text).ok_or_else(|| Complaint::new(format!("`{text}` is not a duration"), remedy))
+}
+
+/// In whole seconds, as OpenID Connect wants it.
+pub(super) fn max_age(text: &str) -> Read<u32> {
+    let age = duration(text)?;
+    u32::try_from(age.as_secs()).map_err(|_| Complaint::new(format!("`{text}` is longer than anybody lives"), "write 15m or 8h"))
+}
+
+/// An authentication context class, which stands in a list with spaces between (OpenID Connect Core §3.1.2.1).
+pub(super) fn acr(text: &str) -> Read<String> {
+    let is_word = !text.is_empty() && text.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && !b"\"\\".contains(&byte));
+    let remedy = "write it as the identity provider's `acr` claim says it";
+    if is_word { Ok(text.to_owned()) } else { Err(Complaint::new(format!("`{text}` is no authentication context"), remedy)) }
+}
+
+pub(super) fn listing(text: &str) -> Read<Listing> {
+    match text {
+        "obtainable" => Ok(Listing::Obtainable),
+        "granted" => Ok(Listing::Granted),
+        _ => Err(Complaint::new(format!("`{text}` is no way to list"), "write obtainable, or granted")),
+    }
 }
 
 /// Encrypted on its way, or never leaving this computer.

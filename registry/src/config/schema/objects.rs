@@ -73,6 +73,10 @@ pub(super) struct Resource {
     strict: Option<bool>,
     /// Which scopes each tool needs.
     tools: Option<BTreeMap<String, Tool>>,
+    /// What lists show: what a person may still authorize too (obtainable, unless told), or what the token's scope covers (granted).
+    listing: Option<String>,
+    /// How people must have signed in who use it.
+    sign_in: Option<SignIn>,
     /// The MCP server behind the gateway.
     upstream: Option<Upstream>,
     /// Only for agents that prove who they are.
@@ -85,6 +89,17 @@ struct Tool {
     scope: String,
     /// It changes nothing: a call need not be in the log before it goes out.
     read_only: Option<bool>,
+    /// How people must have signed in who call it; what is left open, the resource says.
+    sign_in: Option<SignIn>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SignIn {
+    /// How recently: 15m, 8h.
+    max_age: Option<String>,
+    /// How: one of these `acr` values of the identity provider's.
+    acr: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]

@@ -1,0 +1,192 @@
+//! A list on its way: the whole of a JSON answer, or one event of a stream at a time, read before it goes on. Both are bounded.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use chancery_outbound::BoxError;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body::{Body, Frame, SizeHint};
+
+use super::{Shows, cut_down};
+
+/// The longest list, or event of a stream.
+const LONGEST: usize = 8 * 1024 * 1024;
+
+/// A body whose lists are cut down. `unreadable` is what a JSON answer that nobody can read becomes.
+pub struct Shown<B, S> {
+    body: B,
+    form: Form,
+    by: S,
+    unreadable: Bytes,
+}
+
+enum Form {
+    Json(Vec<u8>),
+    Events(Events),
+    /// No list of MCP's comes in another type.
+    Other,
+    Done,
+}
+
+impl<B, S> Shown<B, S> {
+    pub fn new(head: &HeaderMap, body: B, by: S, unreadable: Bytes) -> Self {
+        let kind = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+        let form = match kind.split(';').next().unwrap_or_default().trim() {
+            "application/json" => Form::Json(Vec::new()),
+            "text/event-stream" => Form::Events(Events::default()),
+            _ => Form::Other,
+        };
+        Self { body, form, by, unreadable }
+    }
+}
+
+impl<B, S> Body for Shown<B, S>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    S: Shows + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Self { body, form, by, unreadable } = &mut *self;
+        loop {
+            if matches!(form, Form::Done) {
+                return Poll::Ready(None);
+            }
+            let polled = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                Some(frame) => Some(frame.map_err(Into::into)?),
+                None => None,
+            };
+            let Some(frame) = polled else {
+                let last = std::mem::replace(form, Form::Done);
+                // What is left of a stream is no whole event, which nobody would hear (WHATWG HTML §9.2.6).
+                return Poll::Ready(if let Form::Json(text) = last { Some(Ok(Frame::data(whole(text, by, unreadable)))) } else { None });
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            match form {
+                Form::Json(text) if text.len() + data.len() > LONGEST => {
+                    *form = Form::Done;
+                    return Poll::Ready(Some(Ok(Frame::data(unreadable.clone()))));
+                }
+                Form::Json(text) => text.extend_from_slice(&data),
+                Form::Events(events) => {
+                    let out = events.hear(&data, by)?;
+                    if !out.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+                    }
+                }
+                Form::Other | Form::Done => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.form {
+            Form::Done => true,
+            Form::Json(_) => false,
+            Form::Events(_) | Form::Other => self.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// An empty answer, such as a 202's, stays one.
+fn whole(text: Vec<u8>, by: &impl Shows, unreadable: &Bytes) -> Bytes {
+    if text.is_empty() {
+        return Bytes::new();
+    }
+    let shown = std::str::from_utf8(&text).ok().and_then(|text| cut_down(text, by).ok());
+    match shown {
+        Some(Some(shown)) => shown.into(),
+        Some(None) => text.into(),
+        None => unreadable.clone(),
+    }
+}
+
+/// An event stream, cut into its events.
+#[derive(Default)]
+struct Events {
+    text: Vec<u8>,
+    /// So far it has been looked through,
+    at: usize,
+    /// and here its last line begins.
+    line: usize,
+}
+
+impl Events {
+    /// The events that these bytes complete, with their lists cut down.
+    fn hear(&mut self, bytes: &[u8], by: &impl Shows) -> Result<Vec<u8>, BoxError> {
+        self.text.extend_from_slice(bytes);
+        let mut out = Vec::new();
+        while let Some(event) = self.next() {
+            match event_data(&event).and_then(|data| cut_down(&data, by).ok().flatten()) {
+                Some(shown) => rewrite(&event, &shown, &mut out),
+                None => out.extend_from_slice(&event),
+            }
+        }
+        if self.text.len() > LONGEST { Err("an event of the upstream's is longer than any list".into()) } else { Ok(out) }
+    }
+
+    /// The next event with the empty line that ends it. A CR at the end of what is here waits for what follows: it may be a LF.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        while let Some(byte) = self.text.get(self.at) {
+            let width = match (byte, self.text.get(self.at + 1)) {
+                (b'\n', _) => 1,
+                (b'\r', Some(b'\n')) => 2,
+                (b'\r', Some(_)) => 1,
+                (b'\r', None) => return None,
+                _ => {
+                    self.at += 1;
+                    continue;
+                }
+            };
+            let is_empty = self.at == self.line;
+            self.at += width;
+            self.line = self.at;
+            if is_empty {
+                let event = self.text.drain(..self.at).collect();
+                (self.at, self.line) = (0, 0);
+                return Some(event);
+            }
+        }
+        None
+    }
+}
+
+/// The lines of an event, without their ends. A stream may begin with a byte order mark.
+fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    event.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty())
+}
+
+fn data(line: &[u8]) -> Option<&[u8]> {
+    let data = line.strip_prefix(b"data").filter(|rest| rest.is_empty() || rest.starts_with(b":"))?;
+    let data = data.strip_prefix(b":").unwrap_or(data);
+    Some(data.strip_prefix(b" ").unwrap_or(data))
+}
+
+fn event_data(event: &[u8]) -> Option<String> {
+    let data: Vec<&[u8]> = lines(event).filter_map(data).collect();
+    (!data.is_empty()).then(|| String::from_utf8(data.join(&b'\n')).ok())?
+}
+
+/// The event with other data, and all else of it.
+fn rewrite(event: &[u8], shown: &str, out: &mut Vec<u8>) {
+    for line in lines(event).filter(|line| data(line).is_none()) {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    for line in shown.split('\n') {
+        out.extend_from_slice(format!("data: {line}\n").as_bytes());
+    }
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests;

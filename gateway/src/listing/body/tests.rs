@@ -1,0 +1,68 @@
+use http::HeaderValue;
+use http_body_util::{BodyExt, StreamBody};
+
+use super::*;
+use crate::listing::tests::Only;
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#;
+const SHOWN: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}]}}"#;
+
+/// What comes of these pieces.
+async fn shown(kind: &'static str, pieces: &[&[u8]]) -> Result<String, BoxError> {
+    let head = [(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect();
+    let mut frames: std::vec::IntoIter<_> =
+        pieces.iter().map(|piece| Frame::data(Bytes::copy_from_slice(piece))).collect::<Vec<_>>().into_iter();
+    let body = StreamBody::new(futures_util::stream::poll_fn(move |_| Poll::Ready(frames.next().map(Ok::<_, BoxError>))));
+    let shown = Shown::new(&head, body, Only(&["a"], false), Bytes::from_static(b"UNREADABLE")).collect().await?;
+    Ok(String::from_utf8(shown.to_bytes().to_vec()).expect("text"))
+}
+
+/// Every way to cut a text in two, and byte by byte.
+async fn however_cut(kind: &'static str, text: &str, expected: &str) {
+    let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+    assert_eq!(shown(kind, &bytes).await.expect("a body"), expected, "{text:?}");
+    for at in 0..=text.len() {
+        let (one, other) = text.as_bytes().split_at(at);
+        assert_eq!(shown(kind, &[one, other]).await.expect("a body"), expected, "{text:?} at {at}");
+    }
+}
+
+#[tokio::test]
+async fn mcp_1a_14_a_list_is_cut_down_however_it_comes_in_pieces() {
+    however_cut("application/json; charset=utf-8", LIST, SHOWN).await;
+    for end in ["\n", "\r\n"] {
+        let stream = format!(": hello{end}{end}id: 7{end}event: message{end}data: {LIST}{end}{end}data: {{}}{end}{end}");
+        let expected = format!(": hello{end}{end}id: 7\nevent: message\ndata: {SHOWN}\n\ndata: {{}}{end}{end}");
+        however_cut("text/event-stream", &stream, &expected).await;
+    }
+    let in_lines = LIST.replace(",\"result\"", ",\n\"result\"").replace('\n', "\ndata: ");
+    let expected = format!("data: {}\n\n", SHOWN.replace(",\"result\"", ",\ndata: \"result\""));
+    however_cut("text/event-stream", &format!("data: {in_lines}\n\n"), &expected).await;
+    however_cut("text/event-stream", &format!("\u{feff}data:{LIST}\n\n"), &format!("data: {SHOWN}\n\n")).await;
+}
+
+#[tokio::test]
+async fn what_is_no_list_passes_as_it_came() {
+    for text in ["", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"] {
+        however_cut("application/json", text, text).await;
+    }
+    let events = "retry: 500\n\ndata\n\nid: 1\ndata: hello\ndata: world\n\n: keep-alive\n\n";
+    however_cut("text/event-stream", events, events).await;
+    however_cut("text/plain", LIST, LIST).await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_no_answer() {
+    for text in [&b"{"[..], b"\xff", b"{\"result\":{\"tools\":[]},\"result\":{}}"] {
+        assert_eq!(shown("application/json", &[text]).await.expect("a body"), "UNREADABLE");
+    }
+    let piece = vec![b' '; 1024 * 1024];
+    let pieces: Vec<&[u8]> = std::iter::repeat_n(&piece[..], 9).collect();
+    assert_eq!(shown("application/json", &pieces).await.expect("a body"), "UNREADABLE");
+    assert!(shown("text/event-stream", &pieces).await.is_err());
+    // An event that never ended is heard by nobody.
+    assert_eq!(
+        shown("text/event-stream", &[b"data: {}\n\ndata: {\"result\":{\"tools\":[{\"name\":\"b\"}]}}\n"]).await.expect("a body"),
+        "data: {}\n\n"
+    );
+}

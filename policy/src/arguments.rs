@@ -1,0 +1,186 @@
+//! The arguments of a call, as policies may speak of them: each value by its path, sorted by kind.
+//!
+//! What is judged must be what the upstream reads. So a name that comes twice in one object is refused, and so are two that differ in
+//! letter case only: some JSON libraries take the one for the other.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// The largest number that every reader of JSON reads alike: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+/// What Cedar's decimal holds, and a little less.
+const LARGEST_DECIMAL: f64 = 900_000_000_000_000.0;
+
+/// Nobody's business but the policies': it has no telling `Debug`.
+#[derive(Clone, PartialEq, Default)]
+pub struct Arguments {
+    pub(crate) names: BTreeSet<String>,
+    pub(crate) texts: Vec<(String, String)>,
+    pub(crate) integers: Vec<(String, i64)>,
+    pub(crate) decimals: Vec<(String, String)>,
+    pub(crate) flags: Vec<(String, bool)>,
+    pub(crate) lists: Vec<(String, Vec<String>)>,
+}
+
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Arguments(..)")
+    }
+}
+
+impl Arguments {
+    /// # Errors
+    /// It is no JSON object, or one that two readers could read differently.
+    pub fn read(json: &str) -> Result<Self, serde_json::Error> {
+        if !json.trim_ascii_start().starts_with('{') {
+            return Err(serde_json::Error::custom("`arguments` is not an object"));
+        }
+        let mut found = Self::default();
+        let mut reader = serde_json::Deserializer::from_str(json);
+        Value { path: "", into: &mut found }.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(found)
+    }
+
+    fn number(&mut self, path: &str, value: f64) {
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
+            self.integers.push((path.to_owned(), value as i64));
+        }
+        let text = format!("{value:?}");
+        let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        if value.abs() < LARGEST_DECIMAL && decimals <= 4 && !text.contains('e') {
+            self.decimals.push((path.to_owned(), text));
+        }
+    }
+}
+
+/// One value, read into the arguments under its path. It gives back a text, where it is one: an array may be a list of them.
+struct Value<'p, 'a> {
+    path: &'p str,
+    into: &'a mut Arguments,
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_, '_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        self.into.texts.push((self.path.to_owned(), text.to_owned()));
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        self.into.flags.push((self.path.to_owned(), flag));
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    /// Numbers beyond 2^53 are not the same to all readers, so they are no number to policies.
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        #[expect(clippy::cast_precision_loss, reason = "what would lose some is left out")]
+        self.into.number(self.path, number as f64);
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        #[expect(clippy::cast_precision_loss, reason = "what would lose some is left out")]
+        self.into.number(self.path, number as f64);
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        self.into.number(self.path, number);
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Some(Vec::new());
+        // What is in an array has no path of its own; only a list of texts is spoken of as a whole.
+        let mut nowhere = Arguments::default();
+        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut nowhere })? {
+            texts = texts.zip(element).map(|(mut texts, text)| {
+                texts.push(text);
+                texts
+            });
+        }
+        self.into.lists.extend(texts.map(|texts| (self.path.to_owned(), texts)));
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if !seen.insert(name.to_lowercase()) {
+                return Err(A::Error::custom(format_args!("`{name}` comes twice, or but for the case of its letters")));
+            }
+            let path = if self.path.is_empty() { name } else { format!("{}.{name}", self.path) };
+            members.next_value_seed(Value { path: &path, into: self.into })?;
+            self.into.names.insert(path);
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_stands_under_its_path_by_its_kind() {
+        let read = Arguments::read(
+            r#" {"to":{"account":"DE1","verified":true},"amount":1e3,"fee":0.25,"tags":["a","b"],"none":null,"mixed":["a",1],"empty":[]}"#,
+        )
+        .expect("arguments");
+        let names = ["amount", "empty", "fee", "mixed", "none", "tags", "to", "to.account", "to.verified"];
+        assert!(read.names.iter().eq(names), "{:?}", read.names);
+        assert_eq!(read.texts, [("to.account".to_owned(), "DE1".to_owned())]);
+        assert_eq!(read.integers, [("amount".to_owned(), 1000)]);
+        assert_eq!(read.decimals, [("amount".to_owned(), "1000.0".to_owned()), ("fee".to_owned(), "0.25".to_owned())]);
+        assert_eq!(read.flags, [("to.verified".to_owned(), true)]);
+        assert_eq!(read.lists, [("tags".to_owned(), vec!["a".to_owned(), "b".to_owned()]), ("empty".to_owned(), vec![])]);
+    }
+
+    #[test]
+    fn a_number_that_readers_read_differently_is_none() {
+        for odd in ["9007199254740993", "1e300", "18446744073709551615", "-9223372036854775808", "0.00001"] {
+            let read = Arguments::read(&format!(r#"{{"n":{odd}}}"#)).expect("arguments");
+            assert!(read.integers.is_empty() && read.decimals.is_empty(), "{odd}: {:?} {:?}", read.integers, read.decimals);
+            assert!(read.names.contains("n"));
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for bad in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"A":2}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"{"x":[{"a":1,"A":2}]}"#,
+            "[]",
+            "1",
+            "null",
+            "{} {}",
+            "{",
+        ] {
+            assert!(Arguments::read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A question's circumstances as Cedar's context, and a call's arguments as entities with a tag for each.
+
+use std::net::IpAddr;
+
+use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
+use chancery_core::Timestamp;
+
+use crate::vocabulary::{Kind, Vocabulary};
+use crate::{Arguments, Question};
+
+/// `whole` wants the arguments too; policies that do not speak of them do not miss them.
+pub(crate) fn of(question: &Question<'_>, now: Timestamp, whole: bool) -> Context {
+    let mut pairs = vec![
+        ("client", text(question.client.as_str())),
+        ("roles", set(question.roles.iter().map(|role| text(role)))),
+        ("scope", set(question.scope.iter().map(|scope| text(scope.as_str())))),
+        ("hour", RestrictedExpression::new_long(hour_of(now))),
+        ("weekday", RestrictedExpression::new_long(weekday_of(now))),
+    ];
+    pairs.extend(question.agent.map(|agent| ("agent", text(agent.name.as_str()))));
+    let authentication = question.circumstances.authentication;
+    pairs.push(("amr", set(authentication.into_iter().flat_map(|known| &known.amr).map(|means| text(means)))));
+    pairs.extend(authentication.and_then(|known| Some(("acr", text(known.acr.as_deref()?)))));
+    pairs.extend(authentication.and_then(|known| Some(("auth_age", age(known.auth_time?, now)))));
+    if question.action != crate::Action::IssueToken {
+        pairs.extend(question.circumstances.address.map(|address| ("address", ip(address))));
+    }
+    if question.action.has_target() {
+        pairs.push(("target", text(question.target.unwrap_or_default())));
+        if whole {
+            pairs.push(("arguments", arguments(question.circumstances.arguments)));
+        }
+    }
+    Context::from_pairs(pairs.into_iter().map(|(key, value)| (key.to_owned(), value))).expect("no key comes twice")
+}
+
+fn arguments(given: Option<&Arguments>) -> RestrictedExpression {
+    let names = given.into_iter().flat_map(|given| &given.names);
+    let kinds = Kind::ALL.map(|kind| (kind.member().to_owned(), RestrictedExpression::new_entity_uid(uid(kind))));
+    let members = kinds.into_iter().chain([("names".to_owned(), set(names.map(|name| text(name))))]);
+    RestrictedExpression::new_record(members).expect("no member comes twice")
+}
+
+/// What the arguments are, besides what every question may speak of.
+pub(crate) fn entities(given: &Arguments) -> Entities {
+    let Arguments { texts, integers, decimals, flags, lists, .. } = given;
+    let tagged = [
+        entity(Kind::Texts, texts, |value| text(value)),
+        entity(Kind::Integers, integers, |value| RestrictedExpression::new_long(*value)),
+        entity(Kind::Decimals, decimals, |value| RestrictedExpression::new_decimal(value.as_str())),
+        entity(Kind::Flags, flags, |value| RestrictedExpression::new_bool(*value)),
+        entity(Kind::Lists, lists, |values| set(values.iter().map(|value| text(value)))),
+    ];
+    Entities::from_entities(tagged, None).expect("each kind comes once")
+}
+
+/// A path that comes twice, as `{"a.b":…,"a":{"b":…}}` has one, keeps neither value: nobody knows which a policy means.
+fn entity<T>(kind: Kind, values: &[(String, T)], read: impl Fn(&T) -> RestrictedExpression) -> Entity {
+    let once = values.iter().filter(|(path, _)| values.iter().filter(|(other, _)| other == path).count() == 1);
+    let tags: Vec<_> = once.map(|(path, value)| (path.clone(), read(value))).collect();
+    Entity::new_with_tags(uid(kind), [], [], tags).expect("decimals were read as such")
+}
+
+fn uid(kind: Kind) -> EntityUid {
+    Vocabulary::get().arguments(kind)
+}
+
+fn text(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+fn set(values: impl IntoIterator<Item = RestrictedExpression>) -> RestrictedExpression {
+    RestrictedExpression::new_set(values)
+}
+
+fn ip(address: IpAddr) -> RestrictedExpression {
+    RestrictedExpression::new_ip(address.to_string())
+}
+
+fn age(since: Timestamp, now: Timestamp) -> RestrictedExpression {
+    RestrictedExpression::new_long(now.seconds().saturating_sub(since.seconds()).max(0))
+}
+
+const fn hour_of(now: Timestamp) -> i64 {
+    now.seconds().rem_euclid(86_400) / 3_600
+}
+
+/// 1 is Monday; 1970 began on a Thursday.
+const fn weekday_of(now: Timestamp) -> i64 {
+    (now.seconds().div_euclid(86_400) + 3).rem_euclid(7) + 1
+}
