@@ -79,16 +79,16 @@ impl Recorder {
         self.counters.count(tenant, counted)
     }
 
-    /// Writes an event of a refused call.
-    pub async fn refused(&self, event: Event) -> Result<Receipt, Refusal> {
-        durable(self.write(event.tenant, vec![event])).await
+    /// Writes an event of a refused call, and what else comes of it.
+    pub async fn refused(&self, event: Event, besides: Draft) -> Result<Receipt, Refusal> {
+        durable(self.write(event.tenant, besides.recording(event))).await
     }
 
     /// Writes the open events of a request's calls, all in one Unit. They must share a tenant.
     pub fn open(&self, events: Vec<Event>) -> Opening {
         let tenant = events.first().expect("a record has an event").tenant;
         let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
-        Opening { durable: self.write(tenant, events), closing }
+        Opening { durable: self.write(tenant, Draft { events, ..Draft::default() }), closing }
     }
 
     /// Waits until everything begun is written. Call it when no request is under way any more.
@@ -98,10 +98,10 @@ impl Recorder {
     }
 
     /// Begins a commit that is finished whether or not anybody waits for it.
-    fn write(&self, tenant: TenantId, events: Vec<Event>) -> JoinHandle<Option<Receipt>> {
+    fn write(&self, tenant: TenantId, draft: Draft) -> JoinHandle<Option<Receipt>> {
         let journal = self.journal.clone();
         self.writing.spawn(async move {
-            let written = journal.commit(&tenant, Draft { events, ..Draft::default() }).await;
+            let written = journal.commit(&tenant, draft).await;
             written.inspect_err(|error| tracing::error!(%tenant, %error, "the audit log cannot be written")).ok()
         })
     }

@@ -276,6 +276,11 @@ impl Refusal {
         Self { about: Some(Box::new(about)), ..self }
     }
 
+    /// The client should come back with more than a refresh brings.
+    pub(crate) const fn asks_to_authorize_anew(&self) -> bool {
+        matches!(self.wire, Wire::Challenge { code: Some(Code::InsufficientScope | Code::InsufficientUserAuthentication), .. })
+    }
+
     /// A failure of ours: who called is not to blame, and the log may be what failed.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self.wire, Wire::Status(StatusCode::SERVICE_UNAVAILABLE, _))

@@ -197,6 +197,7 @@ CREATE TABLE families (
     rotated_at {int}  NOT NULL,
     used_at    {int}  NOT NULL,
     expires_at {int}  NOT NULL,
+    step_up_at {int},
     PRIMARY KEY (tenant, id)
 ){clustered};
 CREATE INDEX families_by_end ON families (tenant, expires_at);

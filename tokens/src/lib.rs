@@ -11,6 +11,7 @@ mod keyring;
 mod new_keys;
 mod refresh;
 mod signer;
+mod step_up;
 mod trouble;
 mod verifier;
 
@@ -28,5 +29,6 @@ pub use keyring::{Keyring, KeyringError, TenantKeys, open};
 pub use new_keys::{NewKeyError, first_keys};
 pub use refresh::{Presented, RefreshTokenKeys};
 pub use signer::{SignError, Signer};
+pub use step_up::step_up_asked;
 pub use trouble::TokenTrouble;
 pub use verifier::{VerifiedToken, Verifier};

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use chancery_core::{Entropy, EventId, Timestamp};
 use chancery_policy::Permit;
-use chancery_tokens::VerifiedToken;
+use chancery_tokens::{VerifiedToken, step_up_asked};
 use http::header::CONTENT_ENCODING;
 use hyper::body::Incoming;
 
@@ -117,7 +117,9 @@ impl Call<'_> {
         let entropy = &mut Entropy::draw(&*self.gateway.rng);
         let event = events::refused(&refusal, self.who(token), self.gateway.clock.now(), entropy);
         let reference = event.id;
-        match self.gateway.recorder.refused(event).await {
+        let grant = token.caller().grants.last().filter(|_| refusal.asks_to_authorize_anew());
+        let besides = grant.map(|grant| step_up_asked(&self.tenant.id, grant, self.gateway.clock.now())); // mcp_3_2
+        match self.gateway.recorder.refused(event, besides.unwrap_or_default()).await {
             Ok(receipt) => self.told(&refusal, Some(reference), &receipt.into()),
             Err(unavailable) => self.told(&unavailable, None, &self.counted(&unavailable)),
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_testkit::Site;
-use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
+use chancery_testkit::cast::{AGENT_CLIENT, ALICE, BANK, PUBLIC_CLIENT};
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
 
@@ -17,6 +17,31 @@ async fn demanding(site: &Site, sign_in: Value) {
 }
 
 chancery_testkit::both_stores! {
+    async fn mcp_3_2_a_client_that_only_refreshes_when_asked_for_more_is_told_once_to_authorize_anew(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let first = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        let transfer = || first.mcp(BANK);
+        upstream.left_alone(transfer().send("tools/call", json!({ "name": "transfer" }))).await.challenged("insufficient_scope");
+
+        first.refresh().await.refused(400, "invalid_grant");
+        // Once, and nothing is lost: what is beside it goes on with the same token.
+        let second = first.refresh().await.granted();
+
+        // Who refreshes later, or says for what, does so for another reason.
+        upstream.left_alone(second.mcp(BANK).send("tools/call", json!({ "name": "transfer" }))).await.challenged("insufficient_scope");
+        let third = second.refresh_with(&[("scope", "bank:read")]).await.granted();
+        site.turn(Duration::from_secs(10));
+        third.refresh().await.granted();
+    }
+
+    async fn mcp_3_2_a_machine_is_let_alone(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let desk = site.sign_in(ALICE, AGENT_CLIENT).await;
+        upstream.left_alone(desk.mcp(BANK).send("tools/call", json!({ "name": "transfer" }))).await.challenged("insufficient_scope");
+
+        desk.refresh().await.granted();
+    }
+
     async fn su_01_a_sign_in_that_is_too_old_is_challenged_for_a_new_one(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
         demanding(&site, json!({ "max_age": "5m" })).await;

@@ -161,6 +161,7 @@ fn family_of(grant: &Grant, asking: Asking<'_>, moment: &mut Moment) -> Family {
         rotated_at: now,
         used_at: now,
         expires_at: grant.expires_at.min(now + asking.tenant.lifetimes.refresh_absolute),
+        step_up_at: None,
     }
 }
 

@@ -25,6 +25,9 @@ use crate::refusal::{ByRow, Refused};
 /// How long the token before the newest is answered with the newest again: tools that share a store race.
 const RETRY_WINDOW: Duration = Duration::from_secs(60);
 
+/// How soon a client refreshes that takes a step-up's challenge for an expired token: at once.
+const STEP_UP_WINDOW: Duration = Duration::from_secs(10);
+
 /// What the client asked, read once.
 pub(crate) struct Request {
     token: Presented,
@@ -53,6 +56,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     alive(family, grant, asking, moment.now).row("OA-14")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
     let word = Word { checked: checked.as_ref(), person: person.as_ref(), learned: facts.learned };
+    nothing_to_step_up_to(asked, family, asking, moment.now)?; // mcp_3_2
     if let Some(need) = vouched(grant, &word, asking, moment).row("SB-08")? {
         return Ok(Outcome::Need(need));
     }
@@ -103,6 +107,21 @@ fn turn_of(family: &Family, grant: &Grant, presented: Presented, moment: &mut Mo
         None => {
             Err(Refused::invalid_grant("this refresh token is not known here; authorize again").because("generation ahead of its family"))
         }
+    }
+}
+
+/// A client that was just asked for more scope or a better sign-in and only refreshes would be refused again, and give up. Told once that
+/// its grant is no good, it authorizes anew; its next refresh is answered as ever, so nothing is lost where it was another's. Machines
+/// are let alone: nobody sits there to authorize.
+fn nothing_to_step_up_to(asked: &Request, family: &Family, asking: Asking<'_>, now: Timestamp) -> Result<(), Refused> {
+    let lately = family.step_up_at.filter(|at| now < *at + STEP_UP_WINDOW);
+    match lately.filter(|_| asked.scope.is_none() && asking.by.client().is_public()) {
+        Some(at) => {
+            Err(Refused::invalid_grant("this client was just asked for more than a refresh brings; authorize again, as the challenge says")
+                .because("refreshed after a step-up was asked for")
+                .with(Draft::default().writing(families::stepped_up(&family.tenant, &family.id, at))))
+        }
+        None => Ok(()),
     }
 }
 

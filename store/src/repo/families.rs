@@ -22,11 +22,13 @@ pub struct Family {
     pub used_at: Timestamp,
     /// The absolute end. It never moves: idleness is counted from `used_at`.
     pub expires_at: Timestamp,
+    /// When its client was last asked to authorize anew, as long as no refresh was told so.
+    pub step_up_at: Option<Timestamp>,
 }
 
 const WITH_GRANT: &str = concat!(
     "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
-     f.expires_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
+     f.expires_at, f.step_up_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
      g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
      LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",
@@ -42,6 +44,9 @@ const RETRY: &str = "UPDATE families SET used_at = $4 \
      WHERE tenant = $1 AND id = $2 AND generation = $3 AND expires_at > $4 AND EXISTS (SELECT 1 FROM grants \
      WHERE grants.tenant = families.tenant AND grants.id = families.grant_id AND grants.ended_at IS NULL AND grants.expires_at > $4)";
 
+const STEP_UP: &str = "UPDATE families SET step_up_at = $3 WHERE tenant = $1 AND grant_id = $2";
+const STEPPED_UP: &str = "UPDATE families SET step_up_at = NULL WHERE tenant = $1 AND id = $2 AND step_up_at = $3";
+
 impl FromRow for Family {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -55,6 +60,7 @@ impl FromRow for Family {
             rotated_at: row.at()?,
             used_at: row.at()?,
             expires_at: row.at()?,
+            step_up_at: row.opt(Row::at)?,
         })
     }
 }
@@ -91,6 +97,16 @@ pub fn advance(tenant: &TenantId, id: &FamilyId, from: u64, now: Timestamp) -> W
 /// The same successor once more: the newest is still `generation` and the grant alive.
 pub fn retry(tenant: &TenantId, id: &FamilyId, generation: u64, now: Timestamp) -> Write {
     Write::one(RETRY, values![tenant, id, generation, now])
+}
+
+/// The client of this grant was asked to authorize anew.
+pub fn step_up(tenant: &TenantId, grant: &GrantId, now: Timestamp) -> Write {
+    Write::any(STEP_UP, values![tenant, grant, now])
+}
+
+/// A refresh was told so, once.
+pub fn stepped_up(tenant: &TenantId, id: &FamilyId, asked_at: Timestamp) -> Write {
+    Write::one(STEPPED_UP, values![tenant, id, asked_at])
 }
 
 /// All that a refresh reads.

@@ -125,6 +125,7 @@ impl Site {
             rotated_at: NOW,
             used_at: NOW,
             expires_at: NOW + MINUTE * 30,
+            step_up_at: None,
         }
     }
 }

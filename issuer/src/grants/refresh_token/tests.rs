@@ -21,6 +21,7 @@ fn family(grant: &Grant) -> Family {
         rotated_at: NOW - Duration::from_secs(10),
         used_at: NOW - Duration::from_secs(10),
         expires_at: NOW + DAY,
+        step_up_at: None,
     }
 }
 
