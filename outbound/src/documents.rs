@@ -48,6 +48,8 @@ struct Known {
     until: Timestamp,
     /// It turned out to be of no use.
     is_spoilt: bool,
+    /// How the last try to have a newer one failed, and until when that is believed.
+    failed: Option<(FetchError, Timestamp)>,
 }
 
 impl Documents {
@@ -65,7 +67,7 @@ impl Documents {
     /// # Errors
     /// [`FetchError`], also for every status but 200.
     pub async fn get(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
-        self.found((purpose, url), now, |known| now < known.until, || Ok(())).await
+        self.found((purpose, url), now, |known| known.held(now), || Ok(())).await
     }
 
     /// As [`Documents::get`], where it depends on `admit` whether anything is fetched: it is asked only if there is no copy that holds, by
@@ -75,7 +77,7 @@ impl Documents {
     /// # Errors
     /// As [`Documents::get`], and what `admit` says.
     pub async fn get_if<P>(&self, purpose: Purpose, url: &str, now: Timestamp, admit: impl FnOnce() -> Result<P, FetchTrouble>) -> Outcome {
-        self.found((purpose, url), now, |known| now < known.until, admit).await
+        self.found((purpose, url), now, |known| known.held(now), admit).await
     }
 
     /// What is remembered of this address is of no use: it is believed no longer than a failure would be (CI-03).
@@ -87,30 +89,32 @@ impl Documents {
     }
 
     /// As [`Documents::get`], for who knows that the copy lacks something, such as a key: it is fetched again unless it is younger
-    /// than 30 seconds, so a stranger with an unknown `kid` cannot make us fetch at will (AT-01).
+    /// than 30 seconds, so a stranger with an unknown `kid` cannot make us fetch at will (AT-01). Where that fails, only who asked for it
+    /// hears so: the copy goes on for everybody else.
     ///
     /// # Errors
     /// As [`Documents::get`].
     pub async fn get_fresh(&self, purpose: Purpose, url: &str, now: Timestamp) -> Outcome {
-        self.found((purpose, url), now, |known| now < known.until && now < known.at + FRESH, || Ok(())).await
+        self.found((purpose, url), now, |known| known.fresh(now), || Ok(())).await
     }
 
     async fn found<P>(
         &self,
         (purpose, url): (Purpose, &str),
         now: Timestamp,
-        good: impl Fn(&Known) -> bool,
+        good: impl Fn(&Known) -> Option<Outcome>,
         admit: impl FnOnce() -> Result<P, FetchTrouble>,
     ) -> Outcome {
         let slot = self.slot(purpose, url);
-        if let Some(known) = slot.known().filter(&good) {
-            return known.outcome;
+        if let Some(outcome) = slot.known().as_ref().and_then(&good) {
+            return outcome;
         }
         let _turn = slot.turn.lock().await;
-        if let Some(known) = slot.known().filter(&good) {
-            return known.outcome; // whoever had the turn before us found it
+        let known = slot.known();
+        if let Some(outcome) = known.as_ref().and_then(&good) {
+            return outcome; // whoever had the turn before us found it
         }
-        let spare = slot.known().filter(|known| known.is_spare(now));
+        let spare = known.clone().filter(|known| known.is_spare(now));
         let _admitted = match (admit(), spare) {
             (Ok(admitted), _) => admitted,
             (Err(_), Some(spare)) => return spare.outcome, // CI-11
@@ -121,7 +125,10 @@ impl Documents {
             return outcome; // it says nothing about this address
         }
         let until = now + lifetime(&outcome);
-        slot.learn(Known { outcome: outcome.clone(), at: now, until, is_spoilt: false });
+        slot.learn(match (&outcome, known.filter(|known| known.is_good(now))) {
+            (Err(error), Some(known)) => Known { failed: Some((error.clone(), until)), ..known }, // AT-01
+            _ => Known { outcome: outcome.clone(), at: now, until, is_spoilt: false, failed: None },
+        });
         outcome
     }
 
@@ -141,6 +148,19 @@ impl Documents {
 }
 
 impl Known {
+    fn held(&self, now: Timestamp) -> Option<Outcome> {
+        (now < self.until).then(|| self.outcome.clone())
+    }
+
+    fn fresh(&self, now: Timestamp) -> Option<Outcome> {
+        let failed = self.failed.as_ref().filter(|(_, until)| now < *until);
+        failed.map(|(error, _)| Err(error.clone())).or_else(|| self.held(now).filter(|_| now < self.at + FRESH))
+    }
+
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.outcome.is_ok() && !self.is_spoilt && now < self.until
+    }
+
     fn is_spare(&self, now: Timestamp) -> bool {
         self.outcome.is_ok() && !self.is_spoilt && now < self.until + SPARE
     }

@@ -7,6 +7,7 @@ use crate::{Documents, FetchTrouble, Purpose};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 const WHAT: Purpose = Purpose::ProviderJwks;
+const DOWN: &str = "HTTP/1.1 503 Down\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 fn documents() -> Documents {
     Documents::new(fetcher())
@@ -47,8 +48,21 @@ async fn at_01_an_unknown_key_causes_at_most_one_fetch_in_30_seconds() {
 }
 
 #[tokio::test]
+async fn at_01_an_unknown_key_takes_no_good_copy_from_others_while_none_can_be_fetched() {
+    let (server, documents) = (Server::answering_once(ok("", "{}"), DOWN).await, documents());
+    documents.get(WHAT, &server.base, NOW).await.unwrap();
+    for (later, asked) in [(30, 2), (34, 2), (35, 3), (599, 4)] {
+        let now = NOW + later * SECOND;
+        documents.get_fresh(WHAT, &server.base, now).await.expect_err("there is none that is newer");
+        documents.get(WHAT, &server.base, now).await.unwrap();
+        assert_eq!(server.asked(), asked, "after {later} s");
+    }
+    documents.get(WHAT, &server.base, NOW + 600 * SECOND).await.expect_err("it is good no longer than its provider said");
+}
+
+#[tokio::test]
 async fn a_failure_is_believed_briefly() {
-    let (server, documents) = (Server::answering("HTTP/1.1 503 Down\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await, documents());
+    let (server, documents) = (Server::answering(DOWN).await, documents());
     for (later, asked) in [(0, 1), (4, 1), (5, 2)] {
         let error = documents.get(WHAT, &server.base, NOW + later * SECOND).await.err().unwrap();
         assert!(matches!(error.trouble, FetchTrouble::Status(status) if status == 503), "{error}");

@@ -1,4 +1,4 @@
-//! A server that answers every request with the same bytes, over http or https, and counts.
+//! A server that answers every request with the same bytes, or the first with others, over http or https, and counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,34 +23,39 @@ pub struct Server {
 
 impl Server {
     pub async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self::start(answer.into(), false, None).await
+        Self::start(vec![answer.into()], false, None).await
+    }
+
+    /// The first request so, and all others so.
+    pub async fn answering_once(first: impl Into<Vec<u8>>, others: impl Into<Vec<u8>>) -> Self {
+        Self::start(vec![first.into(), others.into()], false, None).await
     }
 
     /// The same over TLS.
     pub async fn https(answer: impl Into<Vec<u8>>) -> Self {
-        Self::start(answer.into(), false, Some(tls())).await
+        Self::start(vec![answer.into()], false, Some(tls())).await
     }
 
     /// Answers, and then holds the connection open without another byte.
     pub async fn stalling_after(answer: impl Into<Vec<u8>>) -> Self {
-        Self::start(answer.into(), true, None).await
+        Self::start(vec![answer.into()], true, None).await
     }
 
-    async fn start(answer: Vec<u8>, stall: bool, tls: Option<TlsAcceptor>) -> Self {
+    async fn start(answers: Vec<Vec<u8>>, stall: bool, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let base = format!("{}://127.0.0.1:{port}", if tls.is_some() { "https" } else { "http" });
         let asked = Arc::new(AtomicUsize::new(0));
-        let counter = asked.clone();
+        let (counter, answers) = (asked.clone(), Arc::new(answers));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, tls, counter) = (answer.clone(), tls.clone(), counter.clone());
+                let (answers, tls, counter) = (answers.clone(), tls.clone(), counter.clone());
                 tokio::spawn(async move {
                     match tls {
-                        None => serve(stream, answer, stall, counter).await,
+                        None => serve(stream, &answers, stall, counter).await,
                         Some(tls) => {
                             let Ok(stream) = tls.accept(stream).await else { return };
-                            serve(stream, answer, stall, counter).await;
+                            serve(stream, &answers, stall, counter).await;
                         }
                     }
                 });
@@ -75,7 +80,7 @@ fn tls() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>, stall: bool, asked: Arc<AtomicUsize>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &[Vec<u8>], stall: bool, asked: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read_buf(&mut request).await {
@@ -83,8 +88,8 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>,
             _ => return,
         }
     }
-    asked.fetch_add(1, Ordering::SeqCst);
-    let _ = stream.write_all(&answer).await;
+    let before = asked.fetch_add(1, Ordering::SeqCst);
+    let _ = stream.write_all(&answers[before.min(answers.len() - 1)]).await;
     let _ = stream.flush().await;
     if stall {
         std::future::pending::<()>().await;
