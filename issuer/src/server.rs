@@ -7,7 +7,7 @@ use chancery_audit::{Counter, Counters, Draft, Journal, Receipt, Recorded};
 use chancery_core::oauth::Error;
 use chancery_core::{ClientId, Clock, Field, Rng, SignIn, Source};
 use chancery_registry::{Client, ClientTrouble, DocumentFault, IssuerKeys, Registry, Tenant};
-use chancery_store::Store;
+use chancery_store::{Guard, Store};
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
 
 use crate::answer::Answer;
@@ -84,7 +84,7 @@ impl Server {
 
     /// Commits what a refusal writes. One without an event is of nobody in particular: it is counted, whatever else it writes.
     pub async fn record(&self, tenant: &Tenant, refusal: Counter, draft: Draft) -> Result<Recorded, Unanswered> {
-        let draft = if self.says_too_much(tenant, &draft) { Draft::default() } else { draft };
+        let draft = if self.says_too_much(tenant, &draft) { Draft { events: Vec::new(), ..draft } } else { draft };
         let (is_event, writes) = (!draft.events.is_empty(), !draft.writes.is_empty());
         let committed = if is_event || writes { Some(self.journal.commit(&tenant.id, draft).await?) } else { None };
         match committed {
@@ -94,9 +94,10 @@ impl Server {
     }
 
     /// What uses something up is told each time, since there is only so much of it. Of what can be tried for ever, by a client that made
-    /// itself, there are only so many events.
+    /// itself, there are only so many events; what it writes besides, it writes, and that is right whatever it finds.
     fn says_too_much(&self, tenant: &Tenant, draft: &Draft) -> bool {
-        let of = draft.events.first().and_then(|event| event.field(Field::Client)).filter(|_| draft.writes.is_empty());
+        let again = draft.changes.is_empty() && draft.writes.iter().all(|write| write.guard == Guard::Any);
+        let of = draft.events.first().and_then(|event| event.field(Field::Client)).filter(|_| again);
         of.is_some_and(|client| !self.limits.tell(tenant, &ClientId::claimed(client)))
     }
 }

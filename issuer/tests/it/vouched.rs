@@ -11,6 +11,8 @@ use serde_json::json;
 use crate::apps::registered;
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// So many refusals of a client that made itself are told one by one.
+const TOLD: usize = 100;
 const RECHECK: Duration = Duration::from_secs(15 * 60);
 
 /// An app that alice allowed the bank in this browser, which is not asked about again.
@@ -94,6 +96,18 @@ chancery_testkit::both_stores! {
 
         asked.approved_in(&browser, ALICE).await.redeem().await.granted();
         assert_eq!(sign_ins(&site).await, 2);
+    }
+
+    async fn dr_05_who_signed_in_too_long_ago_is_not_told_of_for_ever(site: Site) {
+        let app = registered(&site, &["https://notebook.example/callback"]).await;
+        let tokens = site.ask_as(app).approved_in(&site.browser(), ALICE).await.redeem().await.granted();
+        site.turn(HOUR * 12);
+
+        for _ in 0..TOLD + 5 {
+            tokens.refresh().await.refused(400, "invalid_grant");
+        }
+
+        assert_eq!(site.audit().await.of_kind("token_refused").len(), TOLD);
     }
 
     async fn a_tenant_says_for_how_long_a_sign_in_is_good_for(site: Site) {
