@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_audit::{CommitError, Draft};
-use chancery_core::{ClientId, Entropy, Pages, RecheckTrouble, SubjectId, TenantId, Timestamp};
+use chancery_core::{ClientId, Entropy, Pages, RecheckTrouble, SKEW, SubjectId, TenantId, Timestamp};
 use chancery_registry::{Lifetimes, Tenant};
 use chancery_store::repo::vouchers::{self, Voucher};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -27,8 +27,8 @@ use crate::Parts;
 use ask::{Said, ask};
 use decide::{Facts, decide};
 
-/// How long whoever asks has the voucher for itself: longer than metadata, keys and token together may take.
-const TURN: Duration = Duration::from_secs(45);
+/// How long whoever asks has the voucher for itself: longer than metadata, keys and token together may take, by the clock of any node.
+const TURN: Duration = Duration::from_secs(45 + SKEW.as_secs());
 /// How long a client is kept waiting for what is learned, whoever asks, and how often those look who do not. Clients give up sooner than
 /// providers do; till then the provider's last word counts.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -107,14 +107,15 @@ impl<P: Pages> Asking<P> {
         }
         let learned = ask(parts, tenant, voucher, now).await;
         let facts = Facts { voucher, by, said: &learned.said, known: learned.subject.as_ref() };
-        self.write(&facts, now).await
+        self.write(&facts).await
     }
 
-    /// A provider that rotated its token gave it once: what was learned is not given up because the store is slow.
-    async fn write(&self, facts: &Facts<'_>, now: Timestamp) -> Option<Result<(), RecheckTrouble>> {
+    /// A provider that rotated its token gave it once: what was learned is not given up because the store is slow. What ends, ends now: tokens
+    /// may have been minted while it was asked.
+    async fn write(&self, facts: &Facts<'_>) -> Option<Result<(), RecheckTrouble>> {
         let Self { parts, tenant, .. } = self;
         for attempt in 1..=ATTEMPTS {
-            let (outcome, draft) = decide(facts, now, &mut Entropy::draw(&*parts.rng));
+            let (outcome, draft) = decide(facts, parts.clock.now(), &mut Entropy::draw(&*parts.rng));
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(_receipt) => return (*facts.said != Said::Deregistered).then_some(outcome),
                 Err(CommitError::GuardFailed(_)) => return None,

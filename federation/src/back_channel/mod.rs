@@ -92,13 +92,14 @@ impl<P> Telling<'_, P> {
         self.end(&logout).await // BL-02
     }
 
-    /// Somebody may allow something, or sign out, between the reading and the writing: then it is read again.
+    /// Somebody may allow something, or sign out, between the reading and the writing: then it is read again. What ends, ends now: tokens may
+    /// have been minted while the provider's keys were fetched.
     async fn end(&self, logout: &Logout) -> Result<Receipt, Trouble> {
-        let Self { parts, tenant, provider, now } = *self;
+        let Self { parts, tenant, provider, .. } = *self;
         for _ in 0..ATTEMPTS {
             let facts =
                 Facts::load(&parts.store, tenant, provider, &logout.whose).await.map_err(|error| Trouble::Ours(error.to_string()))?;
-            let draft = decide((tenant, &provider.name), logout, &facts, now, &mut Entropy::draw(&*parts.rng));
+            let draft = decide((tenant, &provider.name), logout, &facts, parts.clock.now(), &mut Entropy::draw(&*parts.rng));
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(CommitError::GuardFailed(CONSUMED)) => return Err(Trouble::Used),

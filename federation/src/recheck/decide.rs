@@ -31,7 +31,7 @@ pub(super) fn decide(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -
         }
         Said::Refused => (Err(RecheckTrouble::Refused), ended(facts, now, entropy)),
         // Who asks looks for another.
-        Said::Deregistered => (Ok(()), Draft::default().writing(vouchers::remove(facts.voucher))),
+        Said::Deregistered => (Ok(()), Draft::default().writing(vouchers::remove(facts.voucher, facts.by))),
         Said::SignInAgain => (Err(RecheckTrouble::SignInAgain), facts.to_sign_in_again(RecheckTrouble::SignInAgain, now, entropy)),
         Said::Unproven { next } => facts.in_trouble(next.as_ref(), RecheckTrouble::Unusable, now),
         Said::Unusable => facts.in_trouble(None, RecheckTrouble::Unusable, now),
@@ -50,12 +50,12 @@ fn changed(facts: &Facts<'_>, person: Option<&Person>, now: Timestamp) -> Draft 
     }
 }
 
-/// Whoever signed in anew meanwhile has a newer voucher: then the first guard fails, and nothing ends. By whatever registration the provider
+/// Whoever signed in anew meanwhile has a newer voucher, or nobody has the turn any more: then the first guard fails, and nothing ends. By whatever registration the provider
 /// refuses the person, all of theirs ends: it says no more of why than that it does not vouch.
 fn ended(facts: &Facts<'_>, now: Timestamp, entropy: &mut Entropy) -> Draft {
     let Voucher { tenant, subject, .. } = facts.voucher;
     Draft::default()
-        .writing(vouchers::remove(facts.voucher))
+        .writing(vouchers::remove(facts.voucher, facts.by))
         .writing(vouchers::remove_all(tenant, subject))
         .with(end_of_subject(tenant, subject, PROVIDER_REFUSED, now))
         .recording(facts.event("refused", now, entropy).with(Field::Reason, PROVIDER_REFUSED).with(Field::Row, "SB-08"))
@@ -90,11 +90,15 @@ impl Facts<'_> {
         (Err(trouble), self.given_back(next, Some(trouble), now))
     }
 
-    /// Grants stay; sessions do not, so that the next authorization goes by the provider. It is said once.
+    /// Grants stay; sessions do not, so that the next authorization goes by the provider. It is said once, and what they begin afterwards, by
+    /// another app maybe, stays.
     fn to_sign_in_again(&self, trouble: RecheckTrouble, now: Timestamp, entropy: &mut Entropy) -> Draft {
         let Voucher { tenant, subject, checked, .. } = self.voucher;
-        let draft = self.given_back(None, Some(trouble), now).writing(sessions::end_of_subject(tenant, subject, now));
-        if checked.trouble == Some(trouble) { draft } else { draft.recording(self.event(trouble.as_str(), now, entropy)) }
+        let draft = self.given_back(None, Some(trouble), now);
+        if checked.trouble == Some(trouble) {
+            return draft;
+        }
+        draft.writing(sessions::end_of_subject(tenant, subject, now)).recording(self.event(trouble.as_str(), now, entropy))
     }
 
     fn event(&self, outcome: &str, now: Timestamp, entropy: &mut Entropy) -> Event {

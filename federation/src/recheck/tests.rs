@@ -29,3 +29,9 @@ fn one_asks_when_the_word_is_old_and_others_wait() {
     assert_eq!(turn(15 * MINUTE, None, Some(NOW)), Turn::Ask);
     assert_eq!(turn(15 * MINUTE, Some(RecheckTrouble::Silent), None), Turn::Known(Err(RecheckTrouble::Silent)));
 }
+
+#[test]
+fn a_turn_is_over_for_no_node_s_clock_while_whoever_has_it_may_still_be_asking() {
+    let longest = Duration::from_secs(45);
+    assert!(NOW + longest + SKEW <= NOW + TURN);
+}

@@ -184,7 +184,7 @@ async fn x2_a_silent_provider_holds_no_refresh_for_long_and_ends_nothing_until_i
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
 
     sim.heal();
-    site.turn(MINUTE);
+    site.turn(MINUTE * 2); // whoever asked has its turn for so long
     tokens.refresh().await.granted().call(BANK, "account_balance").await.answered();
 }
 
@@ -197,9 +197,20 @@ async fn x2_a_slow_provider_s_word_is_there_for_the_next_refresh() {
 
     site.turn(RECHECK);
     let begun = Instant::now();
-    let tokens = tokens.refresh().await.granted();
+    let asked = async {
+        while sim.asked(Endpoint::Token).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        site.turn(Duration::from_secs(5));
+    };
+    let (tokens, ()) = tokio::join!(tokens.refresh(), asked);
+    let tokens = tokens.granted();
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    site.turn(Duration::from_secs(2));
+    tokens.call(BANK, "account_balance").await.answered();
 
     assert!(tokens.refresh().await.refused(400, "invalid_grant").text().contains("no longer vouches"));
     assert_eq!(sim.asked(Endpoint::Token).len(), 2, "the code, and one question");
+    site.settle().await;
+    tokens.call(BANK, "account_balance").await.challenged("invalid_token"); // minted while it was asked
 }

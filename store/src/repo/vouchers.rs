@@ -36,7 +36,8 @@ pub struct Checked {
     pub trouble: Option<RecheckTrouble>,
 }
 
-/// The voucher `v` by which this person is asked about for this client: by the client's own registration, or by ours, or by any.
+/// The voucher `v` by which this person is asked about for this client: by the client's own registration, or by ours, or by any; but not by
+/// one of another client's that is in trouble, if they signed in since.
 macro_rules! voucher_for {
     ($subject:literal, $client:literal) => {
         concat!(
@@ -46,7 +47,8 @@ macro_rules! voucher_for {
             $client,
             "), (SELECT MIN(o.registration) FROM vouchers o WHERE o.tenant = $1 AND o.subject = ",
             $subject,
-            "))"
+            " AND (o.registration = '' OR o.trouble IS NULL OR NOT EXISTS (SELECT 1 FROM subjects p WHERE p.tenant = o.tenant \
+             AND p.id = o.subject AND p.seen_at > o.checked_at))))"
         )
     };
 }
@@ -64,13 +66,15 @@ const INSERT: &str = "INSERT INTO vouchers (tenant, subject, registration, provi
 const REPLACE: &str = "UPDATE vouchers SET provider = $4, sealed = $5, version = $6, checked_at = $7, tried_at = $7, trouble = NULL, \
      taken = NULL, taken_till = NULL WHERE tenant = $1 AND subject = $2 AND registration = $3 AND version = $8";
 const FORGET_LOST: &str = "DELETE FROM vouchers WHERE tenant = $1 AND subject = $2 AND registration = $3 AND trouble = 'lost'";
-const SEEN: &str = "UPDATE vouchers SET checked_at = $4, tried_at = $4, trouble = CASE WHEN trouble = 'silent' THEN trouble END \
+const SEEN: &str = "UPDATE vouchers SET checked_at = $4, tried_at = $4, taken = NULL, taken_till = NULL, \
+     trouble = CASE WHEN trouble = 'silent' OR taken IS NOT NULL THEN 'silent' END \
      WHERE tenant = $1 AND subject = $2 AND registration = $3";
 const TAKE: &str = "UPDATE vouchers SET taken = $5, taken_till = $6 WHERE tenant = $1 AND subject = $2 AND registration = $3 \
      AND version = $4 AND (taken IS NULL OR taken_till <= $7)";
 const GIVE_BACK: &str = "UPDATE vouchers SET sealed = $6, version = $7, checked_at = $8, tried_at = $9, trouble = $10, \
      taken = NULL, taken_till = NULL WHERE tenant = $1 AND subject = $2 AND registration = $3 AND version = $4 AND taken = $5";
-const REMOVE: &str = "DELETE FROM vouchers WHERE tenant = $1 AND subject = $2 AND registration = $3 AND version = $4";
+const REMOVE: &str = "DELETE FROM vouchers WHERE tenant = $1 AND subject = $2 AND registration = $3 AND version = $4 \
+     AND taken = $5";
 const REMOVE_ALL: &str = "DELETE FROM vouchers WHERE tenant = $1 AND subject = $2";
 const REMOVE_OF_REGISTRATION: &str = "DELETE FROM vouchers WHERE tenant = $1 AND registration = $2 AND registration <> ''";
 
@@ -116,7 +120,7 @@ pub fn replace(voucher: &Voucher) -> Write {
 }
 
 /// A sign-in for which the provider gave no new token: it vouched all the same. A token that it takes no more is of no use; that an answer
-/// of it may be lost is not forgotten.
+/// of it may be lost is not forgotten: whoever is asking by it now comes too late to write down what they hear.
 pub fn seen(tenant: &TenantId, subject: &SubjectId, registration: Option<&ClientId>, now: Timestamp) -> [Write; 2] {
     let whose = || column(registration);
     [Write::any(FORGET_LOST, values![tenant, subject, whose()]), Write::any(SEEN, values![tenant, subject, whose(), now])]
@@ -136,10 +140,10 @@ pub fn give_back(voucher: &Voucher, version: u64, by: &[u8; 32]) -> Write {
     Write::one(GIVE_BACK, values![tenant, subject, registration, version, by, sealed, voucher.version, at, tried_at, trouble])
 }
 
-/// A token that is taken no more; the guard fails when a newer one is there.
-pub fn remove(voucher: &Voucher) -> Write {
+/// A token that is taken no more; the guard fails when a newer one is there, or the turn to ask is not this one's any more.
+pub fn remove(voucher: &Voucher, by: &[u8; 32]) -> Write {
     let Voucher { tenant, subject, registration, version, .. } = voucher;
-    Write::one(REMOVE, values![tenant, subject, column(registration.as_ref()), version])
+    Write::one(REMOVE, values![tenant, subject, column(registration.as_ref()), version, by])
 }
 
 /// Whatever tokens there are for a person.

@@ -1,5 +1,7 @@
 //! What a person's standing hangs on: the provider's voucher, and the session in which something was allowed.
 
+use std::time::Duration;
+
 use chancery_core::{ClientId, RecheckTrouble, SessionId, Slug, SubjectId, SubjectKey};
 use chancery_crypto::digest::sha256;
 use chancery_store::CommitError;
@@ -13,7 +15,9 @@ const TOO_LATE: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
 every_driver!(
     a_person_is_asked_about_by_one_at_a_time,
     a_client_s_own_registration_is_asked_first,
+    another_client_s_trouble_is_not_that_of_who_signed_in_since,
     a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_none,
+    a_sign_in_ends_the_turn_of_whoever_is_asking,
     what_was_allowed_in_a_session_ends_with_it,
     what_was_allowed_in_a_provider_s_session_ends_with_that
 );
@@ -55,8 +59,10 @@ async fn a_person_is_asked_about_by_one_at_a_time(site: Site) {
     let newest = vouchers::Voucher { sealed: vec![3; 90], version: 3, checked: vouchers::Checked { trouble: None, ..checked }, ..voucher };
     site.write([vouchers::replace(&newest)]).await;
     assert_eq!(site.commit([vouchers::replace(&newest)]).await.map(drop), TOO_LATE);
-    assert_eq!(site.commit([vouchers::remove(&learned)]).await.map(drop), TOO_LATE);
-    site.write([vouchers::remove(&newest), vouchers::remove_all(&site.tenant, &subject)]).await;
+    assert_eq!(site.commit([vouchers::remove(&learned, &other)]).await.map(drop), TOO_LATE);
+    site.write([vouchers::take(&newest, &one, till, NOW)]).await;
+    assert_eq!(site.commit([vouchers::remove(&newest, &other)]).await.map(drop), TOO_LATE);
+    site.write([vouchers::remove(&newest, &one), vouchers::remove_all(&site.tenant, &subject)]).await;
     assert_eq!(ours(&site, &subject).await, None);
 }
 
@@ -91,6 +97,36 @@ async fn a_client_s_own_registration_is_asked_first(site: Site) {
     assert_eq!(asked_by(&other.client).await, None);
 }
 
+async fn another_client_s_trouble_is_not_that_of_who_signed_in_since(site: Site) {
+    for (age, trouble, ours, counts) in [
+        (MINUTE, Some(RecheckTrouble::SignInAgain), false, false),
+        (MINUTE, Some(RecheckTrouble::SignInAgain), true, true),
+        (MINUTE, None, false, true),
+        (Duration::ZERO, Some(RecheckTrouble::SignInAgain), false, true),
+    ] {
+        let subject = fresh(SubjectId::mint);
+        let (theirs, grant) = (site.grant().client, grants::Grant { subject: subject.to_string(), ..site.grant() });
+        let person = subjects::Subject {
+            tenant: site.tenant,
+            id: subject,
+            provider: "corp".parse().expect("a name"),
+            key: SubjectKey::stored(format!("https://corp.example {subject}")),
+            status: subjects::Standing::Active,
+            claims: "{}".to_owned(),
+            seen_at: NOW,
+        };
+        let registration = (!ours).then_some(theirs);
+        let (before, by) = (vouchers::Voucher { registration, ..voucher(&site, subject) }, sha256(b"one"));
+        let after = vouchers::Voucher { checked: vouchers::Checked { at: NOW - age, tried_at: NOW, trouble }, ..before.clone() };
+        site.write([subjects::insert(&person), vouchers::insert(&before), grants::insert(&grant)]).await;
+        site.write([vouchers::take(&before, &by, NOW + MINUTE, NOW), vouchers::give_back(&after, 1, &by)]).await;
+
+        let asked_by = vouchers::for_client(&site.store, &site.tenant, &subject, &grant.client).await.expect("a read");
+
+        assert_eq!(asked_by, counts.then_some(after), "{age:?} {trouble:?} {ours}");
+    }
+}
+
 async fn a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_none(site: Site) {
     for (trouble, stays) in [
         (RecheckTrouble::Lost, None),
@@ -107,6 +143,20 @@ async fn a_token_that_is_taken_no_more_is_not_kept_for_a_sign_in_that_brought_no
 
         assert_eq!(ours(&site, &subject).await.map(|voucher| voucher.checked.trouble), stays, "{trouble}");
     }
+}
+
+async fn a_sign_in_ends_the_turn_of_whoever_is_asking(site: Site) {
+    let subject = fresh(SubjectId::mint);
+    let (voucher, by) = (voucher(&site, subject), sha256(b"one"));
+    site.write([vouchers::insert(&voucher), vouchers::take(&voucher, &by, NOW + MINUTE, NOW)]).await;
+
+    site.write(vouchers::seen(&site.tenant, &subject, None, NOW + MINUTE / 2)).await;
+
+    assert_eq!(site.commit([vouchers::remove(&voucher, &by)]).await.map(drop), TOO_LATE);
+    assert_eq!(site.commit([vouchers::give_back(&voucher, 1, &by)]).await.map(drop), TOO_LATE);
+    // What it is told now, a new token maybe, nobody keeps.
+    let kept = ours(&site, &subject).await.expect("it stays");
+    assert_eq!((kept.taken, kept.checked.trouble), (None, Some(RecheckTrouble::Silent)));
 }
 
 async fn what_was_allowed_in_a_session_ends_with_it(site: Site) {

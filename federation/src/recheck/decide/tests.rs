@@ -70,7 +70,7 @@ fn sb_08_a_refusal_ends_the_person_unless_an_answer_may_have_been_lost() {
     let voucher = voucher();
     let (outcome, draft) = decided(&voucher, &Said::Refused);
     assert_eq!(outcome, Err(RecheckTrouble::Refused));
-    assert_eq!(draft.writes[..2], [vouchers::remove(&voucher), vouchers::remove_all(&voucher.tenant, &voucher.subject)]);
+    assert_eq!(draft.writes[..2], [vouchers::remove(&voucher, &BY), vouchers::remove_all(&voucher.tenant, &voucher.subject)]);
     assert!(!draft.changes.is_empty());
     assert_eq!(draft.events[0].field(Field::Reason), Some(PROVIDER_REFUSED));
 
@@ -92,7 +92,7 @@ fn sb_08_a_refusal_ends_the_person_unless_an_answer_may_have_been_lost() {
 fn a_token_of_a_client_that_is_registered_no_more_goes_and_says_nothing_of_the_person() {
     let voucher = voucher();
     let (outcome, draft) = decided(&voucher, &Said::Deregistered);
-    assert_eq!((outcome, draft.writes), (Ok(()), vec![vouchers::remove(&voucher)]));
+    assert_eq!((outcome, draft.writes), (Ok(()), vec![vouchers::remove(&voucher, &BY)]));
     assert_eq!((draft.changes.len(), draft.events.len()), (0, 0));
 }
 
@@ -104,7 +104,9 @@ fn who_must_sign_in_again_keeps_their_grants_and_is_told_once() {
     assert_eq!(draft.writes[1], sessions::end_of_subject(&voucher.tenant, &voucher.subject, NOW));
     assert_eq!((draft.writes.len(), draft.changes.len(), draft.events.len()), (2, 0, 1));
     let again = Voucher { checked: Checked { trouble: Some(RecheckTrouble::SignInAgain), ..voucher.checked }, ..voucher };
-    assert_eq!(decided(&again, &Said::SignInAgain).1.events, []);
+    let draft = decided(&again, &Said::SignInAgain).1;
+    assert_eq!(draft.writes, [given(&again, 1, 3, again.checked.at, Some(RecheckTrouble::SignInAgain))], "what they began since stays");
+    assert_eq!(draft.events, []);
 }
 
 #[test]
