@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::server::DEFAULT_FILE;
 use crate::doctor::Visitor;
 use crate::exit::{Exit, Failure};
-use crate::init::answers::{answer, ask, somebody_is_there};
+use crate::init::answers::{answer, ask_hidden, somebody_is_there};
 use crate::init::file::{self, Draft};
 use crate::init::sign_in::{Came, Check};
 use crate::stop::Stop;
@@ -143,7 +143,8 @@ fn client(args: &Args, draft: &mut Draft) -> Result<(), Failure> {
         None if !somebody_is_there() => usual,
         None => {
             let path = format!("chancery-data/{}.secret", args.name);
-            let pasted = ask(&format!("The client secret (kept in {path}, for you alone; leave it empty to set {usual} later)"), None)?;
+            let pasted =
+                ask_hidden(&format!("The client secret, not shown (kept in {path}, for you alone; leave it empty to set {usual} later)"))?;
             if pasted.is_empty() {
                 usual
             } else {

@@ -34,6 +34,15 @@ pub fn answer(given: Option<&str>, question: &str, flag: &str, usual: Option<&st
     }
 }
 
+/// One line from the terminal, which does not show it.
+///
+/// # Errors
+/// When it ends, or the terminal cannot be told.
+pub fn ask_hidden(question: &str) -> Result<String, Failure> {
+    let said = rpassword::prompt_password(format!("{question}: "));
+    said.map(|line| line.trim().to_owned()).map_err(|error| Failure::new(Exit::Usage, "no answer came").because(error))
+}
+
 /// One line from the terminal.
 ///
 /// # Errors

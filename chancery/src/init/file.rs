@@ -1,8 +1,7 @@
 //! The file that `init` writes: every line that somebody may want to change says what it is for.
 
-use std::fs::Permissions;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::exit::{Exit, Failure};
@@ -111,13 +110,14 @@ registration: {{ dynamic: open }}  # apps may register themselves; people are as
 /// [`Exit::File`].
 pub fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     stands_already(path, force)?;
-    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+    let old = if force { Old::Replaced } else { Old::Kept };
+    placed(path, text, (0o644, old)).map_err(|error| unwritable(path, &error))
 }
 
 /// # Errors
 /// [`Exit::File`] where there is a file already.
 pub fn stands_already(path: &Path, force: bool) -> Result<(), Failure> {
-    if force || !path.exists() {
+    if force || std::fs::symlink_metadata(path).is_err() {
         return Ok(());
     }
     Err(Failure::new(Exit::File, format!("{} is there already", path.display()))
@@ -131,12 +131,28 @@ pub fn stands_already(path: &Path, force: bool) -> Result<(), Failure> {
 /// [`Exit::File`].
 pub fn keep_secret(path: &Path, secret: &str) -> Result<(), Failure> {
     let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    let open = || std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = made.and_then(|()| open()).and_then(|mut file| {
-        file.set_permissions(Permissions::from_mode(0o600))?; // one that was there already keeps its own mode
-        file.write_all(secret.as_bytes())
-    });
+    let written = made.and_then(|()| placed(path, secret, (0o600, Old::Replaced)));
     written.map_err(|error| unwritable(path, &error))
+}
+
+/// What becomes of a file that is there already.
+enum Old {
+    Kept,
+    Replaced,
+}
+
+/// Puts a whole file into its place at once. It is written beside it, as a file that was not there before, so no link is followed and
+/// nothing is ever cut short; a link in its place is replaced, and what it leads to stays as it is.
+fn placed(path: &Path, text: &str, (mode, old): (u32, Old)) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| match old {
+        Old::Kept => std::fs::hard_link(&beside, path), // fails where there is one
+        Old::Replaced => std::fs::rename(&beside, path),
+    });
+    let _ = std::fs::remove_file(&beside); // unless it was renamed away
+    written
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
@@ -145,6 +161,9 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use chancery_core::Secret;
     use chancery_registry::Config;
 
@@ -179,6 +198,26 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).expect("it was written").permissions().mode() & 0o777, 0o600, "it was {old:?}");
             assert_eq!(std::fs::read_to_string(&path).expect("we may read it"), "what was pasted");
         }
+    }
+
+    #[test]
+    fn a_link_that_somebody_put_there_is_not_followed() {
+        let folder = chancery_testkit::Folder::new();
+        let (theirs, secret, config) =
+            (folder.path().join("theirs"), folder.path().join("corp.secret"), folder.path().join("chancery.yaml"));
+        std::fs::write(&theirs, "theirs").expect("the folder is ours");
+        for path in [&secret, &config] {
+            std::os::unix::fs::symlink(&theirs, path).expect("the folder is ours");
+        }
+
+        keep_secret(&secret, "what was pasted").expect("the folder is ours");
+        assert!(write(&config, "tenant: acme", false).is_err(), "something is there");
+        write(&config, "tenant: acme", true).expect("it was told to");
+
+        assert_eq!(std::fs::read_to_string(&theirs).expect("it is there"), "theirs");
+        assert_eq!(std::fs::read_to_string(&secret).expect("it is there"), "what was pasted");
+        assert_eq!(std::fs::read_to_string(&config).expect("it is there"), "tenant: acme");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "nothing is left beside them");
     }
 
     #[test]
