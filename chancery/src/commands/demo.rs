@@ -81,10 +81,15 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         upstreams: Upstreams::new(&dialer),
         rng: Arc::new(SystemRng),
     };
-    let arrived = journey::run(&parts, &mut story).await;
+    let arrived = stop.drain.run_until_cancelled(journey::run(&parts, &mut story)).await;
     gateway.settled().await;
-    let told = tell(&mut story, arrived, &administration, seen).await;
-    if args.once || told.is_err() {
+    let told = match arrived {
+        Some(arrived) => tell(&mut story, arrived, &administration, seen).await,
+        None => Err(Failure::new(Exit::Failed, "the journey did not arrive").because("a signal stopped it")),
+    };
+    // A drain may cut the journey's own requests off, too: whoever stops a demo has seen nothing fail.
+    let told = told.or_else(|failure| if stop.drain.is_cancelled() && !args.once { Ok(()) } else { Err(failure) });
+    if args.once || told.is_err() || stop.drain.is_cancelled() {
         stop.drain.cancel();
     } else {
         story.stay(&place)?;

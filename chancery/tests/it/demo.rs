@@ -22,6 +22,16 @@ fn once_makes_the_journey_and_ends() {
     demo.with(0, &["WWW-Authenticate", "consenting", "account_balance", "\"aud\":", "call_closed", "consent_given"]);
 }
 
+#[test]
+fn a_signal_on_the_way_ends_it_and_nothing_failed() {
+    let folder = Folder::new();
+    let mut demo = Running::start(&folder, &["demo", "--port", "0"], "A client that knows only");
+
+    demo.signal("TERM");
+
+    assert_eq!(demo.wait().code(), Some(0), "{}", demo.err());
+}
+
 /// What the journey asks for, in order, and what it is answered.
 const STEPS: [(&str, u64); 15] = [
     ("POST /mcp/bank", 401),
