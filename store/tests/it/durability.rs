@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_core::{EventId, TenantId};
 use chancery_store::repo::events;
@@ -11,6 +11,7 @@ use chancery_store::repo::grants::{self, Grant};
 use chancery_store::{Store, StoreUrl, Unit};
 
 use crate::every_driver;
+use crate::postgres::Database;
 use crate::site::{Place, Site, leaf};
 
 every_driver!(nothing_acknowledged_is_missing_after_kill_9, a_commit_that_was_begun_is_finished_whoever_stops_waiting);
@@ -105,13 +106,22 @@ async fn closing_waits_for_what_was_begun() {
         scope.spawn(|| database.sql("LOCK TABLE events IN EXCLUSIVE MODE; SELECT pg_sleep(2)"));
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                until(database, "granted AND mode = 'ExclusiveLock'");
                 let begun = tokio::spawn(async move { store.commit(unit).await.map(drop) });
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                until(database, "NOT granted");
                 site.store.close().await;
                 let done = tokio::time::timeout(Duration::from_millis(200), begun).await.expect("it was waited for");
                 assert_eq!(done.expect("no panic"), Ok(()));
             });
         });
     });
+}
+
+/// Until somebody has, or waits for, such a lock on the events.
+fn until(database: &Database, such: &str) {
+    let ask = format!("SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND {such}");
+    let begun = Instant::now();
+    while !database.sql(&ask).contains(|digit: char| ('1'..='9').contains(&digit)) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no lock on the events is such that {such}");
+    }
 }
