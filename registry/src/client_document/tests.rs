@@ -72,6 +72,9 @@ fn ci_01_an_id_is_an_address_in_its_plainest_form() {
         "https://app.example/a b",
         "https://app.example:0443/a",
         "https://app.example:/a",
+        "https://app.example./a",
+        "https://app.example.:8443/a",
+        "https://app.example.:443/a",
         "cli_0123",
         "",
     ] {
