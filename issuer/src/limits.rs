@@ -95,6 +95,8 @@ fn too_often(what: &str, wait: u64) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use chancery_registry::AdmittedBy;
+
     use super::*;
     use crate::fixtures::{NOW, alice, tenant};
 
@@ -135,6 +137,22 @@ mod tests {
         let access = chancery_registry::Access::default();
         let alice = Visitor { session: [5; 32], signed_in: alice(), label: "Alice".to_owned(), access };
         assert!(limits.answer(&tenant, nat, Some(&alice)).is_ok());
+    }
+
+    #[test]
+    fn dr_05_what_a_statement_let_in_counts_with_its_source_when_it_changes() {
+        let (limits, mut tenant) = (limits(), tenant());
+        tenant.registration.quotas.per_source = 2;
+        let changes = |by: fn(String) -> AdmittedBy| {
+            let changed = |number: usize| {
+                let mut client = Client::dynamic(ClientId::claimed(format!("cli_{number}")), "Desk".to_owned(), Vec::new(), NOW);
+                client.about.admitted_by = Some(by("corp".to_owned()));
+                limits.change(&tenant, source("192.0.2.1"), &client).is_ok()
+            };
+            (0..10).filter(|number| changed(*number)).count()
+        };
+        assert_eq!(changes(AdmittedBy::Statement), 2);
+        assert_eq!(changes(AdmittedBy::Token), 10);
     }
 
     #[test]

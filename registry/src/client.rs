@@ -147,11 +147,12 @@ impl Client {
     }
 
     /// Whether somebody answers for it: the operator who named it, or the rule or administrator that let it in. What a stranger registered, or wrote into a
-    /// document of his own, says nothing of who he is, whatever secret comes with it.
+    /// document of his own, says nothing of who he is, whatever secret comes with it; no more does a statement that anybody has who has the
+    /// software.
     pub const fn is_vouched_for(&self) -> bool {
         match self.origin {
             Origin::File => true,
-            Origin::Dynamic => self.about.admitted_by.is_some(),
+            Origin::Dynamic => !matches!(self.about.admitted_by, None | Some(AdmittedBy::Statement(_))), // DR-05
             Origin::Document => false,
         }
     }
