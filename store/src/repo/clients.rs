@@ -31,7 +31,7 @@ pub struct Client {
 
 const BY_ID: &str = "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients WHERE tenant = $1 AND id = $2";
 const WAITING: &str = "SELECT tenant, id, body, standing, created_at, used_at, keep_until FROM clients \
-     WHERE tenant = $1 AND standing <> 'active' ORDER BY created_at LIMIT $2";
+     WHERE tenant = $1 AND standing <> 'active' ORDER BY CASE standing WHEN 'pending' THEN 0 ELSE 1 END, created_at LIMIT $2";
 const INSERT: &str =
     "INSERT INTO clients (tenant, id, body, standing, created_at, used_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const REPLACE: &str = "UPDATE clients SET body = $5, standing = $6 WHERE tenant = $1 AND id = $2 AND body = $3 AND standing = $4";
@@ -39,7 +39,8 @@ const DENY: &str = "UPDATE clients SET standing = 'denied', keep_until = $4 WHER
 const APPROVE: &str =
     "UPDATE clients SET standing = 'active', body = $5, keep_until = $6 WHERE tenant = $1 AND id = $2 AND standing = $3 AND body = $4";
 const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
-const NEVER_USED: &str = "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL LIMIT $2) AS few";
+const NEVER_USED: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL AND standing <> 'denied' LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
 
 const PAGE: &str =
@@ -91,13 +92,14 @@ pub fn remove(tenant: &TenantId, id: &ClientId) -> Write {
     Write::one(REMOVE, values![tenant, id])
 }
 
-/// How many have registered and were never used; it counts no further than `most`.
+/// How many have registered and were never used, but for those that were denied: somebody looked at each of these. It counts no further
+/// than `most`.
 pub async fn never_used(store: &Store, tenant: &TenantId, most: u32) -> Result<u64, StoreError> {
     let mut rows = store.query(NEVER_USED, values![tenant, most]).await?;
     rows.first_mut().map_or(Ok(0), Row::count)
 }
 
-/// Those that may not be used, oldest first.
+/// Those that may not be used: first those that wait, then those that were denied; the oldest of each first.
 pub async fn waiting(store: &Store, tenant: &TenantId, most: u32) -> Result<Vec<Client>, StoreError> {
     store.all(WAITING, values![tenant, most]).await
 }
