@@ -1,7 +1,8 @@
 //! The cache of fetched documents. One fetch at a time for each address, however many wait for it; failures are remembered briefly,
 //! so that a provider that is down is not asked by every request.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use chancery_core::Timestamp;
@@ -22,16 +23,21 @@ const UNTOLD: Duration = Duration::from_secs(600);
 const FAILURE: Duration = Duration::from_secs(5);
 /// How much longer than it said a copy is good, where none may be fetched in its place just now.
 const SPARE: Duration = Duration::from_secs(3600);
+/// Above so many addresses that are asked for and not remembered, the forgotten ones are swept out.
+const SWEEP_AT: usize = 256;
 /// A copy younger than this is as good as a new one, even to who expects something new in it.
 const FRESH: Duration = Duration::from_secs(30);
 
 type Outcome = Result<Arc<Fetched>, FetchError>;
+type Address = (Purpose, String);
 
 /// Documents by purpose and address. Cheap to clone.
 #[derive(Clone)]
 pub struct Documents {
     fetcher: Fetcher,
-    slots: Arc<Cache<(Purpose, String), Arc<Slot>>>,
+    slots: Arc<Cache<Address, Arc<Slot>>>,
+    /// Those that are asked for and were not admitted yet: they push nothing out (CI-11).
+    asked: Arc<StdMutex<HashMap<Address, Weak<Slot>>>>,
 }
 
 /// One address: what is known, and whose turn it is to find out.
@@ -59,7 +65,7 @@ impl Documents {
 
     /// A cache of its own for so many addresses: what fills it pushes nothing out of another.
     pub fn holding(most: usize, fetcher: Fetcher) -> Self {
-        Self { fetcher, slots: Arc::new(Cache::new(most)) }
+        Self { fetcher, slots: Arc::new(Cache::new(most)), asked: Arc::default() }
     }
 
     /// The document at `url`, fetched if there is no copy that still holds.
@@ -82,7 +88,7 @@ impl Documents {
 
     /// What is remembered of this address is of no use: it is believed no longer than a failure would be (CI-03).
     pub fn spoil(&self, purpose: Purpose, url: &str, now: Timestamp) {
-        let slot = self.slot(purpose, url);
+        let Some(slot) = self.slots.get(&(purpose, url.to_owned())) else { return };
         if let Some(known) = slot.known() {
             slot.learn(Known { until: known.until.min(now + FAILURE), is_spoilt: true, ..known });
         }
@@ -105,7 +111,8 @@ impl Documents {
         good: impl Fn(&Known) -> Option<Outcome>,
         admit: impl FnOnce() -> Result<P, FetchTrouble>,
     ) -> Outcome {
-        let slot = self.slot(purpose, url);
+        let address = (purpose, url.to_owned());
+        let slot = self.slot(&address);
         if let Some(outcome) = slot.known().as_ref().and_then(&good) {
             return outcome;
         }
@@ -115,20 +122,21 @@ impl Documents {
             return outcome; // whoever had the turn before us found it
         }
         let spare = known.clone().filter(|known| known.is_spare(now));
-        let _admitted = match (admit(), spare) {
+        let _admitted = match (admit(), &spare) {
             (Ok(admitted), _) => admitted,
-            (Err(_), Some(spare)) => return spare.outcome, // CI-11
+            (Err(_), Some(spare)) => return spare.outcome.clone(), // CI-11
             (Err(trouble), None) => return Err(FetchError { address: without_query(url), trouble }),
         };
         let outcome = self.fetch(purpose, url).await;
         if matches!(&outcome, Err(FetchError { trouble: FetchTrouble::Crowded(_), .. })) {
-            return outcome; // it says nothing about this address
+            return spare.map_or(outcome, |spare| spare.outcome); // it says nothing about this address; CI-11
         }
         let until = now + lifetime(&outcome);
-        slot.learn(match (&outcome, known.filter(|known| known.is_good(now))) {
-            (Err(error), Some(known)) => Known { failed: Some((error.clone(), until)), ..known }, // AT-01
+        slot.learn(match (&outcome, known.filter(|known| known.is_spare(now))) {
+            (Err(error), Some(known)) if !is_gone(error) => Known { failed: Some((error.clone(), until)), ..known }, // AT-01, CI-11
             _ => Known { outcome: outcome.clone(), at: now, until, is_spoilt: false, failed: None },
         });
+        self.remember(address, slot.clone());
         outcome
     }
 
@@ -140,25 +148,46 @@ impl Documents {
         Err(FetchError { address: without_query(url), trouble: FetchTrouble::Status(fetched.status) })
     }
 
-    fn slot(&self, purpose: Purpose, url: &str) -> Arc<Slot> {
-        let key = (purpose, url.to_owned());
-        let Ok(slot) = self.slots.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Arc::default()));
-        slot
+    /// What is remembered of an address, or else what all who ask for it now share.
+    fn slot(&self, address: &Address) -> Arc<Slot> {
+        let mut asked = self.asked();
+        if let Some(slot) = self.slots.get(address) {
+            return slot;
+        }
+        if asked.len() >= SWEEP_AT {
+            asked.retain(|_, slot| slot.strong_count() > 0);
+        }
+        let known = asked.entry(address.clone()).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let new = Arc::default();
+            *known = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    fn remember(&self, address: Address, slot: Arc<Slot>) {
+        let mut asked = self.asked();
+        asked.remove(&address);
+        self.slots.insert(address, slot);
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<Address, Weak<Slot>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
     fn held(&self, now: Timestamp) -> Option<Outcome> {
-        (now < self.until).then(|| self.outcome.clone())
+        if now < self.until { Some(self.outcome.clone()) } else { self.failure(now) }
+    }
+
+    fn failure(&self, now: Timestamp) -> Option<Outcome> {
+        let failed = self.failed.as_ref().filter(|(_, until)| now < *until);
+        failed.map(|(error, _)| Err(error.clone()))
     }
 
     fn fresh(&self, now: Timestamp) -> Option<Outcome> {
-        let failed = self.failed.as_ref().filter(|(_, until)| now < *until);
-        failed.map(|(error, _)| Err(error.clone())).or_else(|| self.held(now).filter(|_| now < self.at + FRESH))
-    }
-
-    fn is_good(&self, now: Timestamp) -> bool {
-        self.outcome.is_ok() && !self.is_spoilt && now < self.until
+        self.failure(now).or_else(|| self.held(now).filter(|_| now < self.at + FRESH))
     }
 
     fn is_spare(&self, now: Timestamp) -> bool {
@@ -174,6 +203,11 @@ impl Slot {
     fn learn(&self, known: Known) {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
     }
+}
+
+/// Whoever answers there took it away: no copy is good any longer.
+fn is_gone(error: &FetchError) -> bool {
+    matches!(error.trouble, FetchTrouble::Status(StatusCode::NOT_FOUND | StatusCode::GONE))
 }
 
 fn lifetime(outcome: &Outcome) -> Duration {

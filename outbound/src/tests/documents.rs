@@ -38,6 +38,59 @@ async fn ci_11_a_copy_holds_as_long_as_its_provider_says_within_bounds() {
 }
 
 #[tokio::test]
+async fn ci_11_addresses_that_are_not_admitted_push_no_copy_out() {
+    let (server, documents) = (Server::answering(ok("", "{}")).await, Documents::holding(4, fetcher()));
+    let (base, held) = (&server.base, &documents);
+    let invent = async |flood: &str| {
+        for number in 0..1_000 {
+            let refused = held.get_if(WHAT, &format!("{base}/{flood}/{number}"), NOW, || Err::<(), _>(FetchTrouble::Crowded(0))).await;
+            assert_eq!(refused.err().unwrap().trouble, FetchTrouble::Crowded(0));
+        }
+    };
+    invent("before").await;
+    documents.get(WHAT, base, NOW).await.unwrap();
+    invent("after").await;
+    documents.get(WHAT, base, NOW).await.unwrap();
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
+async fn ci_11_where_too_much_is_under_way_a_copy_that_was_good_serves_an_hour_longer() {
+    const FEW: Purpose = Purpose::Telemetry;
+    let (server, slow, documents) = (Server::answering(ok("", "{}")).await, Server::stalling_after("").await, documents());
+    documents.get(FEW, &server.base, NOW).await.unwrap();
+    let addresses: Vec<_> = (0..FEW.limits().in_all).map(|number| format!("{}/{number}", slow.base)).collect();
+    let mut held = Box::pin(join_all(addresses.iter().map(|address| documents.get(FEW, address, NOW))));
+    while slow.asked() < addresses.len() {
+        assert!(futures_util::poll!(&mut held).is_pending());
+        tokio::task::yield_now().await;
+    }
+
+    documents.get(FEW, &server.base, NOW + 600 * SECOND).await.unwrap();
+    documents.get(FEW, &server.base, NOW + 4_199 * SECOND).await.unwrap();
+    let refused = documents.get(FEW, &server.base, NOW + 4_200 * SECOND).await.err().unwrap();
+    assert!(matches!(refused.trouble, FetchTrouble::Crowded(_)), "{refused}");
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
+async fn ci_11_a_failed_fetch_leaves_the_copy_that_was_good() {
+    let crowded = || Err::<(), _>(FetchTrouble::Crowded(0));
+    for (answer, is_left) in [(DOWN, true), ("HTTP/1.1 404 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", false)] {
+        let (server, documents) = (Server::answering_once(ok("", "{}"), answer).await, documents());
+        documents.get(WHAT, &server.base, NOW).await.unwrap();
+        for later in [600, 604] {
+            documents.get(WHAT, &server.base, NOW + later * SECOND).await.expect_err("it failed, and that is believed briefly");
+            assert_eq!(server.asked(), 2);
+        }
+        for (later, holds) in [(605, is_left), (4_199, is_left), (4_200, false)] {
+            let had = documents.get_if(WHAT, &server.base, NOW + later * SECOND, crowded).await;
+            assert_eq!(had.is_ok(), holds, "{answer:?} after {later} s");
+        }
+    }
+}
+
+#[tokio::test]
 async fn at_01_an_unknown_key_causes_at_most_one_fetch_in_30_seconds() {
     let (server, documents) = (Server::answering(ok("", "{}")).await, documents());
     documents.get(WHAT, &server.base, NOW).await.unwrap();
