@@ -45,6 +45,7 @@ impl Housekeeping {
     async fn summarise(&self) {
         self.counters.summarise(&self.journal, self.clock.now()).await;
         self.gateway.summarise().await;
+        self.gateway.tidy();
         self.ended.prune(self.clock.now());
     }
 

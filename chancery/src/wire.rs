@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub socket: Option<PathBuf>,
     /// By which it makes every connection of its own.
     pub dialer: Dialer,
+    /// The commands that it may run as upstreams.
+    pub commands: Vec<String>,
     /// Whose word on where a request came from is taken.
     pub proxies: Proxies,
     pub telemetry: Telemetry,
@@ -56,6 +58,7 @@ struct Out {
     fetcher: Fetcher,
     documents: Documents,
     upstreams: Upstreams,
+    commands: Vec<String>,
 }
 
 /// What the listener serves, and the part of it that has something to finish when it ends.
@@ -79,7 +82,7 @@ impl Node {
         let fetcher = Fetcher::new(&config.dialer);
         ground.registry.go_out_by(fetcher.clone());
         let documents = Documents::new(fetcher.clone());
-        let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer) };
+        let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer), commands: config.commands };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
         let (telemetry, applied) = (config.telemetry, watch::Sender::new(0));
         let (counters, journal) = (ground.counters.clone(), ground.journal.clone());
@@ -127,6 +130,11 @@ impl Node {
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
         let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
 
+        let (drain, draining) = (stop.drain.clone(), gateway.clone());
+        tokio::spawn(async move {
+            drain.cancelled().await;
+            draining.drain();
+        });
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));
         beside.spawn(house.keep(served.clone()));
@@ -134,6 +142,7 @@ impl Node {
         let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
         let serving = async {
             let drained = listener::serve(listener, router, proxies, stop.clone()).await;
+            gateway.close().await;
             gateway.settled().await;
             served.cancel();
             drained
@@ -212,6 +221,7 @@ impl Endpoints {
             counters: counters.clone(),
             credentials: Arc::new(own_credentials),
             upstreams: out.upstreams,
+            commands: out.commands,
             clock: clock.clone(),
             rng: rng.clone(),
         });

@@ -1,6 +1,7 @@
 //! The TLS provider that outbound, store and the listener are handed, and what binds a password check to a TLS connection. Nothing is
 //! installed process-wide.
 
+mod pem;
 mod trust;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 use rustls::crypto::CryptoProvider;
 
+pub use pem::{Special, authorities, key};
 pub use trust::{Trust, TrustError};
 
 /// The crypto library as rustls wants it, for `builder_with_provider`.

@@ -13,12 +13,15 @@ use chancery_registry::Resource;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use serde_json::value::RawValue;
 
 use crate::challenge;
 use crate::record::Outcome;
 use crate::refusal::Refusal;
+use crate::upstream::Place;
 use crate::verdict::Verdict;
-use crate::watch::Watch;
+use crate::watch::{Halt, Watch};
+use crate::wire;
 
 /// Whether the answer may go to a client with this scope.
 pub fn passable(status: StatusCode, headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Result<(), Refusal> {
@@ -37,27 +40,80 @@ fn step_up(headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Opti
     curable.then(|| Refusal::insufficient_scope(&wanted, granted))
 }
 
-/// The body on its way. `C` is told once how it ended, `W` whether it may go on.
+/// What the client waits for.
+pub enum Waits {
+    /// The answer to this request.
+    For(Box<RawValue>),
+    /// Several, or the end of something.
+    ForMore,
+    /// Whatever comes.
+    ForNothing,
+}
+
+/// What goes along with an answer.
+pub struct Around<W> {
+    /// `W` says whether what it stands for was ended.
+    pub watch: Watch<W>,
+    pub waits: Waits,
+    /// Given back with the answer's end.
+    pub _room: Place,
+}
+
+/// The body on its way. `C` is told once how it ended.
 pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> {
     body: B,
     failed: bool,
     verdict: Option<Verdict>,
     /// Taken when told.
     closing: Option<C>,
-    watch: Watch<W>,
+    around: Around<W>,
+    over: bool,
 }
 
 impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Answer<B, C, W> {
     /// `head` is the upstream's.
-    pub fn new(head: &Parts, body: B, closing: C, watch: Watch<W>) -> Self {
+    pub fn new(head: &Parts, body: B, closing: C, around: Around<W>) -> Self {
         let failed = head.status.is_client_error() || head.status.is_server_error();
-        Self { body, failed, verdict: Verdict::of(&head.headers), closing: Some(closing), watch }
+        Self { body, failed, verdict: Verdict::of(&head.headers), closing: Some(closing), around, over: false }
     }
 
     fn close(&mut self, outcome: Outcome) {
         if let Some(closing) = self.closing.take() {
             closing(outcome);
         }
+    }
+
+    /// What the client is told in place of the rest. An event stream is brought to a proper end where that is true to what happened: with
+    /// an error for the request that waits, or with nothing where a client goes on elsewhere by itself. All else is seen to be torn.
+    fn last_words(&mut self, refusal: &Refusal) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.over = true;
+        let whole = self.verdict.as_ref().filter(|verdict| verdict.is_between_events());
+        let (Some(verdict), false) = (whole, self.failed) else { return Poll::Ready(Some(Err(refusal.words.to_string().into()))) };
+        match &self.around.waits {
+            Waits::ForNothing => Poll::Ready(None),
+            _ if verdict.is_answered() => Poll::Ready(None),
+            // It can be taken up again where it was left, so nothing is decided.
+            Waits::For(id) if !verdict.is_resumable() => {
+                let event = format!("event: message\ndata: {}\n\n", wire::error(refusal, id));
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(event)))))
+            }
+            _ => Poll::Ready(Some(Err(refusal.words.to_string().into()))),
+        }
+    }
+
+    /// By us, and why.
+    fn halted(&mut self, halt: Halt) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let refusal = match halt {
+            Halt::Ended => {
+                self.over = true;
+                self.close(Outcome::Cut);
+                return Poll::Ready(Some(Err("what this call stands for was ended".into())));
+            }
+            Halt::Silent => Refusal::stream_silent(),
+            Halt::Long | Halt::Draining => Refusal::stream_long(),
+        };
+        self.close(Outcome::TimedOut);
+        self.last_words(&refusal)
     }
 
     fn ended(&mut self) {
@@ -76,6 +132,9 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
         let polled = loop {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 // Trailers are headers that nobody would have looked at.
@@ -83,9 +142,11 @@ where
                 other => break other,
             }
         };
-        if self.watch.has_ended(polled.is_pending(), cx) {
-            self.close(Outcome::Cut);
-            return Poll::Ready(Some(Err("what this call stands for was ended".into())));
+        let halt = self.around.watch.halts(polled.is_pending(), cx);
+        // A node that drains lets what a client waits for come.
+        let halt = halt.filter(|halt| *halt != Halt::Draining || matches!(self.around.waits, Waits::ForNothing));
+        if let Some(halt) = halt {
+            return self.halted(halt);
         }
         match &polled {
             Poll::Pending => {}
@@ -98,14 +159,17 @@ where
                     self.ended();
                 }
             }
-            Poll::Ready(Some(Err(_))) => self.close(Outcome::UpstreamFailed),
+            Poll::Ready(Some(Err(_))) => {
+                self.close(Outcome::UpstreamFailed);
+                return self.last_words(&Refusal::upstream_broke_off());
+            }
             Poll::Ready(None) => self.ended(),
         }
         polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.over || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -22,8 +22,9 @@ use chancery_core::{Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented};
 use chancery_tokens::{TenantKeys, VerifiedToken};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, request};
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::ending::Answering;
@@ -33,7 +34,7 @@ use crate::message::{Message, Messages};
 use crate::origin::{self, Origin};
 use crate::passage::{Failed, Onward, Passage, Permits};
 use crate::refusal::Refusal;
-use crate::session::{self, Place};
+use crate::session::{self, Named, Place};
 use crate::wire::{ReplyTo, respond};
 use crate::{Gateway, Inner, headers, method, mirror};
 
@@ -94,18 +95,20 @@ impl Call<'_> {
         let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller(), address: self.address() };
         let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
 
+        let backend = self.gateway.way.backends.of(&self.resource);
+        let room = backend.enter(token.caller())?;
         let record = self.record(&messages.all, &permits, &token, now).await?;
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
-        let (method, upstream) = (self.head.method.clone(), session.as_ref().map(|session| session.upstream.as_str()));
-        let onward = Onward { method, headers: &self.head.headers, session: upstream, body: body.clone() };
-        let held = self.gateway.way.send(passage, &self.resource, onward).await?; // MC-02
+        let onward =
+            Onward { method: self.head.method.clone(), headers: &self.head.headers, session: session.as_ref(), body: body.clone() };
+        let held = self.gateway.way.send(passage, (&self.resource, &backend), onward).await?; // MC-02
         let released = held.released().await?;
-        let outward = |upstream: &str| {
-            let seal = |place: Place<'_>| place.seal(upstream, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
-            place.outward(upstream, session.as_ref(), seal) // MC-07
+        let outward = |named: Named<'_>| {
+            let seal = |place: Place<'_>| place.seal(named, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
+            place.outward(named, session.as_ref(), seal) // MC-07
         };
         let lists = messages.all.iter().any(|message| message.known.lists());
-        self.streamed(released, &token, Answering { lists, outward })
+        self.streamed(released, Answering { token: &token, limits: backend.limits(), room, lists, outward })
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -128,6 +131,13 @@ impl Call<'_> {
     async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
         if self.head.method != Method::POST {
             return Ok(Bytes::new());
+        }
+        let headers = &self.head.headers;
+        if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
+            return Err(Refusal::compressed());
+        }
+        if body.size_hint().lower() > LARGEST_BODY as u64 {
+            return Err(Refusal::too_large(LARGEST_BODY)); // said beforehand: not a byte of it is read
         }
         let body = Limited::new(body, LARGEST_BODY)
             .collect()

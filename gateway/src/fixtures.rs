@@ -59,7 +59,7 @@ pub fn bank() -> Resource {
         ]),
         listing: Listing::default(),
         sign_in: SignInDemand::default(),
-        upstream: Some(Upstream { url: "http://127.0.0.1:9001/mcp".to_owned(), audience: "http://127.0.0.1:9001/mcp".to_owned() }),
+        upstream: Some(Upstream::at("http://127.0.0.1:9001/mcp", "http://127.0.0.1:9001/mcp")),
         require_agent: false,
         algorithm: Algorithm::Es256,
     }

@@ -1,9 +1,9 @@
 //! Which headers travel through, each way. Both are lists of what may, so that nothing is let through because nobody thought of it.
 
-use chancery_core::UpstreamCredential;
+use chancery_core::{Secret, UpstreamCredential};
 use http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST,
+    RETRY_AFTER, USER_AGENT,
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -30,9 +30,9 @@ fn travels_back(name: &HeaderName) -> bool {
     [ALLOW, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER].contains(name) || is_mcp(name)
 }
 
-/// What the upstream receives: what may pass of the caller's, its own session id, and its own credential. A body is called what it was
+/// What the upstream receives: what may pass of the caller's, and its own session id. A body is called what it was
 /// judged as, in our words: a charset of the caller's would have the upstream read another call than the one that was permitted.
-pub fn onward(caller: &HeaderMap, session: Option<&str>, credential: &UpstreamCredential) -> Option<HeaderMap> {
+pub fn onward(caller: &HeaderMap, session: Option<&str>) -> Option<HeaderMap> {
     let mut headers = passing(caller, travels_onward);
     if caller.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json")); // MC-01
@@ -40,11 +40,24 @@ pub fn onward(caller: &HeaderMap, session: Option<&str>, credential: &UpstreamCr
     if let Some(session) = session {
         headers.insert(session::HEADER, HeaderValue::from_str(session).ok()?);
     }
-    let UpstreamCredential::Bearer(token) = credential;
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity")); // what comes back is read as it passes
+    Some(headers)
+}
+
+/// Puts in a token of the upstream's own.
+pub fn prove(headers: &mut HeaderMap, UpstreamCredential::Bearer(token): &UpstreamCredential) -> Option<()> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value); // MC-02
-    Some(headers)
+    Some(())
+}
+
+/// Puts in a header whose value is the operator's secret.
+pub fn show(headers: &mut HeaderMap, name: &str, secret: &Secret<String>) -> Option<()> {
+    let mut value = HeaderValue::from_str(secret.expose()).ok()?;
+    value.set_sensitive(true);
+    headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value); // MC-02
+    Some(())
 }
 
 /// What the client receives, with the session id it may know.
@@ -70,7 +83,6 @@ fn is_mcp(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chancery_core::Secret;
     use http::header::{CONNECTION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE};
 
     use super::*;
@@ -105,14 +117,20 @@ mod tests {
             ("accept", "application/json"),
             ("content-type", "application/json; charset=utf-7"),
         ]);
-        let onward = onward(&caller, Some("theirs"), &UpstreamCredential::Bearer(Secret::new("outbound".to_owned()))).expect("headers");
+        let mut onward = onward(&caller, Some("theirs")).expect("headers");
+        assert!(!onward.contains_key(AUTHORIZATION));
+        show(&mut onward, "x-api-key", &Secret::new("ours".to_owned())).expect("a header");
+        assert!(onward["x-api-key"] == "ours" && onward["x-api-key"].is_sensitive());
+        onward.remove("x-api-key");
+        prove(&mut onward, &UpstreamCredential::Bearer(Secret::new("outbound".to_owned()))).expect("a header");
         assert_eq!(onward[AUTHORIZATION], "Bearer outbound");
         assert!(onward[AUTHORIZATION].is_sensitive());
         assert_eq!(onward["mcp-session-id"], "theirs");
         assert_eq!(onward["mcp-param-region"], "eu");
         assert_eq!(onward["last-event-id"], "7");
         assert_eq!(onward[CONTENT_TYPE], "application/json");
-        assert_eq!(onward.len(), 7, "{onward:?}");
+        assert_eq!(onward[ACCEPT_ENCODING], "identity");
+        assert_eq!(onward.len(), 8, "{onward:?}");
         assert!(!onward.contains_key(COOKIE) && !onward.contains_key(CONNECTION));
     }
 

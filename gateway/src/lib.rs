@@ -29,6 +29,7 @@ pub mod passage;
 mod record;
 mod refusal;
 mod session;
+mod upstream;
 mod verdict;
 mod watch;
 mod wire;
@@ -43,14 +44,17 @@ use axum::routing::get;
 use chancery_audit::{Counters, Draft, Journal};
 use chancery_core::{Clock, Credentials, Rng};
 use chancery_outbound::Upstreams;
-use chancery_registry::Registry;
+use chancery_registry::{Registry, Resource};
 use chancery_tokens::{Keyring, Verifier};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::leg::Leg;
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;
+use crate::upstream::Backends;
+pub use crate::upstream::Health;
 
 /// What a gateway works with.
 pub struct Parts {
@@ -62,6 +66,8 @@ pub struct Parts {
     /// Who makes what upstreams accept in a caller's name.
     pub credentials: Arc<dyn Credentials>,
     pub upstreams: Upstreams,
+    /// The commands that this node runs as upstreams.
+    pub commands: Vec<String>,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }
@@ -80,15 +86,17 @@ struct Inner {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
+    /// Cancelled when this node is about to stop.
+    draining: CancellationToken,
 }
 
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
-        let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, clock, rng } = parts;
+        let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, commands, clock, rng } = parts;
         let (messages, writing) = (MessageCounts::default(), TaskTracker::new());
         let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing };
-        let way = Way { upstreams, credentials };
-        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng }) }
+        let way = Way { backends: Backends::new(upstreams, commands, (clock.clone(), rng.clone())), credentials };
+        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, draining: CancellationToken::new() }) }
     }
 
     /// The metadata of all resources, and, as the fallback, every path that is a resource's. So it can be merged with routers that
@@ -113,6 +121,28 @@ impl Gateway {
                 messages.restore(drained);
             }
         }
+    }
+
+    /// How the upstreams are that were asked so far.
+    pub fn health(&self) -> Vec<Health> {
+        self.inner.way.backends.health()
+    }
+
+    /// Forgets what stands behind resources that are no more; call it on a schedule.
+    pub fn tidy(&self) {
+        let tenants = self.inner.registry.tenants();
+        let served = |resource: &Resource| tenants.iter().any(|tenant| tenant.resource(&resource.id).is_some());
+        self.inner.way.backends.prune(served);
+    }
+
+    /// Call it when this node is about to stop: streams that wait for nothing in particular end, and their clients open them elsewhere.
+    pub fn drain(&self) {
+        self.inner.draining.cancel();
+    }
+
+    /// Ends all children. Call it after the listener has drained.
+    pub async fn close(&self) {
+        self.inner.way.backends.end().await;
     }
 
     /// Waits until every close event is written. Call it after the listener has drained and before the store closes.

@@ -48,14 +48,11 @@
 use std::sync::Arc;
 
 use chancery_audit::Receipt;
-use chancery_core::{CredentialTrouble, Credentials};
-use chancery_outbound::{UpstreamError, Upstreams};
+use chancery_core::{CredentialTrouble, Credentials, UpstreamCredential};
 use chancery_policy::{Denied, Permit};
-use chancery_registry::Resource;
+use chancery_registry::{Resource, UpstreamAuth};
 use chancery_tokens::VerifiedToken;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::headers;
@@ -63,6 +60,8 @@ use crate::leg::Leg;
 use crate::message_counts::Tallied;
 use crate::record::{Closing, Opening, Outcome, Written};
 use crate::refusal::Refusal;
+use crate::session::Session;
+use crate::upstream::{Answered, Backend, Backends, Outgoing};
 
 /// The permits of all messages of a request: at least one.
 pub struct Permits(Vec<Permit>);
@@ -144,23 +143,23 @@ impl Passage {
     }
 }
 
-/// A request as it came, with the upstream's own session id.
+/// A request as it came, with the session it is in.
 pub(crate) struct Onward<'a> {
     pub method: Method,
     pub headers: &'a HeaderMap,
-    pub session: Option<&'a str>,
+    pub session: Option<&'a Session>,
     pub body: bytes::Bytes,
 }
 
 /// The way to the upstreams, and to what they accept as credential.
 pub(crate) struct Way {
-    pub upstreams: Upstreams,
+    pub backends: Backends,
     pub credentials: Arc<dyn Credentials>,
 }
 
 /// An answer whose bytes nobody may have yet.
 pub(crate) struct Held {
-    answer: Response<Incoming>,
+    answer: Answered,
     record: Record,
 }
 
@@ -182,46 +181,53 @@ impl Way {
     ///
     /// # Panics
     /// When a permit is for another resource.
-    pub async fn send(&self, passage: Passage, resource: &Resource, onward: Onward<'_>) -> Result<Held, Failed> {
+    pub async fn send(&self, passage: Passage, (resource, backend): (&Resource, &Backend), onward: Onward<'_>) -> Result<Held, Failed> {
         let Passage { token, permits, record } = passage;
         assert!(permits.0.iter().all(|permit| permit.resource_id() == resource.id), "a permit is for one resource");
-        match self.answered(&token, resource, onward).await {
+        match self.answered(token, (resource, backend), onward).await {
             Ok(answer) => Ok(Held { answer, record }),
             Err(refusal) => Err(record.failed(refusal).await),
         }
     }
 
-    async fn answered(&self, token: &VerifiedToken, resource: &Resource, onward: Onward<'_>) -> Result<Response<Incoming>, Refusal> {
+    async fn answered(
+        &self,
+        token: Arc<VerifiedToken>,
+        (resource, backend): (&Resource, &Backend),
+        onward: Onward<'_>,
+    ) -> Result<Answered, Refusal> {
         let upstream = resource.upstream.as_ref().ok_or_else(Refusal::upstream_unreachable)?;
-        let credential = self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
+        let mut headers =
+            headers::onward(onward.headers, onward.session.map(|session| &*session.upstream)).ok_or_else(Refusal::unknown_session)?;
+        let shown = match &upstream.credential {
+            UpstreamAuth::Token => headers::prove(&mut headers, &self.token(&token, resource).await?),
+            UpstreamAuth::Header(name) => upstream.secrets.header().and_then(|value| headers::show(&mut headers, name, value)),
+            UpstreamAuth::Nothing => Some(()),
+        };
+        shown.ok_or_else(Refusal::credential_unavailable)?; // MC-02
+        let replica = onward.session.and_then(|session| session.replica.clone());
+        let sent = Instant::now();
+        let mut answer = backend.ask(Outgoing { method: onward.method, headers, body: onward.body, replica, token }).await?;
+        answer.head.extensions.insert(Leg { sent, answered: Instant::now() });
+        Ok(answer)
+    }
+
+    /// A token of ours for this upstream alone.
+    async fn token(&self, token: &VerifiedToken, resource: &Resource) -> Result<UpstreamCredential, Refusal> {
+        self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
             CredentialTrouble::Ended => Refusal::grant_ended(),
             CredentialTrouble::Denied { decision, policies, advice } => Refusal::denied(&Denied { decision, policies, advice }),
             CredentialTrouble::Unavailable(why) => {
                 tracing::warn!(resource = %resource.url, why, "no credential for the upstream");
                 Refusal::credential_unavailable()
             }
-        })?;
-        let mut request = Request::new(Full::new(onward.body).map_err(|never| match never {}).boxed());
-        *request.uri_mut() = upstream.url.parse().map_err(|_| Refusal::upstream_unreachable())?;
-        *request.headers_mut() =
-            headers::onward(onward.headers, onward.session, &credential).ok_or_else(Refusal::credential_unavailable)?;
-        *request.method_mut() = onward.method;
-        let sent = Instant::now();
-        let mut answer = self.upstreams.send(request).await.map_err(|error| {
-            tracing::warn!(resource = %resource.url, %error, "no answer from the upstream");
-            match error {
-                UpstreamError::NotReached(_) => Refusal::upstream_unreachable(),
-                UpstreamError::Broken(_) => Refusal::upstream_broke_off(),
-            }
-        })?;
-        answer.extensions_mut().insert(Leg { sent, answered: Instant::now() });
-        Ok(answer)
+        })
     }
 }
 
 impl Held {
     /// The answer, once the record is durable: not a byte of it before.
-    pub async fn released(self) -> Result<(Response<Incoming>, Settled), Failed> {
+    pub async fn released(self) -> Result<(Answered, Settled), Failed> {
         let settled = self.record.settled().await?;
         Ok((self.answer, settled))
     }
@@ -237,6 +243,11 @@ impl Record {
 }
 
 impl Settled {
+    /// Whether calls were opened that are to be closed.
+    pub const fn is_open(&self) -> bool {
+        self.closing.is_some()
+    }
+
     /// Closes what was opened, once it is known how it ended.
     pub fn at_the_end(self, status: StatusCode) -> impl FnOnce(Outcome) + Send + Unpin + 'static {
         move |outcome| {

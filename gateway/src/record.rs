@@ -57,6 +57,8 @@ pub enum Outcome {
     Denied,
     /// By us: what the call stands for was ended meanwhile.
     Cut,
+    /// By us: it was silent for too long, or took too long in all.
+    TimedOut,
 }
 
 impl Outcome {
@@ -68,6 +70,7 @@ impl Outcome {
             Self::UpstreamFailed => "upstream_failed",
             Self::Denied => "denied",
             Self::Cut => "cut",
+            Self::TimedOut => "timed_out",
         }
     }
 }

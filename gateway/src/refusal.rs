@@ -186,6 +186,18 @@ impl Refusal {
         Self::status("post_only", StatusCode::METHOD_NOT_ALLOWED, code::INVALID_REQUEST, "the protocol version of this request has neither streams of their own nor sessions: use POST")
     }
 
+    pub fn compressed() -> Self {
+        Self::status("compressed", StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, "the body is compressed, and this server reads it only as it is: send it without Content-Encoding")
+    }
+
+    pub fn one_stream() -> Self {
+        Self::status("one_stream", StatusCode::CONFLICT, code::INVALID_REQUEST, "this session has its stream open already: close that one, or end the session")
+    }
+
+    pub fn too_many_at_once(whose: &str, most: u32) -> Self {
+        Self::status("too_many_at_once", StatusCode::TOO_MANY_REQUESTS, code::UNAVAILABLE, &format!("{most} requests and streams of this {whose} are under way here already, and more are not allowed: let some of them end"))
+    }
+
     pub fn unknown_session() -> Self {
         let refusal = Self::status("unknown_session", StatusCode::NOT_FOUND, code::UNKNOWN_SESSION, "no such session for this client here: start one with `initialize`, without Mcp-Session-Id");
         Self { row: "MC-07", ..refusal }
@@ -253,6 +265,22 @@ impl Refusal {
 
     pub fn upstream_broke_off() -> Self {
         Self::status("upstream_broke_off", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway broke off: the call may have been carried out, so look before you repeat it")
+    }
+
+    pub fn upstream_resting() -> Self {
+        Self::status("upstream_resting", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway failed several times and is left alone for a moment: the call was not sent, try again in half a minute")
+    }
+
+    pub fn upstream_compressed() -> Self {
+        Self::status("upstream_compressed", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway compressed its answer, unasked: the call may have been carried out, and its operator must switch compression off")
+    }
+
+    pub fn stream_silent() -> Self {
+        Self::status("stream_silent", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "the MCP server behind the gateway said nothing for too long: the call may have been carried out, so look before you repeat it")
+    }
+
+    pub fn stream_long() -> Self {
+        Self::status("stream_long", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "this answer lasted longer than the gateway allows: the call may have been carried out, so look before you repeat it")
     }
 
     pub fn upstream_refused_us() -> Self {

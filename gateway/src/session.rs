@@ -3,6 +3,7 @@
 //! Any node can open it, nobody else can use it, and it authenticates nobody: the token has done that before it is looked at. It names
 //! no grant, since a step-up makes a new one and clients keep the session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_core::{Caller, ClientId, Entropy, ResourceId, TenantId, Timestamp};
@@ -34,11 +35,22 @@ pub struct Session {
     sealed: String,
     /// As the upstream knows it.
     pub upstream: String,
+    /// Which of its replicas knows it, where there are several.
+    pub replica: Option<Arc<str>>,
+}
+
+/// A session as the upstream named it in an answer.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    pub upstream: &'a str,
+    pub replica: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Inside {
     upstream: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    replica: Option<String>,
     subject: String,
     client: ClientId,
     end: Timestamp,
@@ -56,21 +68,22 @@ pub fn presented(headers: &HeaderMap, place: Place<'_>, caller: &Caller, now: Ti
     if !own || inside.end <= now {
         return Err(Refusal::unknown_session());
     }
-    Ok(Some(Session { sealed: sealed.to_owned(), upstream: inside.upstream }))
+    Ok(Some(Session { sealed: sealed.to_owned(), upstream: inside.upstream, replica: inside.replica.map(Into::into) }))
 }
 
 impl<'a> Place<'a> {
     /// What the client may know the upstream's session as. Upstreams repeat the id in every answer, and so do we, unchanged.
-    pub fn outward(self, upstream: &str, presented: Option<&Session>, seal: impl FnOnce(Self) -> String) -> String {
+    pub fn outward(self, named: Named<'_>, presented: Option<&Session>, seal: impl FnOnce(Self) -> String) -> String {
         match presented {
-            Some(session) if session.upstream == upstream => session.sealed.clone(),
+            Some(session) if session.upstream == named.upstream && session.replica.as_deref() == named.replica => session.sealed.clone(),
             _ => seal(self),
         }
     }
 
-    pub fn seal(self, upstream: &str, caller: &Caller, now: Timestamp, entropy: &mut Entropy) -> String {
+    pub fn seal(self, named: Named<'_>, caller: &Caller, now: Timestamp, entropy: &mut Entropy) -> String {
         let (subject, client) = (caller.subject.clone(), caller.client.clone());
-        let inside = Inside { upstream: upstream.to_owned(), subject, client, end: now + LIFE };
+        let inside =
+            Inside { upstream: named.upstream.to_owned(), replica: named.replica.map(str::to_owned), subject, client, end: now + LIFE };
         let plain = serde_json::to_vec(&inside).expect("strings and numbers serialise");
         self.newest.seal(self.bound(&self.resource.to_string()), entropy.take(), &plain)
     }

@@ -18,7 +18,16 @@ enum Framing {
     /// The body is one JSON text.
     Json,
     /// At this place of a line of an event stream.
-    Events(Line),
+    Events(Events),
+}
+
+#[derive(Debug)]
+struct Events {
+    line: Line,
+    /// Nothing of the next event has come.
+    between: bool,
+    /// An event had an id, so the stream can be taken up again.
+    resumable: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +35,8 @@ enum Line {
     /// So many bytes of `data:` have been seen.
     Field(usize),
     Data,
+    /// So many bytes of `id` have been seen.
+    Id(usize),
     Other,
     /// After a CR, whose LF belongs to it.
     Cr,
@@ -39,7 +50,7 @@ impl Verdict {
         let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         let framing = match kind.as_str() {
             "application/json" => Framing::Json,
-            "text/event-stream" => Framing::Events(Line::Field(0)),
+            "text/event-stream" => Framing::Events(Events { line: Line::Field(0), between: true, resumable: false }),
             _ => return None,
         };
         (!headers.contains_key(CONTENT_ENCODING)).then(|| Self { framing, message: Scanner::default() })
@@ -50,13 +61,41 @@ impl Verdict {
         for byte in bytes {
             match &mut self.framing {
                 Framing::Json => self.message.step(*byte),
-                Framing::Events(line) => *line = next(*line, *byte, &mut self.message),
+                Framing::Events(events) => events.step(*byte, &mut self.message),
             }
         }
     }
 
     pub const fn is_error(&self) -> bool {
         self.message.found
+    }
+
+    /// A response was among what was heard.
+    pub const fn is_answered(&self) -> bool {
+        self.message.answered
+    }
+
+    /// It is an event stream, and the last event is whole.
+    pub const fn is_between_events(&self) -> bool {
+        matches!(self.framing, Framing::Events(Events { between: true, .. }))
+    }
+
+    /// It is an event stream that a client can take up again (`Last-Event-ID`).
+    pub const fn is_resumable(&self) -> bool {
+        matches!(self.framing, Framing::Events(Events { resumable: true, .. }))
+    }
+}
+
+impl Events {
+    fn step(&mut self, byte: u8, message: &mut Scanner) {
+        let (before, now) = (self.line, next(self.line, byte, message));
+        match (before, byte) {
+            (Line::Cr, b'\n') => {}
+            (Line::Field(0) | Line::Cr, b'\n' | b'\r') => self.between = true,
+            _ => self.between = false,
+        }
+        self.resumable |= matches!((before, byte), (Line::Id(1), b':' | b'\n' | b'\r'));
+        self.line = now;
     }
 }
 
@@ -73,6 +112,8 @@ fn next(line: Line, byte: u8, message: &mut Scanner) -> Line {
             end_of_line(byte)
         }
         (_, b'\n' | b'\r') => end_of_line(byte),
+        (Line::Field(0), b'i') => Line::Id(0),
+        (Line::Id(0), b'd') => Line::Id(1),
         (Line::Field(seen), byte) if DATA[seen] == byte => {
             if seen + 1 == DATA.len() {
                 Line::Data
@@ -96,6 +137,7 @@ const fn end_of_line(byte: u8) -> Line {
 #[derive(Default, Debug)]
 struct Scanner {
     found: bool,
+    answered: bool,
     /// Open brackets; 1 is the message, or a batch.
     depth: usize,
     batch: bool,
@@ -126,7 +168,7 @@ struct Name {
 
 impl Scanner {
     fn next_message(&mut self) {
-        *self = Self { found: self.found, ..Self::default() };
+        *self = Self { found: self.found, answered: self.answered, ..Self::default() };
     }
 
     fn step(&mut self, byte: u8) {
@@ -184,6 +226,7 @@ impl Scanner {
     }
 
     fn value_begins(&mut self, member: Member, first: u8) {
+        self.answered |= member != Member::IsError;
         match member {
             Member::Error => self.found |= first != b'n', // null is none
             Member::IsError => self.found |= first == b't',

@@ -118,6 +118,14 @@ pub fn instead(refusal: &Refusal, to: &ReplyTo) -> Vec<u8> {
     body(refusal, code, to, None)
 }
 
+/// An error that answers one request, within a stream.
+pub fn error(refusal: &Refusal, id: &RawValue) -> String {
+    let (_, code) = status_and_code(&refusal.wire, &ReplyTo::Nobody);
+    let data = ErrorData { reason: refusal.reason, decision: refusal.decision, reference: None, version: None };
+    let answer = ErrorAnswer { jsonrpc: "2.0", id: Some(id), error: ErrorObject { code, message: &refusal.words, data } };
+    serde_json::to_string(&answer).expect("strings and numbers serialise")
+}
+
 /// A JSON-RPC error; of a batch, one for each that waits.
 fn body(refusal: &Refusal, code: i32, to: &ReplyTo, reference: Option<EventId>) -> Vec<u8> {
     let version = match refusal.wanted.as_deref() {

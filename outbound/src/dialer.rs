@@ -67,8 +67,8 @@ pub enum DialError {
     Proxy { proxy: String, host: String, why: String },
     #[error("{host} did not prove its name by TLS: {why}")]
     Tls { host: String, why: String },
-    #[error("no connection to {host} within 5 seconds")]
-    TooSlow { host: String },
+    #[error("no connection to {host} within {seconds} seconds")]
+    TooSlow { host: String, seconds: u64 },
 }
 
 /// Makes every connection that leaves this process.
@@ -78,6 +78,8 @@ pub struct Dialer {
     proxy: Option<Arc<Proxy>>,
     network: Arc<dyn Network>,
     tls: TlsConnector,
+    files: Arc<[PathBuf]>,
+    connect: Duration,
 }
 
 impl Dialer {
@@ -86,7 +88,19 @@ impl Dialer {
     pub fn new(settings: &Settings) -> Result<Self, TrustError> {
         let authorities = tls::Trust { system: settings.reach == Reach::Anywhere, files: &settings.extra_ca_files };
         let tls = TlsConnector::from(Arc::new(authorities.client()?));
-        Ok(Self { reach: settings.reach, proxy: settings.proxy.clone().map(Arc::new), network: Arc::new(Machine), tls })
+        let proxy = settings.proxy.clone().map(Arc::new);
+        let files = settings.extra_ca_files.clone().into();
+        Ok(Self { reach: settings.reach, proxy, network: Arc::new(Machine), tls, files, connect: CONNECT })
+    }
+
+    /// The same for one server, whose TLS is special and that has its own time for a connection.
+    ///
+    /// # Errors
+    /// What cannot be used.
+    pub fn special(&self, special: &tls::Special<'_>, connect: Duration) -> Result<Self, String> {
+        let usual = tls::Trust { system: self.reach == Reach::Anywhere, files: &self.files };
+        let tls = TlsConnector::from(Arc::new(special.client(&usual)?));
+        Ok(Self { tls, connect, ..self.clone() })
     }
 
     /// The same on another network than the machine's.
@@ -98,11 +112,11 @@ impl Dialer {
 
     pub(crate) async fn dial(&self, to: &Uri, trust: Trust) -> Result<Line, DialError> {
         let target = Target::of(to, trust)?;
-        let too_slow = || DialError::TooSlow { host: target.host.to_owned() };
-        timeout(CONNECT, self.connect(&target, trust)).await.map_err(|_| too_slow())?
+        let too_slow = || DialError::TooSlow { host: target.host.to_owned(), seconds: self.connect.as_secs() };
+        timeout(self.connect, self.connected(&target, trust)).await.map_err(|_| too_slow())?
     }
 
-    async fn connect(&self, target: &Target<'_>, trust: Trust) -> Result<Line, DialError> {
+    async fn connected(&self, target: &Target<'_>, trust: Trust) -> Result<Line, DialError> {
         let proxy = self.proxy.as_deref().filter(|proxy| target.tls && !proxy.passes_by(target.host));
         let stream = match proxy {
             Some(proxy) => self.through(proxy, target, trust).await?,

@@ -4,6 +4,7 @@
 //! whom we are connected to, and only then speak TLS by name. Nobody follows a redirect. What is fetched has limits of size, time and
 //! number for its purpose, all in one table ([`Purpose`]).
 
+pub mod child;
 pub mod dialer;
 pub mod documents;
 pub mod fetcher;
@@ -17,6 +18,7 @@ mod connector;
 mod line;
 mod shares;
 
+pub use child::{Child, Order};
 pub use dialer::{DialError, Dialer, Settings};
 pub use documents::Documents;
 pub use fetcher::{FetchError, FetchTrouble, Fetched, Fetcher};

@@ -1,7 +1,10 @@
 //! The gateway's way to the servers behind it: streams both ways, no limit on how long an answer takes (tools take what they take), no
 //! redirects. The addresses are an operator's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use chancery_crypto::tls::Special;
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
@@ -27,11 +30,22 @@ pub enum UpstreamError {
 
 /// Sends to upstreams. Cheap to clone.
 #[derive(Clone)]
-pub struct Upstreams(Client<Connector, Body>);
+pub struct Upstreams {
+    client: Client<Connector, Body>,
+    dialer: Dialer,
+}
 
 impl Upstreams {
     pub fn new(dialer: &Dialer) -> Self {
-        Self(client(dialer, Trust::Operator))
+        Self { client: client(dialer, Trust::Operator), dialer: dialer.clone() }
+    }
+
+    /// The same for one upstream, with connections of its own.
+    ///
+    /// # Errors
+    /// What of its TLS cannot be used.
+    pub fn special(&self, special: &Special<'_>, connect: Duration) -> Result<Self, String> {
+        Ok(Self::new(&self.dialer.special(special, connect)?))
     }
 
     /// Sends a request with an absolute URI; answers as soon as the upstream's header is there.
@@ -39,7 +53,7 @@ impl Upstreams {
     /// # Errors
     /// [`UpstreamError`]; an answer of any status is no error.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, UpstreamError> {
-        self.0.request(request).await.map_err(|error| match dial_error(&error) {
+        self.client.request(request).await.map_err(|error| match dial_error(&error) {
             Some(dial) => UpstreamError::NotReached(dial.to_string()),
             None if error.is_connect() => UpstreamError::NotReached(error.to_string()),
             None => UpstreamError::Broken(error.to_string()),

@@ -14,7 +14,7 @@ use crate::{AccessRule, GrantType, Lifetimes, Listing, Registration, RegistryErr
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Definition {
     IdentityProvider(ProviderDefinition),
-    Resource(ResourceDefinition),
+    Resource(Box<ResourceDefinition>),
     Agent(AgentDefinition),
     Client(ClientDefinition),
     Policy(PolicyDefinition),

@@ -7,7 +7,7 @@ use chancery_crypto::jose::Algorithm;
 use chancery_policy::ResourceRef;
 use serde::{Deserialize, Serialize};
 
-use crate::SignInDemand;
+use crate::{SignInDemand, Upstream};
 
 /// An MCP server or an API.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,15 +60,6 @@ impl Listing {
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// Where the gateway forwards to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    pub url: String,
-    /// The `aud` of the tokens that it is sent.
-    pub audience: String,
 }
 
 impl<'a> From<&'a Resource> for ResourceRef<'a> {
@@ -188,6 +179,5 @@ mod tests {
     #[test]
     fn a_member_that_this_version_does_not_know_could_be_a_restriction() {
         assert!(serde_json::from_str::<Tool>(r#"{"scope":"bank:move","read_only":false,"approved_by":"treasury"}"#).is_err());
-        assert!(serde_json::from_str::<Upstream>(r#"{"url":"https://u.example","audience":"https://u.example","pin":"x"}"#).is_err());
     }
 }

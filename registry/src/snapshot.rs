@@ -16,7 +16,7 @@ use crate::client::{About, Client, ClientAuthentication, GrantType, Origin, Scop
 use crate::definition::{ClientDefinition, Definition, ProviderDefinition, ResourceDefinition, SettingsDefinition};
 use crate::resource::authority_of;
 use crate::tenant::{Agent, Documents, IdentityProvider, Tenant};
-use crate::{Registration, Resource, client_document};
+use crate::{Registration, Resource, UpstreamSecrets, client_document};
 
 /// Why the registry cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ pub(crate) async fn assemble(row: tenants::Tenant, objects: &[Object], sealer: &
             }
             Definition::IdentityProvider(definition) => tenant.providers.push(provider(object, definition, sealer).await?),
             Definition::Policy(policy) => policies.extend([&*policy.text, "\n"]),
-            Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, definition)?)),
+            Definition::Resource(definition) => tenant.resources.push(Arc::new(resource(object, *definition, sealer).await?)),
             Definition::Settings(settings) => {
                 let SettingsDefinition { access, registration, sign_ins, lifetimes, sign_out } = *settings;
                 given = access.iter().fold(ScopeSet::default(), |all, rule| all.union(&rule.scopes));
@@ -174,7 +174,14 @@ async fn provider(object: &Object, definition: ProviderDefinition, sealer: &Seal
     })
 }
 
-fn resource(object: &Object, definition: ResourceDefinition) -> Result<Resource, RegistryError> {
+async fn resource(object: &Object, definition: ResourceDefinition, sealer: &Sealer) -> Result<Resource, RegistryError> {
+    let mut upstream = definition.upstream;
+    if let (Some(upstream), true) = (&mut upstream, object.secret.is_some()) {
+        let opened = open_secret(object, sealer).await?;
+        let secrets = UpstreamSecrets::of_text(&opened);
+        upstream.secrets =
+            secrets.ok_or_else(|| RegistryError::unreadable(object, "its secrets are in no form that this version knows"))?;
+    }
     Ok(Resource {
         id: id(object)?,
         name: name(object)?,
@@ -186,7 +193,7 @@ fn resource(object: &Object, definition: ResourceDefinition) -> Result<Resource,
         tools: definition.tools,
         listing: definition.listing,
         sign_in: definition.sign_in,
-        upstream: definition.upstream,
+        upstream,
         require_agent: definition.require_agent,
         algorithm: Algorithm::Es256,
     })

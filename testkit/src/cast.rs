@@ -98,3 +98,6 @@ fn exchange(upstream: &str) -> Value {
         "tools": { "convert": { "scope": "exchange:convert", "read_only": true } },
     })
 }
+
+/// What a node of a test runs as upstreams.
+pub const COMMANDS: [&str; 3] = ["/bin/sh", "/usr/bin/env", "/usr/bin/python3"];

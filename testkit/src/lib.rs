@@ -48,6 +48,7 @@ pub mod mcp;
 pub mod node;
 pub mod people;
 pub mod postgres;
+pub mod private;
 pub mod provider;
 
 pub use answer::Answer;

@@ -103,6 +103,7 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
         footing: Footing { store: url.clone(), key_file: folder.join("chancery.key"), clock, rng: Arc::new(SystemRng) },
         socket: None,
         dialer: dialer(),
+        commands: crate::cast::COMMANDS.map(str::to_owned).to_vec(),
         proxies: Proxies::new(&[IpNet::from(IpAddr::from([127, 0, 0, 1]))]),
         telemetry: Telemetry::default(),
     };

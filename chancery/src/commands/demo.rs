@@ -113,6 +113,7 @@ async fn furnished(place: &Place, acting: Option<Person>, dialer: &Dialer) -> Re
         footing,
         socket: Some(place.socket.clone()),
         dialer: dialer.clone(),
+        commands: Vec::new(),
         proxies: Proxies::default(),
         telemetry: Telemetry::default(),
     };

@@ -29,6 +29,16 @@ impl Trust<'_> {
     /// # Errors
     /// The first file that cannot be used.
     pub fn client(&self) -> Result<ClientConfig, TrustError> {
+        let roots = self.roots()?;
+        let config = ClientConfig::builder_with_provider(super::provider())
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the cipher suites of TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(config)
+    }
+
+    pub(super) fn roots(&self) -> Result<RootCertStore, TrustError> {
         let mut roots = RootCertStore::empty();
         if self.system {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -38,12 +48,7 @@ impl Trust<'_> {
                 roots.add(certificate).map_err(|error| trouble(file, error))?;
             }
         }
-        let config = ClientConfig::builder_with_provider(super::provider())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the cipher suites of TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(config)
+        Ok(roots)
     }
 }
 

@@ -2,13 +2,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chancery_registry::UpstreamLimits;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixtures::{bank, scopes};
+use crate::upstream::Crowd;
 
 type Told = Arc<Mutex<Vec<Outcome>>>;
 
@@ -28,8 +31,69 @@ fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
     move |outcome| told.lock().expect("no panic").push(outcome)
 }
 
-fn goes_on() -> Watch<impl Fn() -> bool> {
-    Watch::new(|| false)
+fn around<W: Fn() -> bool>(was_ended: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
+    let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
+    Around { watch: Watch::new(was_ended, limits, CancellationToken::new()), waits, _room: room }
+}
+
+fn goes_on() -> Around<impl Fn() -> bool> {
+    around(|| false, Waits::ForMore, &UpstreamLimits::default())
+}
+
+fn request() -> Waits {
+    Waits::For(RawValue::from_string("7".to_owned()).expect("an id"))
+}
+
+#[tokio::test]
+async fn what_broke_off_between_two_events_is_brought_to_a_proper_end() {
+    for (said, rest) in [
+        ("data: {\"method\":\"notifications/progress\"}\n\n", Some("\"reason\":\"upstream_broke_off\"")),
+        (": waiting\r\n\r\n", Some("\"id\":7")),
+        ("data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n", Some("")), // it was answered already
+        ("id: 1\ndata:\n\n", None),                                           // it can be taken up again
+        ("data: {\"method\":", None),                                         // half an event would be taken for a whole one
+    ] {
+        let (told, (sender, body)) = (Told::default(), stream());
+        let around = around(|| false, request(), &UpstreamLimits::default());
+        let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around);
+        sender.send(data(said)).await.expect("somebody listens");
+        answer.frame().await.expect("a frame").expect("no error");
+        sender.send(Err("gone".into())).await.expect("somebody listens");
+        let last = answer.frame().await;
+        assert_eq!(outcomes(&told), [Outcome::UpstreamFailed], "{said}");
+        match (rest, last) {
+            (Some(""), None) | (None, Some(Err(_))) => {}
+            (Some(rest), Some(Ok(frame))) => {
+                let text = String::from_utf8_lossy(frame.data_ref().expect("data")).into_owned();
+                assert!(text.starts_with("event: message\ndata: {") && text.ends_with("\n\n") && text.contains(rest), "{text}");
+                assert!(answer.frame().await.is_none() && answer.is_end_stream());
+            }
+            (_, other) => panic!("{said}: {}", other.map_or("the end".to_owned(), |frame| format!("{:?}", frame.map(|_| "a frame")))),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_silent_or_lasts_for_too_long_ends() {
+    let second = std::time::Duration::from_secs(1);
+    for (limits, says) in [
+        (UpstreamLimits { idle: 3600 * second, ..UpstreamLimits::default() }, "stream_silent"),
+        (UpstreamLimits { idle: 100_000 * second, absolute: 7200 * second, ..UpstreamLimits::default() }, "stream_long"),
+    ] {
+        let (told, (sender, body)) = (Told::default(), stream());
+        let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around(|| false, request(), &limits));
+        let begun = tokio::time::Instant::now();
+        // An hour of progress harms nobody.
+        for _ in 0..60 {
+            tokio::time::sleep(60 * second).await;
+            sender.send(data(": still here\n\n")).await.expect("somebody listens");
+            answer.frame().await.expect("a frame").expect("no error");
+        }
+        let frame = answer.frame().await.expect("a frame").expect("a proper end");
+        assert!(String::from_utf8_lossy(frame.data_ref().expect("data")).contains(says));
+        assert!(begun.elapsed() >= 7200 * second && begun.elapsed() < 7202 * second, "{:?}", begun.elapsed());
+        assert_eq!(outcomes(&told), [Outcome::TimedOut]);
+    }
 }
 
 fn outcomes(told: &Told) -> Vec<Outcome> {
@@ -111,7 +175,12 @@ async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
     let (told, (sender, body)) = (Told::default(), stream());
     let ended = Arc::new(AtomicBool::new(false));
     let seen = ended.clone();
-    let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), Watch::new(move || seen.load(Ordering::SeqCst)));
+    let mut answer = Answer::new(
+        &head(200, "text/event-stream"),
+        body,
+        closing(&told),
+        around(move || seen.load(Ordering::SeqCst), Waits::ForMore, &UpstreamLimits::default()),
+    );
     sender.send(data(": hello\n\n")).await.expect("somebody listens");
     answer.frame().await.expect("a frame").expect("no error");
     // It falls silent, and only then is the end heard of.

@@ -6,12 +6,11 @@ use axum::body::Body;
 use axum::response::Response;
 use chancery_core::{Entropy, EventId, Timestamp};
 use chancery_policy::Permit;
+use chancery_registry::UpstreamLimits;
 use chancery_tokens::{VerifiedToken, step_up_asked};
-use http::header::CONTENT_ENCODING;
-use hyper::body::Incoming;
 
 use super::Call;
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Around, Waits};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::leg::Leg;
@@ -21,12 +20,17 @@ use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
 use crate::record::Written;
 use crate::refusal::Refusal;
-use crate::session;
+use crate::session::{self, Named};
+use crate::upstream::{Answered, Place as Room};
 use crate::watch::Watch;
-use crate::wire::{instead, respond};
+use crate::wire::{ReplyTo, instead, respond};
 
 /// How an answer goes back.
-pub(super) struct Answering<F> {
+pub(super) struct Answering<'a, F> {
+    pub token: &'a Arc<VerifiedToken>,
+    pub limits: &'a UpstreamLimits,
+    /// Given back with the answer's end.
+    pub room: Room,
     /// It may hold lists of what not everybody sees.
     pub lists: bool,
     /// Gives the name of a session.
@@ -63,34 +67,36 @@ impl Call<'_> {
     /// The upstream's answer as the client may see it.
     pub(super) fn streamed(
         &self,
-        (answer, settled): (Response<Incoming>, Settled),
-        token: &Arc<VerifiedToken>,
-        answering: Answering<impl Fn(&str) -> String>,
+        (answer, settled): (Answered, Settled),
+        Answering { token, limits, room, lists, outward }: Answering<'_, impl Fn(Named<'_>) -> String>,
     ) -> Result<Response, Failed> {
-        let (head, body) = answer.into_parts();
+        let Answered { head, body, replica } = answer;
         if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
             return Err(settled.failed(refusal));
         }
-        if answering.lists && head.headers.contains_key(CONTENT_ENCODING) {
-            return Err(settled.failed(Refusal::list_unreadable()));
-        }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
-        let watch = Watch::new(move || verifier.has_ended(&watched));
+        let watch = Watch::new(move || verifier.has_ended(&watched), limits, self.gateway.draining.clone());
+        let waits = match &self.reply_to {
+            ReplyTo::Request(id) => Waits::For(id.clone()),
+            ReplyTo::Verb if !settled.is_open() => Waits::ForNothing,
+            _ => Waits::ForMore,
+        };
+        let around = Around { watch, waits, _room: room };
         let closing = settled.at_the_end(head.status);
-        let body = if answering.lists {
+        let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
             let shown = Shown::new(&head.headers, body, self.visible(token), unreadable); // mcp_1a_14
-            Body::new(Answer::new(&head, shown, closing, watch))
+            Body::new(Answer::new(&head, shown, closing, around))
         } else {
-            Body::new(Answer::new(&head, body, closing, watch))
+            Body::new(Answer::new(&head, body, closing, around))
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         if let Some(leg) = head.extensions.get::<Leg>() {
             response.extensions_mut().insert(*leg);
         }
-        let session = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless());
-        let session = session.and_then(|id| id.to_str().ok()).map(answering.outward);
+        let named = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless()).and_then(|id| id.to_str().ok());
+        let session = named.map(|upstream| outward(Named { upstream, replica: replica.as_deref() }));
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());
         Ok(response)
     }

@@ -129,7 +129,7 @@ async fn a_list_that_nobody_can_read_is_not_shown() {
     }
     let packed = Response::builder().header("content-encoding", "gzip");
     let called = upstream.answers(mcp.send("tools/list", json!({})), |heard| heard.says(packed, "what is packed")).await;
-    assert_eq!(called.denied(502)["data"]["reason"], "list_unreadable");
+    assert_eq!(called.denied(502)["data"]["reason"], "upstream_compressed");
 
     // A tool's answer is nobody's list, whatever is in it.
     let list = listed(&json!(1)).to_string();

@@ -91,7 +91,9 @@ chancery_testkit::both_stores! {
 
         rest.break_off().await;
 
-        assert!(coming.next().await.expect("an end").is_err(), "the client takes it for whole");
+        let last = coming.piece().await;
+        assert!(last.contains("\"upstream_broke_off\"") && last.contains("\"id\":1"), "the client waits for ever: {last}");
+        assert!(coming.next().await.is_none(), "a proper end");
         site.audit().await.only("call_closed").says("outcome", "upstream_failed").says("target", "transfer");
     }
 

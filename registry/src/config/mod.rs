@@ -22,6 +22,7 @@ mod resource;
 mod schema;
 mod secret;
 mod server;
+mod upstream;
 mod values;
 mod yaml;
 
@@ -116,7 +117,7 @@ fn declared<'a>(
     declared.extend(items.iter().filter_map(|cursor| objects::client(cursor, &known.agents, secrets)));
     known.resources.insert(crate::ADMIN_NAME.parse().expect("a name"));
     let items = section.items("resources", "resources: [ { name: bank } ]");
-    declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources)));
+    declared.extend(items.iter().filter_map(|cursor| resource::resource(cursor, base, &mut known.resources, secrets)));
     declared.extend(policies::policies(section, files, &known, problems));
     let rules = access::access(section).unwrap_or_default();
     access::strangers(&rules, &declared, problems);

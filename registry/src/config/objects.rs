@@ -148,7 +148,7 @@ fn lifetimes(section: &mut Section<'_>) -> Option<Lifetimes> {
     })
 }
 
-fn up_to(most: u64, text: &str) -> Result<Duration, Complaint> {
+pub(super) fn up_to(most: u64, text: &str) -> Result<Duration, Complaint> {
     let (duration, most) = (values::duration(text)?, Duration::from_secs(most));
     if duration.is_zero() || duration > most {
         let remedy = format!("choose between 1s and {}", crate::duration::text(most));

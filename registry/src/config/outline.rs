@@ -28,7 +28,7 @@ pub struct ProviderOutline {
 pub struct ResourceOutline {
     pub name: String,
     pub url: String,
-    /// Where the gateway forwards to, where it does.
+    /// The address that the gateway forwards to, where it does; a child process has none.
     pub upstream: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Config {
             Definition::Resource(resource) => Some(ResourceOutline {
                 name: declared.name.to_string(),
                 url: resource.url.to_string(),
-                upstream: resource.upstream.as_ref().map(|upstream| upstream.url.clone()),
+                upstream: resource.upstream.as_ref().filter(|upstream| upstream.stdio.is_none()).map(|upstream| upstream.url.clone()),
             }),
             _ => None,
         });

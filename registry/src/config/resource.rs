@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
 
-use super::declared::Declared;
+use super::declared::{Declared, DeclaredSecret};
 use super::objects::{is_reserved, named};
 use super::problem::Place;
 use super::reader::{Cursor, Section};
+use super::secret::Secrets;
+use super::upstream::upstream;
 use super::values;
 use crate::definition::{Definition, ResourceDefinition};
-use crate::{ADMIN_NAME, ADMIN_SCOPES, SignInDemand, Tool, Upstream};
+use crate::{ADMIN_NAME, ADMIN_SCOPES, SignInDemand, Tool};
 
 /// The names of resources are noted even where the rest is wrong, so that no policy is told it is about nothing.
-pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slug>) -> Option<Declared> {
+pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slug>, secrets: Secrets<'_>) -> Option<Declared> {
     cursor.section(|section| {
         let name = section.required("name", "name: bank", named);
         names.extend(name.iter().map(|(name, _)| name.clone()));
@@ -28,7 +30,9 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             section.optional("tools", "tools: { account_balance: { scope: \"bank:read\" } }", |cursor| tools(cursor, known.as_ref()));
         let listing = section.optional("listing", "listing: granted", |cursor| cursor.parsed(values::listing));
         let sign_in = section.optional("sign_in", "sign_in: { max_age: 15m }", |cursor| cursor.section(sign_in));
-        let upstream = section.optional("upstream", "upstream: { url: http://127.0.0.1:9001/mcp }", |cursor| cursor.section(upstream));
+        let upstream = section.optional("upstream", "upstream: { url: http://127.0.0.1:9001/mcp }", |cursor| {
+            cursor.section(|section| upstream(section, secrets, name.as_ref().map(|(name, _)| name)))
+        });
         let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
 
         let (name, at) = name?;
@@ -41,6 +45,8 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             None => (default_url(base, &name), at.clone()),
         };
         let (upstream, audience_at) = upstream?.map_or((None, at.clone()), |(upstream, at)| (Some(upstream), at));
+        let sealed = upstream.as_ref().filter(|upstream| !upstream.secrets.is_empty());
+        let secret = sealed.map(|upstream| DeclaredSecret::Sealed(upstream.secrets.to_text()));
         let definition = ResourceDefinition {
             url,
             title: title?.unwrap_or_else(|| name.to_string()),
@@ -54,7 +60,7 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             require_agent: require_agent?.unwrap_or(false),
         };
         let places = vec![("url", url_at), ("audience", audience_at)];
-        Some(Declared { places, ..Declared::new(name, Definition::Resource(definition), at) })
+        Some(Declared { places, secret, ..Declared::new(name, Definition::Resource(Box::new(definition)), at) })
     })
 }
 
@@ -119,24 +125,13 @@ fn sign_in(section: &mut Section<'_>) -> Option<SignInDemand> {
     Some(demand)
 }
 
-/// The upstream, and where its audience stands.
-fn upstream(section: &mut Section<'_>) -> Option<(Upstream, Place)> {
-    let url = section.required("url", "url: http://127.0.0.1:9001/mcp", placed(|cursor| cursor.parsed(values::upstream_url)));
-    let audience =
-        section.optional("audience", "audience: https://mcp.internal.example.com", placed(|cursor| cursor.text().map(str::to_owned)));
-
-    let (url, url_at) = url?;
-    let (audience, at) = audience?.unwrap_or_else(|| (url.clone(), url_at));
-    Some((Upstream { url, audience }, at))
-}
-
 /// What was read, and where it stands.
-fn placed<'a, T>(read: impl FnOnce(&Cursor<'a>) -> Option<T>) -> impl FnOnce(&Cursor<'a>) -> Option<(T, Place)> {
+pub(super) fn placed<'a, T>(read: impl FnOnce(&Cursor<'a>) -> Option<T>) -> impl FnOnce(&Cursor<'a>) -> Option<(T, Place)> {
     |cursor| read(cursor).map(|value| (value, cursor.place.clone()))
 }
 
 /// All, or nothing if one of them was complained about; all are read either way.
-fn all<K: Ord, V>(read: impl Iterator<Item = Option<(K, V)>>) -> Option<BTreeMap<K, V>> {
+pub(super) fn all<K: Ord, V>(read: impl Iterator<Item = Option<(K, V)>>) -> Option<BTreeMap<K, V>> {
     let read: Vec<_> = read.collect();
     read.into_iter().collect()
 }

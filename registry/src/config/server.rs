@@ -27,6 +27,8 @@ pub struct ServerConfig {
     pub proxy: Option<Proxy>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
+    /// The commands that may be run here as upstreams: who may apply a file may not therefore run whatever they like.
+    pub stdio: Vec<String>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
     pub metrics: Option<MetricsConfig>,
@@ -43,6 +45,7 @@ impl Default for ServerConfig {
             trust: Vec::new(),
             proxy: None,
             proxies: Vec::new(),
+            stdio: Vec::new(),
             apply_at_start: true,
             metrics: None,
             traces: None,
@@ -60,6 +63,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let trust = section.optional("trust", "trust: [ ./company-ca.pem ]", files);
     let proxy = proxy(section, secrets);
     let proxies = section.optional("proxies", "proxies: [ 10.0.0.0/8 ]", networks);
+    let stdio = section.optional("stdio", "stdio: [ /usr/bin/npx ]", texts);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
     let metrics = section.optional("metrics", "metrics: { listen: 127.0.0.1:9464 }", |cursor| cursor.section(observed::metrics));
@@ -75,6 +79,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         trust: trust?.unwrap_or(default.trust),
         proxy: proxy?,
         proxies: proxies?.unwrap_or(default.proxies),
+        stdio: stdio?.unwrap_or(default.stdio),
         apply_at_start: apply_at_start?.unwrap_or(single),
         metrics: metrics?,
         traces: traces?,
@@ -136,6 +141,11 @@ fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {
 fn files(cursor: &Cursor<'_>) -> Option<Vec<PathBuf>> {
     let files: Vec<_> = cursor.list()?.iter().map(|item| item.text().map(PathBuf::from)).collect();
     files.into_iter().collect()
+}
+
+fn texts(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let texts: Vec<_> = cursor.list()?.iter().map(|item| item.text().map(str::to_owned)).collect();
+    texts.into_iter().collect()
 }
 
 /// Addresses and networks.

@@ -105,9 +105,84 @@ struct SignIn {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Upstream {
-    url: String,
+    /// Its address; none for a child process.
+    url: Option<String>,
+    /// A server that is run as a child process, instead of an address.
+    stdio: Option<Stdio>,
     /// Whom the token is for that it is sent; its URL unless told.
     audience: Option<String>,
+    /// Further addresses of the same server; a session stays where it began.
+    replicas: Option<Vec<String>>,
+    /// What it is shown: a token made for it, unless told.
+    #[schemars(regex(pattern = r"^(token|none)$"))]
+    credential: Option<String>,
+    /// A header that it is shown instead of a token.
+    header: Option<UpstreamHeader>,
+    /// The authorities that may vouch for it, in PEM, instead of this machine's.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    authority: Option<String>,
+    /// What the gateway proves itself by.
+    certificate: Option<Certificate>,
+    /// How long it may take, and how much one caller may have under way.
+    limits: Option<UpstreamLimits>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Stdio {
+    /// An absolute path that this node allows (`server.stdio`). There is no shell.
+    command: String,
+    args: Option<Vec<String>>,
+    /// The secrets of its environment, which holds nothing but what is named here and in settings.
+    env: Option<BTreeMap<String, SecretText>>,
+    /// What of its environment is no secret.
+    settings: Option<BTreeMap<String, String>>,
+    /// Where it runs.
+    folder: Option<String>,
+    /// So many at once, on one node.
+    most: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+struct SecretText(#[schemars(regex(pattern = r"^(env|file):."))] String);
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct UpstreamHeader {
+    /// Such as X-Api-Key, or Authorization.
+    name: String,
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    value: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Certificate {
+    /// In PEM.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    chain: String,
+    /// In PEM.
+    #[schemars(regex(pattern = r"^(env|file):."))]
+    key: String,
+}
+
+/// Times are a number and its unit: 90s, 5m, 8h, 30d.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct UpstreamLimits {
+    /// For a connection.
+    connect: Option<String>,
+    /// Until an answer begins.
+    first_byte: Option<String>,
+    /// Between two pieces of an answer; a child process that nobody asks is ended after it.
+    idle: Option<String>,
+    /// For a whole answer.
+    absolute: Option<String>,
+    /// Requests and streams of one person at once.
+    per_subject: Option<u32>,
+    /// The same of one client.
+    per_client: Option<u32>,
 }
 
 /// A number and its unit: 90s, 5m, 8h, 30d.

@@ -29,6 +29,8 @@ pub(super) struct Server {
     no_proxy: Option<Vec<String>>,
     /// Proxies in front of this server whose X-Forwarded-For is believed.
     proxies: Option<Vec<String>>,
+    /// The commands that may be run as upstreams on this node, by their absolute paths. None, unless told.
+    stdio: Option<Vec<String>>,
     /// Whether `serve` applies this file before it listens; for a single node only.
     apply_at_start: Option<bool>,
     /// Where metrics are read, as Prometheus does.

@@ -1,0 +1,245 @@
+//! One child, and who waits for what of it. A response goes to whoever asked with its id, progress to whoever gave its token, and all
+//! else (requests of the server's, changes) to whoever listens, or else to the one that asked last.
+//!
+//! Every way has a bound: who does not read slows the child down, and nobody but its own session.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use chancery_core::{Clock, Timestamp};
+use chancery_outbound::child::{Input, Output, Process};
+use chancery_outbound::{Child, Order};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Line, Said};
+use super::{Message, Owner, Yard};
+use crate::refusal::Refusal;
+use crate::upstream::breaker::Breaker;
+
+/// Messages under way, each way.
+const WAITING: usize = 64;
+
+pub struct Conversation {
+    pub id: String,
+    pub owner: Owner,
+    pub is_session: bool,
+    to_child: mpsc::Sender<Bytes>,
+    state: Mutex<State>,
+    over: CancellationToken,
+    clock: Arc<dyn Clock>,
+}
+
+struct State {
+    /// By the request's id, as it was written.
+    waiting: BTreeMap<String, Waiting>,
+    /// How many ever asked.
+    asked: u64,
+    listener: Option<mpsc::Sender<Line>>,
+    /// Set aside for one who is about to ask.
+    taken: bool,
+    since: Timestamp,
+    spoke: bool,
+    watched_by: Option<Arc<Breaker>>,
+}
+
+struct Waiting {
+    to: mpsc::Sender<Line>,
+    progress: Option<String>,
+    turn: u64,
+}
+
+impl Conversation {
+    /// Starts the child, and all that it takes to speak with it.
+    pub fn start(
+        order: &Order<'_>,
+        (id, owner, is_session): (String, Owner, bool),
+        over: CancellationToken,
+        yard: &Yard,
+    ) -> io::Result<Arc<Self>> {
+        let Child { process, input, output } = Child::start(order)?;
+        let (to_child, said) = mpsc::channel(WAITING);
+        let state = State {
+            waiting: BTreeMap::new(),
+            asked: 0,
+            listener: None,
+            taken: !is_session,
+            since: yard.clock.now(),
+            spoke: false,
+            watched_by: None,
+        };
+        let conversation = Arc::new(Self { id, owner, is_session, to_child, state: Mutex::new(state), over, clock: yard.clock.clone() });
+        yard.running.spawn(conversation.clone().run(process, output, (input, said)));
+        Ok(conversation)
+    }
+
+    async fn run(self: Arc<Self>, process: Process, mut output: Output, (mut input, mut said): (Input, mpsc::Receiver<Bytes>)) {
+        let speaking = async {
+            while let Some(message) = said.recv().await {
+                if input.say(&message).await.is_err() {
+                    break; // its output says the rest
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let hearing = async {
+            loop {
+                match output.line().await {
+                    Ok(Some(line)) => self.heard(line).await,
+                    Ok(None) => return,
+                    Err(error) => return tracing::warn!(session = self.id, %error, "a child process was not understood"),
+                }
+            }
+        };
+        tokio::select! {
+            () = speaking => {}
+            () = hearing => {}
+            () = self.over.cancelled() => {}
+        }
+        self.over.cancel();
+        drop(input); // the end of its input is its cue
+        self.finish();
+        process.end().await;
+    }
+
+    /// Asks, and hears what is said on the way to the answer.
+    pub async fn ask(self: &Arc<Self>, (id, progress): (&str, Option<String>), message: Bytes, streams: bool) -> Result<Said, Refusal> {
+        let (to, lines) = mpsc::channel(WAITING);
+        {
+            let mut state = self.state();
+            if self.over.is_cancelled() {
+                return Err(Refusal::upstream_unreachable());
+            }
+            if state.waiting.contains_key(id) {
+                return Err(Refusal::invalid_request("a request of this id is under way already"));
+            }
+            (state.taken, state.asked) = (false, state.asked + 1);
+            let turn = state.asked;
+            state.waiting.insert(id.to_owned(), Waiting { to, progress, turn });
+        }
+        let said = Said { lines, conversation: self.clone(), request: Some(id.to_owned()), streams, ended: false };
+        self.say(message).await?; // whoever goes meanwhile drops what was said
+        Ok(said)
+    }
+
+    pub async fn say(&self, message: Bytes) -> Result<(), Refusal> {
+        self.state().since = self.clock.now();
+        self.to_child.send(message).await.map_err(|_| Refusal::upstream_broke_off())
+    }
+
+    /// What is said to nobody in particular. A session has one such stream.
+    pub fn listen(self: &Arc<Self>) -> Result<Said, Refusal> {
+        let (to, lines) = mpsc::channel(WAITING);
+        let mut state = self.state();
+        if state.listener.as_ref().is_some_and(|listener| !listener.is_closed()) {
+            return Err(Refusal::one_stream());
+        }
+        state.listener = Some(to);
+        Ok(Said { lines, conversation: self.clone(), request: None, streams: true, ended: false })
+    }
+
+    async fn heard(&self, line: Bytes) {
+        let Some(message) = std::str::from_utf8(&line).ok().and_then(Message::of) else {
+            return tracing::debug!(session = self.id, "a child process said what is no message");
+        };
+        let to = {
+            let mut state = self.state();
+            state.since = self.clock.now();
+            if !state.spoke {
+                state.spoke = true;
+                if let Some(attempt) = state.watched_by.take().as_deref().and_then(|breaker| breaker.admit(self.clock.now())) {
+                    attempt.worked();
+                }
+            }
+            state.whose(&message)
+        };
+        let is_answer = message.method.is_none();
+        if let Some(to) = to {
+            let _ = to.send(if is_answer { Line::Last(line) } else { Line::More(line) }).await; // who has gone hears nothing
+        }
+    }
+
+    /// Who asked has gone, or has the answer.
+    pub fn left(&self, id: &str, answered: bool) {
+        let gone = {
+            let mut state = self.state();
+            state.since = self.clock.now();
+            state.waiting.remove(id).is_some() && !answered
+        };
+        if gone && !self.over.is_cancelled() {
+            let cancel = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client has gone"}}}}"#
+            );
+            let told = self.to_child.try_send(Bytes::from(cancel));
+            // One that nobody has a session with is not asked again before it is done: another is as good.
+            if told.is_err() || !self.is_session {
+                self.end();
+            }
+        }
+    }
+
+    pub fn listens_no_more(&self) {
+        let mut state = self.state();
+        (state.listener, state.since) = (None, self.clock.now());
+    }
+
+    /// Sets it aside for one request, if it does nothing.
+    pub fn take(&self) -> bool {
+        let mut state = self.state();
+        let free = state.waiting.is_empty() && !state.taken && !self.over.is_cancelled();
+        state.taken |= free;
+        free
+    }
+
+    /// Since when it does nothing, if so.
+    pub fn idle_since(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let busy = !state.waiting.is_empty() || state.listener.as_ref().is_some_and(|listener| !listener.is_closed());
+        (!busy).then_some(state.since)
+    }
+
+    pub fn end(&self) {
+        self.over.cancel();
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    /// Tells the breaker how it turned out, once that is known.
+    pub fn watch_over(&self, breaker: Arc<Breaker>) {
+        self.state().watched_by = Some(breaker);
+    }
+
+    /// Nobody gets an answer any more; who waits is told so by the end of theirs.
+    fn finish(&self) {
+        let mut state = self.state();
+        state.waiting.clear();
+        state.listener = None;
+        let waited_for = state.asked > 0 && !state.spoke;
+        if let Some(attempt) = state.watched_by.take().filter(|_| waited_for).as_deref().and_then(|breaker| breaker.admit(self.clock.now()))
+        {
+            attempt.failed(self.clock.now());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn whose(&mut self, message: &Message) -> Option<mpsc::Sender<Line>> {
+        if message.method.is_none() {
+            // An answer is given once.
+            return self.waiting.remove(message.id.as_ref()?).map(|waiting| waiting.to);
+        }
+        let by_token = message.progress.as_ref().and_then(|token| {
+            self.waiting.values().find(|waiting| waiting.progress.as_ref() == Some(token)).map(|waiting| waiting.to.clone())
+        });
+        let newest = || self.waiting.values().max_by_key(|waiting| waiting.turn).map(|waiting| waiting.to.clone());
+        by_token.or_else(|| self.listener.clone()).or_else(newest)
+    }
+}

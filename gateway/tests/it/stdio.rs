@@ -1,0 +1,195 @@
+//! An upstream that is a child process: who shares it with whom, what it sees, and what becomes of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
+use chancery_testkit::{Folder, Mcp, Site};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::upstream::{PATIENCE, resource};
+use crate::wire;
+
+const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/clients/stdio_server.py");
+
+/// A site whose bank is a child process.
+async fn with_child(site: &Site, more: Value) {
+    site.secret("env:TOKEN", "hunter2");
+    let mut stdio =
+        json!({ "command": "/usr/bin/python3", "args": ["-u", SERVER], "env": { "TOKEN": "env:TOKEN" }, "settings": { "LEVEL": "info" } });
+    more.as_object().expect("keys").iter().for_each(|(key, value)| stdio[key] = value.clone());
+    site.apply(|file| {
+        let bank = resource(file, BANK);
+        bank["upstream"] = json!({ "stdio": stdio });
+        let scope = json!({ "scope": "bank:read" });
+        bank["tools"] = ["who", "progress", "complain", "offspring", "die", "ask", "wait"]
+            .map(|tool| (tool.to_owned(), scope.clone()))
+            .into_iter()
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+    })
+    .await;
+}
+
+async fn session(site: &Site, person: &'static str) -> Mcp {
+    let mut mcp = site.sign_in(person, PUBLIC_CLIENT).await.mcp(BANK);
+    mcp.initialize().await.expect("a session");
+    assert!(mcp.session.is_some());
+    mcp
+}
+
+fn text(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().expect("text")
+}
+
+async fn who(mcp: &Mcp) -> Value {
+    serde_json::from_str(text(&mcp.send("tools/call", json!({ "name": "who" })).await.answered())).expect("JSON")
+}
+
+fn runs(pid: &Value) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+chancery_testkit::both_stores! {
+    async fn each_session_has_a_child_of_its_own_that_sees_what_is_named_and_no_more(site: Site) {
+        with_child(&site, json!({})).await;
+        let (alice, bob) = (session(&site, ALICE).await, session(&site, BOB).await);
+
+        let (first, second, other) = (who(&alice).await, who(&alice).await, who(&bob).await);
+        assert_eq!((&first["pid"], &first["calls"], &second["calls"], &other["calls"]), (&second["pid"], &json!(1), &json!(2), &json!(1)));
+        assert_ne!(first["pid"], other["pid"]);
+        let mut seen: Vec<&String> = first["env"].as_object().expect("variables").keys().filter(|name| *name != "LC_CTYPE").collect();
+        seen.sort_unstable();
+        assert_eq!(seen, ["LEVEL", "PATH", "TOKEN"]);
+        assert_eq!((&first["env"]["TOKEN"], &first["cwd"]), (&json!("hunter2"), &json!("/")));
+
+        // The session is nobody else's, and ends with what it started.
+        let mut thief = bob.clone();
+        thief.session = alice.session.clone();
+        thief.send("tools/call", json!({ "name": "who" })).await.denied(404);
+        let offspring = alice.send("tools/call", json!({ "name": "offspring" })).await.answered();
+        let offspring: Value = text(&offspring).parse().expect("a number");
+        assert!(runs(&offspring));
+        let ended = alice.request(Method::DELETE).body(Default::default()).expect("a request");
+        site.program().send(ended).await.has_status(204);
+        until("the child's child is left behind", || !runs(&offspring) && !runs(&first["pid"])).await;
+        alice.send("tools/call", json!({ "name": "who" })).await.denied(404);
+        who(&bob).await;
+
+        let log = site.audit().await;
+        for event in &log.events {
+            assert!(event.fields.values().all(|value| !value.contains("hunter2")), "{event:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_sessions_a_caller_has_children_that_do_one_thing_at_a_time() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let (alice, bob) = (site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK), site.sign_in(BOB, PUBLIC_CLIENT).await.mcp(BANK));
+    let (first, second, other) = (who(&alice).await, who(&alice).await, who(&bob).await);
+    assert_eq!((&first["pid"], &second["calls"]), (&second["pid"], &json!(2)));
+    assert_ne!(first["pid"], other["pid"], "two people share a process");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_streams_and_the_servers_own_requests_are_answered() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let mcp = session(&site, ALICE).await;
+
+    let message = json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/call",
+        "params": { "name": "progress", "arguments": { "times": 200 }, "_meta": { "progressToken": 7 } } });
+    let mut coming = wire::post(&mcp, &message).await;
+    let mut said = String::new();
+    while let Some(piece) = coming.next().await {
+        said += &piece.expect("it does not break off");
+    }
+    assert_eq!((said.matches("notifications/progress").count(), said.matches("\"result\"").count()), (200, 1));
+
+    let asking = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": "ask" } });
+    let mut coming = wire::post(&mcp, &asking).await;
+    assert!(coming.piece().await.contains("roots/list"));
+    mcp.post(&json!({ "jsonrpc": "2.0", "id": "of-the-server", "result": { "roots": [] } })).await.has_status(202);
+    assert!(coming.piece().await.contains("roots"));
+    assert!(coming.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_cancels_what_the_child_does() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
+    let told = folder.path().join("told");
+    let message = json!({ "jsonrpc": "2.0", "id": "mine", "method": "tools/call",
+        "params": { "name": "wait", "arguments": { "tell": told } } });
+    let coming = wire::post(&mcp, &message).await;
+    drop(coming);
+    until("the child hears nothing of it", || std::fs::read_to_string(&told).is_ok_and(|text| text == "\"mine\"")).await;
+    assert_eq!(who(&mcp).await["calls"], 2, "the session goes on");
+    site.audit().await.of_kind("call_closed").iter().find(|event| event.fields["outcome"] == "client_gone").expect("it is closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_that_dies_is_told_and_takes_its_session_with_it() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let mcp = session(&site, ALICE).await;
+
+    let called = mcp.send("tools/call", json!({ "name": "die" })).await;
+    assert_eq!(called.message()["error"]["data"]["reason"], "upstream_broke_off");
+    site.audit().await.last(ALICE).is("call_closed").says("outcome", "upstream_failed").says("target", "die");
+    mcp.send("tools/call", json!({ "name": "who" })).await.denied(404);
+
+    let fresh = session(&site, ALICE).await;
+    assert_eq!(who(&fresh).await["calls"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_cannot_live_is_left_alone_for_a_while() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({ "args": ["-c", "import sys; sys.stdin.readline(); sys.exit(1)"] })).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+    for _ in 0..5 {
+        assert_eq!(mcp.send("initialize", hello.clone()).await.message()["error"]["data"]["reason"], "upstream_broke_off");
+    }
+    let refused = async || mcp.send("initialize", hello.clone()).await.message()["error"]["data"]["reason"].clone();
+    let end = Instant::now() + PATIENCE;
+    while refused().await != "upstream_resting" {
+        assert!(Instant::now() < end, "it is run again and again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_node_does_not_allow_is_not_run() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({ "command": "/bin/touch", "args": ["/tmp/chancery-was-run"] })).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    assert_eq!(mcp.send("initialize", json!({})).await.denied(502)["data"]["reason"], "upstream_unreachable");
+    assert!(!Path::new("/tmp/chancery-was-run").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_person_cannot_have_all_children() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({ "most": 8 })).await;
+    let first = session(&site, ALICE).await;
+    let (second, third) = (session(&site, ALICE).await, session(&site, ALICE).await);
+    // A quarter is theirs: the oldest that does nothing gave way.
+    first.send("tools/call", json!({ "name": "who" })).await.denied(404);
+    who(&second).await;
+    who(&third).await;
+    who(&session(&site, BOB).await).await;
+}
