@@ -5,7 +5,7 @@
 use chancery_core::ScopeSet;
 
 const OPENID: &str = "openid";
-const OFFLINE_ACCESS: &str = "offline_access";
+const OFFLINE_ACCESS: &str = "offline_access"; // MC-06
 
 /// What a `scope` parameter asks for.
 pub(crate) fn heard(asked: &ScopeSet) -> ScopeSet {

@@ -10,7 +10,7 @@ use crate::{GrantType, Resource, Tenant};
 pub fn authorization_server(tenant: &Tenant) -> Value {
     let issuer = &tenant.issuer;
     let mut document = json!({
-        "issuer": issuer,                                                                                  // MD-01
+        "issuer": issuer,                                                                                  // MD-01, MC-04
         "authorization_endpoint": format!("{issuer}/authorize"),                                           // MD-04
         "token_endpoint": format!("{issuer}/token"),
         "revocation_endpoint": format!("{issuer}/revoke"),

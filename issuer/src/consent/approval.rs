@@ -61,7 +61,7 @@ impl Approval<'_> {
         let remember = |allowed: &grants::AllowedResource| approvals::Approval {
             tenant: tenant.id,
             subject: by.subject,
-            client: client.id.clone(), // SB-04
+            client: client.id.clone(), // SB-04, MC-03
             resource: allowed.resource_id,
             agent: request.agent,
             scope: allowed.scope.clone(),

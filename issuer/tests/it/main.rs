@@ -15,6 +15,7 @@ mod flood;
 mod groups;
 mod headers;
 mod id_token;
+mod mcp;
 mod metadata;
 mod offered;
 mod races;
