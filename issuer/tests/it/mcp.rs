@@ -1,7 +1,6 @@
 //! What MCP demands of an authorization server that signs people in at another (MCP 2026-07-28, Authorization and its security
 //! considerations; items 39 to 43 of what a proxy of a third party's server must do).
 
-use chancery_testkit::Site;
 use chancery_testkit::cast::{ALICE, OTHER_CLIENT, PUBLIC_CLIENT};
 
 chancery_testkit::both_stores! {
