@@ -7,6 +7,7 @@ use std::time::Duration;
 use chancery_audit::{Counters, Journal};
 use chancery_core::{Clock, SignIn};
 use chancery_gateway::Gateway;
+use chancery_issuer::Logouts;
 use chancery_store::{Store, reap};
 use chancery_tokens::Ended;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a refusal of nobody in particular may wait to be seen in the log.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+/// How soon clients hear that a session ended.
+const TELL_EVERY: Duration = Duration::from_secs(3);
 const REAP_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What the schedule works with.
@@ -59,6 +62,24 @@ impl Housekeeping {
             Ok(0) => {}
             Ok(clients) => tracing::debug!(clients, "deregistered what is no more at the identity providers"),
             Err(error) => tracing::warn!(%error, "clients that are no more could not be deregistered; the next round will try again"),
+        }
+    }
+}
+
+/// Tells clients of sessions that ended, until the node stops. Their servers may be slow, so nothing else waits for it.
+pub async fn tell(logouts: Logouts, stop: CancellationToken) {
+    let mut telling = interval_at(Instant::now() + TELL_EVERY, TELL_EVERY);
+    telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = telling.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            told = logouts.tell() => if let Err(error) = told {
+                tracing::warn!(%error, "what clients are to hear of sessions that ended could not be read; the next round will try again");
+            },
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -8,7 +8,7 @@ use chancery_audit::Rates;
 use chancery_core::{Pages, SignIn};
 use chancery_federation::Federation;
 use chancery_gateway::Gateway;
-use chancery_issuer::{AuthorizationServer, OwnCredentials};
+use chancery_issuer::{AuthorizationServer, Logouts, OwnCredentials};
 use chancery_outbound::{Dialer, Documents, Fetcher, Upstreams};
 use chancery_registry::IssuerKeys;
 use chancery_tokens::Verifier;
@@ -22,7 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::follower::Hearers;
 use crate::ground::{Footing, Ground};
 use crate::listener::{self, Proxies};
-use crate::schedule::Housekeeping;
+use crate::schedule::{self, Housekeeping};
 use crate::stop::Stop;
 use crate::telemetry::{Telemetry, Totals};
 
@@ -66,6 +66,7 @@ struct Endpoints {
     router: Router,
     gateway: Gateway,
     sign_in: Arc<dyn SignIn>,
+    logouts: Logouts,
 }
 
 impl Node {
@@ -110,6 +111,10 @@ impl Node {
         &self.endpoints.sign_in
     }
 
+    pub const fn logouts(&self) -> &Logouts {
+        &self.endpoints.logouts
+    }
+
     /// Serves these routes too: the demo's own servers.
     pub fn beside(mut self, routes: Router) -> Self {
         self.endpoints.router = self.endpoints.router.merge(routes);
@@ -123,7 +128,9 @@ impl Node {
 
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
-        let Self { ground, socket, endpoints: Endpoints { router, gateway, sign_in }, proxies, applied, telemetry, metrics, .. } = self;
+        let Self {
+            ground, socket, endpoints: Endpoints { router, gateway, sign_in, logouts }, proxies, applied, telemetry, metrics, ..
+        } = self;
         let router = telemetry.watching(router);
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
@@ -138,6 +145,7 @@ impl Node {
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));
         beside.spawn(house.keep(served.clone()));
+        beside.spawn(schedule::tell(logouts, served.clone()));
         let read = metrics.map(|(listener, page)| tokio::spawn(listener::serve(listener, page, Proxies::default(), stop.clone())));
         let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
         let serving = async {
@@ -190,7 +198,7 @@ impl Endpoints {
             counters: counters.clone(),
             witnessed: Rates::new(clock.clone()),
             sealer: sealer.clone(),
-            fetcher: out.fetcher,
+            fetcher: out.fetcher.clone(),
             documents: out.documents,
             pages: pages.clone(),
             clock: clock.clone(),
@@ -212,6 +220,15 @@ impl Endpoints {
             clock: clock.clone(),
             rng: rng.clone(),
         });
+        let logouts = Logouts {
+            registry: registry.clone(),
+            signer: signer.clone(),
+            journal: journal.clone(),
+            store: store.clone(),
+            fetcher: out.fetcher,
+            clock: clock.clone(),
+            rng: rng.clone(),
+        };
         let own_credentials = OwnCredentials::new(registry.clone(), signer.clone(), journal.clone(), clock.clone(), rng.clone());
         let gateway = Gateway::new(chancery_gateway::Parts {
             registry: registry.clone(),
@@ -235,7 +252,7 @@ impl Endpoints {
             rng: rng.clone(),
         });
         let router = issuer.router().merge(federation.router()).merge(administered).merge(gateway.router());
-        Self { router, gateway, sign_in }
+        Self { router, gateway, sign_in, logouts }
     }
 }
 

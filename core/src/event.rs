@@ -89,6 +89,8 @@ kinds! {
     LoggedOut = "logged_out";
     /// What lets a client in was consumed, and the identity provider is asked to register it too; a registration or its refusal follows.
     EnrolmentBegun = "enrolment_begun";
+    /// A client could not be told that a session ended in which it was allowed something, and nobody tries any more.
+    LogoutUntold = "logout_untold";
 }
 
 macro_rules! fields {

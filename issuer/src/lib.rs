@@ -5,7 +5,7 @@
 //!
 //! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
 //!   `sign_in`: where they do. `apps`: what a person allowed, and how they end it.
-//!   `sign_out`: how they leave.
+//!   `sign_out`: how they leave. [`Logouts`]: how clients hear of it.
 //! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
 //! - `revocation`: how clients give back what they got (RFC 7009).
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
@@ -16,6 +16,7 @@ pub mod mint;
 
 mod apps;
 mod authorize;
+mod back_channel;
 mod body;
 mod client_auth;
 mod consent;
@@ -56,6 +57,7 @@ use chancery_registry::{IssuerKeys, Registry};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, Verifier};
 
+pub use back_channel::Logouts;
 pub use own_credentials::OwnCredentials;
 
 use crate::front::Front;

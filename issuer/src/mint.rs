@@ -135,13 +135,16 @@ pub struct IdToken {
     acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
+    /// What a logout token will call the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
 }
 
 impl IdToken {
     /// Beside an access token, of the same subject, client and life.
-    pub fn beside(access: &Unsigned, nonce: Option<String>) -> Self {
+    pub fn beside(access: &Unsigned, nonce: Option<String>, sid: Option<String>) -> Self {
         let AccessToken { iss, sub, client_id, exp, iat, auth_time, acr, amr, .. } = access.claims.clone();
-        Self { iss, sub, aud: client_id, exp, iat, nonce, auth_time, acr, amr }
+        Self { iss, sub, aud: client_id, exp, iat, nonce, auth_time, acr, amr, sid }
     }
 
     /// Signs what the receipt's Unit recorded.

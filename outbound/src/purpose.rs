@@ -19,6 +19,12 @@ pub enum Purpose {
     ClientDocument,
     /// The same, at a host of which the tenant's operator wrote that it may be private.
     ListedClientDocument,
+    /// Where a client wants to hear that a session ended, at an address that the client chose.
+    ClientLogout,
+    /// The same, at a host of which the tenant's operator wrote that it may be private.
+    ListedClientLogout,
+    /// The same, at an address that an operator wrote.
+    OwnClientLogout,
     /// Our own command line at a server that whoever runs it named.
     Administration,
     /// Our traces, at the collector that an operator wrote.
@@ -51,6 +57,9 @@ impl Purpose {
             Self::ProviderRegistration => limits(Trust::Operator,       100_000, [10, 10],                 [4,  16]),
             Self::ClientDocument       => limits(Trust::Peer,             5_000, [3,   5],                 [2,  32]), // CI-03
             Self::ListedClientDocument => limits(Trust::Listed,           5_000, [3,   5],                 [2,  32]), // CI-03
+            Self::ClientLogout         => limits(Trust::Peer,            20_000, [5,  10],                 [2,  32]), // BL-03
+            Self::ListedClientLogout   => limits(Trust::Listed,          20_000, [5,  10],                 [2,  32]), // BL-03
+            Self::OwnClientLogout      => limits(Trust::Operator,        20_000, [5,  10],                 [4,  32]), // BL-03
             Self::Administration       => limits(Trust::Operator,    16_000_000, [30, 60],                 [4,   4]),
             Self::Telemetry            => limits(Trust::Operator,       100_000, [10, 10],                 [2,   2]),
         }

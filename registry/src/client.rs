@@ -94,6 +94,12 @@ pub struct About {
     /// How it wanted to send its secret, if it has one. Either way is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<String>,
+    /// Where it wants to hear that a session ended (OpenID Connect Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it wants to be told which; it is told in any case.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
     /// Who answers for it, if anybody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admitted_by: Option<AdmittedBy>,

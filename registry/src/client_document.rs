@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::back_channel::strangers_logout_uri;
 use crate::client::{About, Client, ClientAuthentication, GrantType, Origin, ScopeLimit, Standing};
 use crate::redirect_uri::{Registrable, registrable_uri};
 use crate::shown_name::shown_name;
@@ -89,6 +90,8 @@ struct Document {
     software_id: Option<String>,
     software_version: Option<String>,
     contacts: Option<Vec<String>>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
 }
 
 /// The client that the document at `id` describes.
@@ -106,6 +109,11 @@ pub fn client(id: &ClientId, document: &[u8], now: Timestamp) -> Result<Client, 
     public_keys(document.jwks.as_ref(), document.jwks_uri.as_deref())?; // CI-05
     let grant_types = grant_types(&document)?;
     let redirect_uris = redirect_uris(&document.redirect_uris)?; // CI-06
+
+    if let Some(uri) = &document.backchannel_logout_uri {
+        let wrong = |error: crate::RedirectUriError| fault("BL-03", format!("names a backchannel_logout_uri that {}", error.what));
+        strangers_logout_uri(uri).map_err(wrong)?; // BL-03
+    }
 
     let host = address(id)?.host_str().unwrap_or_default().to_owned();
     let name = document.client_name.as_deref().and_then(shown_name).unwrap_or(host); // DR-10
@@ -125,6 +133,8 @@ pub fn client(id: &ClientId, document: &[u8], now: Timestamp) -> Result<Client, 
             contacts: document.contacts.into_iter().flatten().filter(|word| is_plain(word)).take(MOST_CONTACTS).collect(), // DR-10
             software_id: document.software_id.filter(|word| is_plain(word)),
             software_version: document.software_version.filter(|word| is_plain(word)),
+            backchannel_logout_uri: document.backchannel_logout_uri,
+            backchannel_logout_session_required: document.backchannel_logout_session_required.unwrap_or_default(),
             ..About::default()
         },
         created_at: now,

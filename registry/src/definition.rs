@@ -85,6 +85,9 @@ pub(crate) struct ClientDefinition {
     /// At most; what its resources have, where the file does not say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub scopes: Option<ScopeSet>,
+    /// Where it hears that a session ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub backchannel_logout_uri: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

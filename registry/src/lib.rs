@@ -14,6 +14,7 @@ pub mod plan;
 mod access;
 mod administration;
 mod allowance;
+mod back_channel;
 mod client;
 mod client_document;
 mod client_documents;
@@ -36,6 +37,7 @@ mod workload;
 pub use access::{Access, AccessRule};
 pub use administration::{ADMIN_NAME, ADMIN_SCOPES, CLI_CLIENT};
 pub use apply::{Applied, ApplyError, Applying};
+pub use back_channel::{logout_uri, strangers_logout_uri};
 pub use client::{
     About, AdmittedBy, Client, ClientAuthentication, GrantType, Origin, Registered, ScopeLimit, Standing, UNUSED_CLIENTS_STAY,
 };

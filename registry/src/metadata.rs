@@ -25,6 +25,8 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
         "authorization_response_iss_parameter_supported": true,                                            // IS-01
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
+        "backchannel_logout_supported": true,                                                              // BL-03
+        "backchannel_logout_session_supported": true,                                                      // BL-03
         // Left out, this one would mean true (OpenID Connect Discovery §3).
         "request_uri_parameter_supported": false,
     });

@@ -229,7 +229,7 @@ fn static_client(
         agent,
         scopes: definition.scopes.map_or(ScopeLimit::Unlimited, ScopeLimit::Only),
         standing: Standing::Active,
-        about: About::default(),
+        about: About { backchannel_logout_uri: definition.backchannel_logout_uri, ..About::default() },
         created_at,
         keep_until: None,
     })

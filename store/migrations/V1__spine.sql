@@ -81,6 +81,17 @@ CREATE INDEX sessions_by_id ON sessions (tenant, id);
 CREATE INDEX sessions_by_subject ON sessions (tenant, subject);
 CREATE INDEX sessions_by_theirs ON sessions (tenant, their_id) WHERE their_id IS NOT NULL;
 
+CREATE TABLE logouts (
+    tenant   {text} NOT NULL,
+    session  {text} NOT NULL,
+    client   {text} NOT NULL,
+    subject  {text} NOT NULL,
+    attempts {int}  NOT NULL,
+    due_at   {int}  NOT NULL,
+    PRIMARY KEY (tenant, session, client)
+){clustered};
+CREATE INDEX logouts_by_due ON logouts (tenant, due_at);
+
 CREATE TABLE vouchers (
     tenant       {text} NOT NULL,
     subject      {text} NOT NULL,

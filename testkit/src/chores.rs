@@ -9,6 +9,7 @@ pub(crate) struct Chores {
     settle: Chore,
     summarise: Chore,
     forget: Chore,
+    tell: Chore,
 }
 
 type Chore = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -35,7 +36,12 @@ impl Chores {
             let sign_in = sign_in.clone();
             async move { sign_in.forget_left_behind().await.map(drop).expect("the store answers") }.boxed()
         };
-        Self { settle: Box::new(settle), summarise: Box::new(summarise), forget: Box::new(forget) }
+        let logouts = node.logouts().clone();
+        let tell = move || {
+            let logouts = logouts.clone();
+            async move { logouts.tell().await.map(drop).expect("the store answers") }.boxed()
+        };
+        Self { tell: Box::new(tell), settle: Box::new(settle), summarise: Box::new(summarise), forget: Box::new(forget) }
     }
 
     /// Waits until what was begun is written: the close events of calls.
@@ -46,6 +52,11 @@ impl Chores {
     /// Has the providers forget the clients that are no more.
     pub async fn forget(&self) {
         (self.forget)().await;
+    }
+
+    /// Tells clients of the sessions that ended.
+    pub async fn tell(&self) {
+        (self.tell)().await;
     }
 
     /// Writes down what was counted so far.

@@ -305,6 +305,12 @@ impl Site {
         }
     }
 
+    /// Has all nodes at once tell clients of the sessions that ended.
+    pub async fn tell_of_logouts(&self) {
+        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
+        futures_util::future::join_all(self.0.chores.iter().map(Chores::tell)).await;
+    }
+
     /// Takes the audit log's table away, so that no event can be written.
     pub async fn lose_log(&self) {
         self.alter("ALTER TABLE events RENAME TO events_away").await;

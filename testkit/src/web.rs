@@ -40,6 +40,7 @@ pub struct Web {
 struct Served {
     replies: BTreeMap<String, Reply>,
     asked: BTreeMap<String, usize>,
+    bodies: BTreeMap<String, Vec<String>>,
 }
 
 impl Reply {
@@ -80,8 +81,8 @@ impl Web {
                 let (acceptor, Some(served)) = (acceptor.clone(), shared.upgrade()) else { return };
                 tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let Some(path) = path(&mut stream).await else { return };
-                    let reply = lock(&served).reply(&path);
+                    let Some((path, body)) = request(&mut stream).await else { return };
+                    let reply = lock(&served).reply(&path, body);
                     drop(served);
                     tokio::time::sleep(reply.after).await;
                     let length = if reply.stalls { reply.body.len() + 1 } else { reply.body.len() };
@@ -113,6 +114,11 @@ impl Web {
         lock(&self.served).asked.get(path).copied().unwrap_or_default()
     }
 
+    /// What was posted to this path, one after the other.
+    pub fn posted(&self, path: &str) -> Vec<String> {
+        lock(&self.served).bodies.get(path).cloned().unwrap_or_default()
+    }
+
     /// How often anything was asked for.
     pub fn asked_in_all(&self) -> usize {
         lock(&self.served).asked.values().sum()
@@ -120,7 +126,8 @@ impl Web {
 }
 
 impl Served {
-    fn reply(&mut self, path: &str) -> Reply {
+    fn reply(&mut self, path: &str, body: String) -> Reply {
+        self.bodies.entry(path.to_owned()).or_default().push(body);
         *self.asked.entry(path.to_owned()).or_default() += 1;
         self.replies.get(path).cloned().unwrap_or_else(|| Reply::new(404, &[], ""))
     }
@@ -137,14 +144,19 @@ fn acceptor() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// The target of the one request that a connection brings.
-async fn path(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
+/// The target and the body of the one request that a connection brings.
+async fn request(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<(String, String)> {
     let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return Some((head.split(' ').nth(1)?.to_owned(), body.to_owned()));
+            }
+        }
         stream.read_buf(&mut request).await.ok().filter(|read| *read > 0)?;
     }
-    let text = String::from_utf8_lossy(&request);
-    text.split(' ').nth(1).map(str::to_owned)
 }
 
 fn lock(served: &Mutex<Served>) -> MutexGuard<'_, Served> {

@@ -43,15 +43,18 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now:
     voiding(tenant, EndedKind::Subject, subject, now)
         .writing(repo::sessions::end_of_subject(tenant, subject, now))
         .writing(repo::approvals::end_of_subject(tenant, subject))
+        .writing(repo::logouts::of_subject(tenant, subject, now))
         .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
 }
 
 /// Ends a browser's session, and of what was allowed in it those grants that are given: all that are alive, or none. The draft's guards
 /// fail when the session has ended, or there is another grant by now. The session first, for the reason that [`end_of_subject`] has.
 ///
-/// What a person allowed is remembered: to sign out is not to take it back.
+/// What a person allowed is remembered: to sign out is not to take it back. The clients hear that the session is over, whatever becomes of
+/// what they were allowed (BL-03).
 pub fn end_of_session(tenant: &TenantId, session: &SessionId, grants: Option<&[GrantId]>, reason: &str, now: Timestamp) -> Draft {
-    let ended = Draft::default().writing(repo::sessions::end_by_id(tenant, session, now));
+    let ended =
+        Draft::default().writing(repo::sessions::end_by_id(tenant, session, now)).writing(repo::logouts::of_session(tenant, session, now));
     let Some(grants) = grants else { return ended };
     let ended = ended.writing(repo::grants::end_of_session(tenant, session, now, reason, grants.len()));
     grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
@@ -67,6 +70,7 @@ pub fn end_of_their_session(
     now: Timestamp,
 ) -> Draft {
     let ended = sessions.iter().fold(Draft::default(), |ended, id| ended.writing(repo::sessions::end_by_id(tenant, id, now)));
+    let ended = ended.writing(repo::logouts::of_their_session(tenant, theirs, now));
     let Some(grants) = grants else { return ended };
     let ended = ended.writing(repo::grants::end_of_their_session(tenant, theirs, now, reason, grants.len()));
     grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
@@ -74,7 +78,9 @@ pub fn end_of_their_session(
 
 /// Ends all sessions of a person, and with them, if told so, all that they allowed. Of what they allowed nothing is forgotten.
 pub fn end_of_sessions(tenant: &TenantId, subject: &SubjectId, and_grants: bool, reason: &str, now: Timestamp) -> Draft {
-    let ended = Draft::default().writing(repo::sessions::end_of_subject(tenant, subject, now));
+    let ended = Draft::default()
+        .writing(repo::sessions::end_of_subject(tenant, subject, now))
+        .writing(repo::logouts::of_subject(tenant, subject, now));
     if !and_grants {
         return ended;
     }
@@ -166,7 +172,8 @@ mod tests {
         let writes = end_of_subject(&tenant, &subject, "left", now).writes;
         let sessions = repo::sessions::end_of_subject(&tenant, &subject, now);
         let grants = repo::grants::end_of_subject(&tenant, &subject.to_string(), now, "left");
-        assert_eq!(writes[1..], [sessions, repo::approvals::end_of_subject(&tenant, &subject), grants]);
+        let (approvals, told) = (repo::approvals::end_of_subject(&tenant, &subject), repo::logouts::of_subject(&tenant, &subject, now));
+        assert_eq!(writes[1..], [sessions, approvals, told, grants]);
     }
 
     #[test]

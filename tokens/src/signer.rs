@@ -9,6 +9,8 @@ use crate::{AccessToken, Keyring, LONGEST_TOKEN_LIFE};
 /// `typ` of RFC 9068 §2.1.
 const ACCESS_TOKEN: &str = "at+jwt";
 const ID_TOKEN: &str = "JWT";
+/// OpenID Connect Back-Channel Logout §2.4.
+const LOGOUT_TOKEN: &str = "logout+jwt";
 
 /// ID tokens are read by clients, which all know this one.
 const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Es256;
@@ -46,6 +48,11 @@ impl Signer {
     /// Signs an ID token (OpenID Connect Core §2) with the key that is in use now.
     pub fn id_token(&self, tenant: &TenantId, claims: &impl Serialize, now: Timestamp) -> Result<Secret<String>, SignError> {
         self.sign((tenant, ID_TOKEN_ALGORITHM), ID_TOKEN, claims, now.seconds())
+    }
+
+    /// Signs a logout token (OpenID Connect Back-Channel Logout §2.4), by the algorithm of ID tokens.
+    pub fn logout_token(&self, tenant: &TenantId, claims: &impl Serialize, now: Timestamp) -> Result<Secret<String>, SignError> {
+        self.sign((tenant, ID_TOKEN_ALGORITHM), LOGOUT_TOKEN, claims, now.seconds())
     }
 
     fn sign(

@@ -14,7 +14,7 @@ use chancery_registry::{Origin, Plan, Removed, Tenant};
 use chancery_store::repo::grants::Of;
 use chancery_store::repo::subjects::Standing;
 use chancery_store::repo::{self, grants, sessions};
-use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_issuer, end_of_key, end_of_subject, end_of_token};
+use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_issuer, end_of_key, end_of_session, end_of_subject, end_of_token};
 
 use super::found::Found;
 use super::message::{Answer, Revocable, Revoke, Revoked, Stand};
@@ -118,9 +118,7 @@ impl Administration {
             }
             Found::Grant(id) => ending(end_of_grant(of, id, reason, now), ""),
             Found::Token(id) => ending(end_of_token(of, id, now), "what it was issued for can still be refreshed"),
-            Found::Session(id) => {
-                ending(Draft::default().writing(sessions::end_by_id(of, id, now)), "what was allowed from this browser goes on")
-            }
+            Found::Session(id) => ending(end_of_session(of, id, None, reason, now), "what was allowed from this browser goes on"),
             Found::Key(key) => {
                 let ended = end_of_key(key, &self.sealer, now, &*self.rng).await;
                 let draft = ended.map_err(|error| Failure::new(Exit::Storage, "no new key could be made").because(error))?;

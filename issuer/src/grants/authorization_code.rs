@@ -18,6 +18,7 @@ use super::standing;
 use super::vouched::{self, Word, vouched};
 use super::wanted::Wanted;
 use super::{Asking, Granted, Learned, Outcome, one_of, used};
+use crate::back_channel::session_for;
 use crate::form::Form;
 use crate::identity_scope::{identity_of, wants_id_token};
 use crate::mint::IdToken;
@@ -58,7 +59,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
 
     let access = wanted.mint(&permit, moment);
     let family = refreshes(asking).then(|| family_of(grant, asking, moment));
-    let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone()));
+    let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone(), sid(grant, asking)));
     let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment);
     let event = event.with_some(Field::Family, family.as_ref().map(|family| family.id));
     let redeemed = codes::redeem(&code.tenant, &code.hash, family.as_ref().map(|family| &family.id), moment.now); // OA-08
@@ -77,6 +78,12 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
 /// A client that did not register for it could not use one.
 fn refreshes(asking: Asking<'_>) -> bool {
     asking.by.client().grant_types.contains(&GrantType::RefreshToken)
+}
+
+/// Clients that will hear of its end are told which session it is.
+fn sid(grant: &Grant, asking: Asking<'_>) -> Option<String> {
+    let hears = asking.by.client().about.backchannel_logout_uri.is_some();
+    grant.session.filter(|_| hears).map(|session| session_for(&session, asking.by.id())) // BL-03
 }
 
 fn known(facts: &Facts) -> Result<&Redeemable, Refused> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chancery_registry::{About, GrantType, shown_name};
+use chancery_registry::{About, GrantType, shown_name, strangers_logout_uri};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -34,6 +34,8 @@ struct Members {
     token_endpoint_auth_method: Option<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
     jwks: Option<Value>,
     jwks_uri: Option<String>,
     token_endpoint_auth_signing_alg: Option<String>,
@@ -94,6 +96,7 @@ impl Asked {
         response_types_fit(&members, &grants).row("DR-03")?;
         keys_make_sense(&members).row("DR-03")?;
         nothing_unsigned(&members).row("DR-03")?;
+        can_be_told(&members).row("BL-03")?;
         let redirect_uris = match members.redirect_uris.as_deref().unwrap_or_default() {
             [] if !grants.contains(&GrantType::AuthorizationCode) => Vec::new(),
             asked => registrable(asked).row("DR-02")?,
@@ -112,6 +115,8 @@ impl Asked {
                 software_id: words(members.software_id).next(),
                 software_version: words(members.software_version).next(),
                 token_endpoint_auth_method: method,
+                backchannel_logout_uri: members.backchannel_logout_uri,
+                backchannel_logout_session_required: members.backchannel_logout_session_required.unwrap_or_default(),
                 admitted_by: admission.by.clone(),
                 workload: admission.workload.clone(),
                 stated: admission.stated.clone(),
@@ -183,6 +188,11 @@ fn nothing_unsigned(asked: &Members) -> Result<(), Refused> {
         return Err(Refused::invalid_metadata("nothing is sent or taken here that is not signed; none is no algorithm"));
     }
     Ok(())
+}
+
+fn can_be_told(asked: &Members) -> Result<(), Refused> {
+    let wrong = |error| Refused::invalid_metadata(format!("backchannel_logout_uri {error}"));
+    asked.backchannel_logout_uri.as_deref().map_or(Ok(()), |uri| strangers_logout_uri(uri).map_err(wrong))
 }
 
 /// Short words that an administrator may read in a terminal.

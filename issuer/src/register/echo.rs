@@ -48,6 +48,10 @@ pub(super) fn echo(client: &Client, issued: &Issued, tenant: &Tenant) -> Value {
     if !about.contacts.is_empty() {
         tell("contacts", json!(about.contacts));
     }
+    if let Some(uri) = &about.backchannel_logout_uri {
+        tell("backchannel_logout_uri", json!(uri));
+        tell("backchannel_logout_session_required", json!(about.backchannel_logout_session_required));
+    }
     Value::Object(told)
 }
 

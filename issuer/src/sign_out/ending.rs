@@ -57,7 +57,7 @@ pub(super) fn not_taken(refusal: PageRefusal) -> PageRefusal {
 mod tests {
     use std::time::Duration;
 
-    use chancery_store::repo::{grants, sessions};
+    use chancery_store::repo::{grants, logouts, sessions};
 
     use super::*;
     use crate::fixtures::{DESK, NOW, alice, bob, grant, moment, tenant};
@@ -100,11 +100,12 @@ mod tests {
         let (id, session) = (tenant.id, alice().session);
         assert_eq!(draft.writes[CONSUMED], consumed::consume(&id, "page", &page().id, NOW + tenant.lifetimes.consent_page));
         assert_eq!(draft.writes[1], sessions::end_by_id(&id, &session, NOW));
-        assert_eq!(draft.writes[2], grants::end_of_session(&id, &session, NOW, SIGNED_OUT, 1));
+        assert_eq!(draft.writes[2], logouts::of_session(&id, &session, NOW), "while the grants say which clients it concerns");
+        assert_eq!(draft.writes[3], grants::end_of_session(&id, &session, NOW, SIGNED_OUT, 1));
         assert_eq!((draft.changes.len(), draft.events[0].kind), (1, Kind::SignedOut), "every node hears of the grant");
         assert_eq!(draft.events[0].field(Field::Grants), Some(ids[0].to_string().as_str()));
 
         let draft = decide(&tenant, &page(), (&visitor, None), &mut moment());
-        assert_eq!((draft.writes.len(), draft.changes.len()), (2, 0), "what was allowed goes on");
+        assert_eq!((draft.writes.len(), draft.changes.len()), (3, 0), "what was allowed goes on");
     }
 }

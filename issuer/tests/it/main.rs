@@ -4,6 +4,7 @@ mod access_token;
 mod allowed;
 mod apps;
 mod authorization_request;
+mod back_channel;
 mod chooser;
 mod client_authentication;
 mod client_credentials;

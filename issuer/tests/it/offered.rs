@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const ROUTERS: [&str; 1] = [include_str!("../../src/lib.rs")];
 
 /// Addresses that lead from our own pages and redirects, and from nowhere else.
-const OUR_OWN: [&str; 5] = ["apps", "apps/sign-in", "choose", "consent", "resume"];
+const OUR_OWN: [&str; 7] = ["apps", "apps/sign-in", "choose", "consent", "resume", "sign-out", "signed-out"];
 
 /// What others offer and we do not: an endpoint of ours by that name would have to be advertised.
 const NOT_HERE: [&str; 11] = [
@@ -55,6 +55,8 @@ async fn holds(site: &Site, member: &str, value: &Value) {
             let answer = site.ask(PUBLIC_CLIENT).with("prompt", "none").open(&site.browser()).await;
             assert_eq!((value, answer.sent("iss")), (&json!(true), Some(site.issuer())));
         }
+        // Tried in `back_channel`.
+        "backchannel_logout_supported" | "backchannel_logout_session_supported" => assert_eq!(value, &json!(true)),
         "request_uri_parameter_supported" => assert_eq!(value, &json!(false)),
         _ => {
             for item in value.as_array().unwrap_or_else(|| panic!("nobody told this test how to try {member}: {value}")) {

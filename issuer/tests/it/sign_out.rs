@@ -27,7 +27,7 @@ async fn is_known(site: &Site, browser: &Browser) -> bool {
 }
 
 /// The button, and wherever it leads.
-async fn sign_out(site: &Site, browser: &Browser) -> Answer {
+pub async fn sign_out(site: &Site, browser: &Browser) -> Answer {
     let page = page(site, browser).await;
     let pressed = browser.submit(Form::with(&page, "page"), &page.url).await;
     browser.follow(pressed, |_| false).await

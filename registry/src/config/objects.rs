@@ -45,11 +45,20 @@ pub(super) fn client(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, secrets: Secr
         let public = matches!(found, Some(None));
         let agent = section.optional("agent", "agent: reporter", |cursor| agent_of(cursor, agents, public));
         let scopes = section.optional("scopes", "scopes: \"bank:read\"", |cursor| cursor.parsed(values::scopes));
+        let logout = section.optional("backchannel_logout_uri", "backchannel_logout_uri: https://desk.example.com/logout", |cursor| {
+            cursor.parsed(values::logout_uri)
+        });
         let by_itself = matches!(&grants, Some(Some(grants)) if grants.contains(&GrantType::ClientCredentials));
         let sound = !by_itself || can_act_by_itself(section, public, scopes == Some(None));
 
         let (name, at) = name?;
-        let definition = ClientDefinition { redirect_uris: redirect_uris?, agent: agent?, grants: grants?, scopes: scopes? };
+        let definition = ClientDefinition {
+            redirect_uris: redirect_uris?,
+            agent: agent?,
+            grants: grants?,
+            scopes: scopes?,
+            backchannel_logout_uri: logout?,
+        };
         let secret = found?.map(|secret| DeclaredSecret::Digest(digest::sha256(secret.expose().as_bytes())));
         sound.then(|| Declared { secret, ..Declared::new(name, Definition::Client(definition), at) })
     })

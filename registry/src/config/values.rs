@@ -74,6 +74,11 @@ pub(super) fn upstream_url(text: &str) -> Read<String> {
     Ok(text.to_owned())
 }
 
+pub(super) fn logout_uri(text: &str) -> Read<String> {
+    crate::logout_uri(text).map_err(|error| Complaint::new(format!("this address {}", error.what), error.remedy))?;
+    Ok(text.to_owned())
+}
+
 pub(super) fn redirect_uri(text: &str) -> Read<String> {
     crate::redirect_uri(text).map_err(|error| Complaint::new(format!("this redirect URI {}", error.what), error.remedy))?;
     Ok(text.to_owned())

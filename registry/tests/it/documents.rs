@@ -45,6 +45,8 @@ async fn md_04_the_issuers_document_is_whole_and_an_openid_document_too() {
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
             "request_uri_parameter_supported": false,
         })
     );

@@ -54,6 +54,8 @@ pub(super) struct Client {
     agent: Option<String>,
     /// The scopes that it may have at most; needed for client_credentials.
     scopes: Option<String>,
+    /// Where the app hears, by a logout token, that a session ended in which it was allowed something.
+    backchannel_logout_uri: Option<String>,
 }
 
 #[derive(JsonSchema)]
