@@ -6,6 +6,7 @@ pub mod caller;
 pub mod cookie;
 pub mod entropy;
 pub mod event;
+pub mod fold;
 pub mod id;
 pub mod issuer;
 pub mod loopback;
@@ -25,6 +26,7 @@ pub use caller::{Caller, CredentialTrouble, Credentials, UpstreamCredential};
 pub use cookie::Cookie;
 pub use entropy::{Entropy, Rng};
 pub use event::{Event, Field, Kind};
+pub use fold::fold;
 pub use id::{
     AgentId, ClientId, DecisionId, EventId, FamilyId, GrantId, IdError, KeyId, ResourceId, SessionId, SubjectId, TenantId, TokenId,
 };

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use chancery_core::fold;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -78,14 +79,9 @@ impl Visitor<'_> for Name<'_> {
     }
 }
 
-/// Whether some reader that ignores case would take `name` for `wanted`. Two signs beyond ASCII fold to ASCII letters.
+/// Whether some reader that ignores case would take `name` for `wanted`.
 fn is_lookalike(name: &str, wanted: &str) -> bool {
-    let folded = name.chars().map(|sign| match sign {
-        'ſ' => 's',
-        '\u{212A}' => 'k',
-        other => other.to_ascii_lowercase(),
-    });
-    folded.eq(wanted.chars().map(|sign| sign.to_ascii_lowercase()))
+    fold(name).eq(fold(wanted))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The arguments of a call, as policies may speak of them: each value by its path, sorted by kind.
 //!
 //! What is judged must be what the upstream reads. So a name that comes twice in one object is refused, and so are two that differ in
-//! letter case only: some JSON libraries take the one for the other.
+//! letter case only: some JSON libraries take the one for the other. And a path must be one value's alone: names that are empty or hold
+//! a dot, by which one path could be written as another, are refused too.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use chancery_core::fold;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The largest number that every reader of JSON reads alike: 2^53.
@@ -113,8 +115,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut texts = Some(Vec::new());
         // What is in an array has no path of its own; only a list of texts is spoken of as a whole.
-        let mut nowhere = Arguments::default();
-        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut nowhere })? {
+        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut Arguments::default() })? {
             texts = texts.zip(element).map(|(mut texts, text)| {
                 texts.push(text);
                 texts
@@ -127,12 +128,17 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut seen = BTreeSet::new();
         while let Some(name) = members.next_key::<String>()? {
-            if !seen.insert(name.to_lowercase()) {
+            if !seen.insert(fold(&name).collect::<String>()) {
                 return Err(A::Error::custom(format_args!("`{name}` comes twice, or but for the case of its letters")));
+            }
+            if name.is_empty() || name.contains('.') {
+                return Err(A::Error::custom(format_args!("`{name}` is empty or holds a dot, so its path could be another's")));
             }
             let path = if self.path.is_empty() { name } else { format!("{}.{name}", self.path) };
             members.next_value_seed(Value { path: &path, into: self.into })?;
-            self.into.names.insert(path);
+            if let Some(twice) = self.into.names.replace(path) {
+                return Err(A::Error::custom(format_args!("the path `{twice}` comes twice")));
+            }
         }
         Ok(None)
     }
@@ -174,6 +180,12 @@ mod tests {
             r#"{"a":1,"\u0061":2}"#,
             r#"{"x":{"a":1,"a":2}}"#,
             r#"{"x":[{"a":1,"A":2}]}"#,
+            r#"{"iso":"DE","iſo":"RU"}"#,
+            r#"{"to.amount":1,"to":{"amount":99999.00001}}"#,
+            r#"{"to":{"amount":1},"to.amount":null}"#,
+            r#"{"to.amount":1}"#,
+            r#"{"":{"amount":1},"amount":99999.00001}"#,
+            r#"{"":{"amount":1}}"#,
             "[]",
             "1",
             "null",

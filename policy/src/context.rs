@@ -54,10 +54,9 @@ pub(crate) fn entities(given: &Arguments) -> Entities {
     Entities::from_entities(tagged, None).expect("each kind comes once")
 }
 
-/// A path that comes twice, as `{"a.b":…,"a":{"b":…}}` has one, keeps neither value: nobody knows which a policy means.
+/// No path comes twice: such arguments cannot be read.
 fn entity<T>(kind: Kind, values: &[(String, T)], read: impl Fn(&T) -> RestrictedExpression) -> Entity {
-    let once = values.iter().filter(|(path, _)| values.iter().filter(|(other, _)| other == path).count() == 1);
-    let tags: Vec<_> = once.map(|(path, value)| (path.clone(), read(value))).collect();
+    let tags: Vec<_> = values.iter().map(|(path, value)| (path.clone(), read(value))).collect();
     Entity::new_with_tags(uid(kind), [], [], tags).expect("decimals were read as such")
 }
 

@@ -166,5 +166,19 @@ fn a_policy_on_arguments_judges_what_every_reader_reads() {
     assert_eq!(transfer("{}"), Err("denied_by_policy"));
     assert_eq!(transfer(r#"{"amount":10,"amount":11}"#), Err("invalid_params"));
     assert_eq!(transfer(r#"{"amount":10,"Amount":11}"#), Err("invalid_params"));
+    assert_eq!(transfer(r#"{"amount":10,"":{"amount":10}}"#), Err("invalid_params"));
     assert_eq!(transfer("[10]"), Err("invalid_params"));
+
+    let nested = r#"forbid(principal, action == Chancery::Action::"call_tool", resource)
+        unless { context.arguments.integers.hasTag("to.amount") && context.arguments.integers.getTag("to.amount") <= 10 };"#;
+    let site = Site::new(nested);
+    let transfer = |arguments: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"transfer","arguments":{arguments}}}}}"#);
+        site.decide(&caller("usr_1", "bank:read bank:move"), &call).map(|_| ()).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(transfer(r#"{"to":{"amount":10}}"#), Ok(()));
+    assert_eq!(transfer(r#"{"to":{"amount":99999.00001}}"#), Err("denied_by_policy"));
+    assert_eq!(transfer(r#"{"to.amount":1,"to":{"amount":99999.00001}}"#), Err("invalid_params"));
+    assert_eq!(transfer(r#"{"to.amount":1}"#), Err("invalid_params"));
+    assert_eq!(transfer(r#"{"to":{"amount":1,"iso":"DE","iſo":"RU"}}"#), Err("invalid_params"));
 }
