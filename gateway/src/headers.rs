@@ -76,9 +76,11 @@ fn passing(headers: &HeaderMap, may: fn(&HeaderName) -> bool) -> HeaderMap {
     headers.iter().filter(|(name, _)| may(name) && **name != session::HEADER).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// MCP's own, those unknown here among them: a gateway passes on what it does not know.
+/// MCP's own, those unknown here among them: a gateway passes on what it does not know. But a server that reads `_` as `-`, as CGI and WSGI
+/// do, would take `Mcp-Session_Id` for the session that was looked at here. What mirrors an argument may be called anything.
 fn is_mcp(name: &HeaderName) -> bool {
-    name.as_str().starts_with("mcp-")
+    let name = name.as_str();
+    name.starts_with("mcp-param-") || name.starts_with("mcp-") && !name.contains('_') // MC-07
 }
 
 #[cfg(test)]
@@ -132,6 +134,19 @@ mod tests {
         assert_eq!(onward[ACCEPT_ENCODING], "identity");
         assert_eq!(onward.len(), 8, "{onward:?}");
         assert!(!onward.contains_key(COOKIE) && !onward.contains_key(CONNECTION));
+    }
+
+    #[test]
+    fn mc_07_a_header_that_a_server_folds_into_mcps_own_travels_neither_way() {
+        let odd = ["mcp-session_id", "mcp-protocol_version", "mcp-param_region"].map(|name| (name, "theirs"));
+        let headers = headers(&[odd[0], odd[1], odd[2], ("mcp-param-home_region", "eu")]);
+        let onward = onward(&headers, None, &UpstreamCredential::Bearer(Secret::new("outbound".to_owned()))).expect("headers");
+        let back = back(&headers, None);
+        for (name, _) in odd {
+            assert!(!onward.contains_key(name) && !back.contains_key(name), "{name}");
+        }
+        // What mirrors an argument is called what its server calls it.
+        assert_eq!(onward["mcp-param-home_region"], "eu");
     }
 
     #[test]
