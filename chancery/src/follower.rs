@@ -55,32 +55,36 @@ impl Hearers {
     }
 
     /// Reloads what changed, each thing once, and gives back what could not be reloaded.
-    async fn reload_all(&self, entries: Vec<Entry>) -> Vec<Entry> {
+    async fn reload_all(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        entries.sort_by_key(|entry| entry.topic != Topic::ManyEnded); // these are ends too, and wait behind nothing else
         let mut failed: Vec<Entry> = Vec::new();
         let mut done: Vec<(TenantId, Topic)> = Vec::new();
-        for entry in entries {
-            let whole = entry.topic != Topic::Client; // of a tenant's keys and registry, the newest is all there is to know
+        for entry in &entries {
+            let whole = entry.topic != Topic::Client; // of the others, what is there now is all there is to know
             if whole && done.contains(&(entry.tenant, entry.topic)) {
                 continue;
             }
-            match self.reload(&entry).await {
+            match self.reload(entry, &entries).await {
                 Ok(()) => done.push((entry.tenant, entry.topic)),
                 Err(error) => {
                     tracing::warn!(tenant = %entry.tenant, topic = ?entry.topic, %error, "a change cannot be followed yet; trying until it can");
-                    failed.push(entry);
+                    failed.push(entry.clone());
                 }
             }
         }
         failed
     }
 
-    async fn reload(&self, entry: &Entry) -> anyhow::Result<()> {
+    async fn reload(&self, entry: &Entry, all: &[Entry]) -> anyhow::Result<()> {
         match entry.topic {
             Topic::Registry => self.registry.reload(&entry.tenant).await?,
             Topic::Keys => self.keyring.reload(&entry.tenant, self.clock.now()).await?,
             Topic::Client if entry.key.is_empty() => self.registry.forget_clients(),
             Topic::Client => self.registry.forget_client(&entry.tenant, &ClientId::claimed(&entry.key)),
-            Topic::ManyEnded => self.ended.read(&self.store, self.clock.now()).await?,
+            Topic::ManyEnded => {
+                let told = all.iter().filter(|other| (other.topic, other.tenant) == (entry.topic, entry.tenant));
+                self.ended.read_many(&self.store, &entry.tenant, told.map(|other| other.key.as_str())).await?; // RV-05
+            }
             Topic::Ended => {}
         }
         Ok(())

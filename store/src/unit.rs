@@ -83,7 +83,7 @@ words! {
         Client = "client",
         /// Something was ended; the key says what and when.
         Ended = "ended",
-        /// So much was ended that the rows must be read.
+        /// Grants were ended, as many as there were: the rows must be read. The key says until when the ends stand.
         ManyEnded = "many_ended",
         /// The tenant's keyring changed.
         Keys = "keys",

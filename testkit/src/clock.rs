@@ -30,6 +30,11 @@ impl HandClock {
     pub fn turn(&self, by: Duration) {
         self.millis.fetch_add(i64::try_from(by.as_millis()).expect("a test turns the clock by less than an age"), Ordering::SeqCst);
     }
+
+    /// As a node sees it whose clock is behind that of the one which acted before.
+    pub fn turn_back(&self, by: Duration) {
+        self.millis.fetch_sub(i64::try_from(by.as_millis()).expect("a test turns the clock by less than an age"), Ordering::SeqCst);
+    }
 }
 
 impl Default for HandClock {

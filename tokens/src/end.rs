@@ -6,6 +6,7 @@ use chancery_crypto::seal::Sealer;
 use chancery_store::repo::keys::Key;
 use chancery_store::{Change, Topic, Write, repo};
 
+use chancery_store::repo::ended::GrantsOf;
 pub use chancery_store::repo::ended::{End, EndedKind};
 
 use crate::LONGEST_TOKEN_LIFE;
@@ -45,6 +46,7 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, reason: &str, now:
         .writing(repo::approvals::end_of_subject(tenant, subject))
         .writing(repo::logouts::of_subject(tenant, subject, now))
         .writing(repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason))
+        .with(their_grants(tenant, GrantsOf::Subject(subject), now))
 }
 
 /// Ends a browser's session, and of what was allowed in it those grants that are given: all that are alive, or none. The draft's guards
@@ -85,7 +87,11 @@ pub fn end_of_sessions(tenant: &TenantId, subject: &SubjectId, and_grants: bool,
         return ended;
     }
     let grants = repo::grants::end_of_subject(tenant, &subject.to_string(), now, reason);
-    ended.writing(grants).with(voiding(tenant, EndedKind::Subject, subject, now))
+    ended.writing(grants).with(voiding(tenant, EndedKind::Subject, subject, now)).with(their_grants(
+        tenant,
+        GrantsOf::Subject(subject),
+        now,
+    ))
 }
 
 /// Ends all that the people allowed whom this issuer vouched for, by this provider of the tenant's, and their sessions.
@@ -99,22 +105,52 @@ pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, reason
         .writing(repo::approvals::end_of_issuer(tenant, provider, issuer))
         .writing(repo::ended::put_subjects(tenant, provider, issuer, now, forgotten_at(now)))
         .writing(repo::grants::end_of_issuer(tenant, provider, issuer, now, reason))
-        .telling(Change { topic: Topic::ManyEnded, key: String::new() })
+        .with(their_grants(tenant, GrantsOf::Issuer(provider, issuer), now))
 }
 
-/// Ends all that was allowed to a client.
+/// Ends all that was allowed to a client that may come back.
 pub fn end_of_client(tenant: &TenantId, client: &ClientId, reason: &str, now: Timestamp) -> Draft {
-    voiding(tenant, EndedKind::Client, client, now)
-        .writing(repo::approvals::end_of_client(tenant, client))
-        .writing(repo::grants::end_of_client(tenant, client, now, reason))
+    voiding(tenant, EndedKind::Client, client, now).with(allowed_to_client(tenant, client, reason, now))
+}
+
+/// The same of a client whose id never comes back. To what it did as itself there is no grant, so its end lies as far ahead as the clock
+/// may be of a node that issued.
+pub fn end_of_gone_client(tenant: &TenantId, client: &ClientId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Client, client, now + SKEW).with(allowed_to_client(tenant, client, reason, now))
 }
 
 /// Ends all that was allowed to an agent, and what it did as itself.
 pub fn end_of_agent(tenant: &TenantId, agent: &AgentId, reason: &str, now: Timestamp) -> Draft {
-    voiding(tenant, EndedKind::Agent, agent, now)
+    voiding(tenant, EndedKind::Agent, agent, now).with(allowed_to_agent(tenant, agent, reason, now))
+}
+
+/// The same of an agent whose id never comes back, as [`end_of_gone_client`].
+pub fn end_of_gone_agent(tenant: &TenantId, agent: &AgentId, reason: &str, now: Timestamp) -> Draft {
+    voiding(tenant, EndedKind::Agent, agent, now + SKEW).with(allowed_to_agent(tenant, agent, reason, now))
+}
+
+fn allowed_to_client(tenant: &TenantId, client: &ClientId, reason: &str, now: Timestamp) -> Draft {
+    Draft::default()
+        .writing(repo::approvals::end_of_client(tenant, client))
+        .writing(repo::grants::end_of_client(tenant, client, now, reason))
+        .with(their_grants(tenant, GrantsOf::Client(client), now))
+}
+
+fn allowed_to_agent(tenant: &TenantId, agent: &AgentId, reason: &str, now: Timestamp) -> Draft {
+    Draft::default()
         .writing(repo::approvals::end_of_agent(tenant, agent))
         .writing(repo::grants::end_of_agent(tenant, agent, now, reason))
         .writing(repo::grants::end_of_subject(tenant, &agent.to_string(), now, reason))
+        .with(their_grants(tenant, GrantsOf::Agent(agent), now))
+}
+
+/// Ends by its id each grant that the Unit has just ended: whatever clock its tokens were issued by, they are over. They may be many, so
+/// the feed has one entry, and nodes that hear it read the rows.
+fn their_grants(tenant: &TenantId, of: GrantsOf<'_>, now: Timestamp) -> Draft {
+    let until = forgotten_at(now);
+    Draft::default()
+        .writing(repo::ended::put_grants(tenant, of, now, until))
+        .telling(Change { topic: Topic::ManyEnded, key: until.millis().to_string() })
 }
 
 /// Voids one access token.
@@ -173,7 +209,8 @@ mod tests {
         let sessions = repo::sessions::end_of_subject(&tenant, &subject, now);
         let grants = repo::grants::end_of_subject(&tenant, &subject.to_string(), now, "left");
         let (approvals, told) = (repo::approvals::end_of_subject(&tenant, &subject), repo::logouts::of_subject(&tenant, &subject, now));
-        assert_eq!(writes[1..], [sessions, approvals, told, grants]);
+        let by_id = repo::ended::put_grants(&tenant, GrantsOf::Subject(&subject), now, forgotten_at(now));
+        assert_eq!(writes[1..], [sessions, approvals, told, grants, by_id]);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! `iat`. Any other end refuses the tokens issued up to it, rounded up to the second that `iat` counts in, so what is issued to a subject
 //! who came back is good.
 //!
-//! `iat` is by the clock of the node that issued. So where a node's clock is ahead of the ending one's, what it issued just before the end
-//! of a subject, client or agent lives on until its `exp`: such an end stops the grants' rows, and with them every refresh, but puts none
-//! of the grants into this set. The end of the grant itself is not open to this.
+//! `iat` is by the clock of the node that issued, which may be ahead of the ending one's. So the end of a subject, client or agent is that of
+//! each of its grants too, by id; and where the id never comes back, its end lies as far ahead as clocks may be apart. What lives on until
+//! its `exp` is only what such a node issued, just before, to a client or agent as itself that was revoked and stays in the file.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,9 +43,18 @@ impl Ended {
         Ok(ended)
     }
 
-    /// The same once more, when the feed tells that more was ended than it says (`Topic::ManyEnded`).
-    pub async fn read(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    async fn read(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         repo::ended::unexpired(store, now).await?.into_iter().for_each(|end| self.apply(end));
+        Ok(())
+    }
+
+    /// What was ended of a tenant's, when the feed tells that it was more than it says (`Topic::ManyEnded`): by one read, however many
+    /// entries told so.
+    pub async fn read_many<'a>(&self, store: &Store, tenant: &TenantId, told: impl Iterator<Item = &'a str>) -> Result<(), StoreError> {
+        // Whatever cannot be read means that all must be.
+        let since = told.map(|until| until.parse().unwrap_or(i64::MIN)).min().unwrap_or(i64::MIN);
+        let ends = repo::ended::since(store, tenant, Timestamp::from_millis(since)).await?;
+        ends.into_iter().for_each(|end| self.apply(end));
         Ok(())
     }
 

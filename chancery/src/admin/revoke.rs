@@ -14,7 +14,10 @@ use chancery_registry::{Origin, Plan, Removed, Tenant};
 use chancery_store::repo::grants::Of;
 use chancery_store::repo::subjects::Standing;
 use chancery_store::repo::{self, grants, sessions};
-use chancery_tokens::{end_of_agent, end_of_client, end_of_grant, end_of_issuer, end_of_key, end_of_session, end_of_subject, end_of_token};
+use chancery_tokens::{
+    end_of_agent, end_of_client, end_of_gone_agent, end_of_gone_client, end_of_grant, end_of_issuer, end_of_key, end_of_session,
+    end_of_subject, end_of_token,
+};
 
 use super::found::Found;
 use super::message::{Answer, Revocable, Revoke, Revoked, Stand};
@@ -86,8 +89,8 @@ impl Administration {
         let (tenant, now) = (&plan.tenant, self.clock.now());
         plan.removed.iter().fold(Draft::default(), |mut all, removed| {
             let (field, id, draft) = match removed {
-                Removed::Client(client) => (Field::Client, client.to_string(), end_of_client(tenant, client, REASON, now)),
-                Removed::Agent(agent) => (Field::Agent, agent.to_string(), end_of_agent(tenant, agent, REASON, now)),
+                Removed::Client(client) => (Field::Client, client.to_string(), end_of_gone_client(tenant, client, REASON, now)),
+                Removed::Agent(agent) => (Field::Agent, agent.to_string(), end_of_gone_agent(tenant, agent, REASON, now)),
                 Removed::Provider { name, issuer } => {
                     (Field::IdentityProvider, format!("{name} ({issuer})"), end_of_issuer(tenant, name, issuer, REASON, now))
                 }
@@ -105,13 +108,13 @@ impl Administration {
             Found::Subject(id) => ending(end_of_subject(of, id, reason, now), "who may sign in at the identity provider can come back"),
             Found::Agent(id) => ending(end_of_agent(of, id, reason, now), "take it out of the file to keep it from coming back"),
             Found::Client(client) => {
-                let ended = end_of_client(of, &client.id, reason, now);
+                let ended = || end_of_client(of, &client.id, reason, now);
                 match client.origin {
-                    Origin::Document => ending(ended, "block its host under `registration` to keep it from coming back"),
-                    Origin::File => ending(ended, "take it out of the file to keep it from coming back"),
+                    Origin::Document => ending(ended(), "block its host under `registration` to keep it from coming back"),
+                    Origin::File => ending(ended(), "take it out of the file to keep it from coming back"),
                     // One that registered itself is gone afterwards; one of the file is the file's.
                     Origin::Dynamic => {
-                        let gone = ended.writing(repo::clients::remove(of, &client.id));
+                        let gone = end_of_gone_client(of, &client.id, reason, now).writing(repo::clients::remove(of, &client.id));
                         ending(gone.telling(Change { topic: Topic::Client, key: client.id.to_string() }), "its registration is deleted")
                     }
                 }

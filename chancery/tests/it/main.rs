@@ -1,5 +1,6 @@
 //! The binary as its users meet it: processes, signals, exit codes, files and the socket.
 
+mod ahead;
 mod app;
 mod clients;
 mod cluster;

@@ -9,7 +9,8 @@ use chancery_audit::Draft;
 use chancery_core::oauth::Code;
 use chancery_core::{Event, Field, Kind, ScopeSet};
 use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
-use chancery_registry::{Agent, Resource};
+use chancery_registry::{Agent, Origin, Resource};
+use chancery_store::repo::clients;
 
 use super::wanted::{agent_is_gone, refused_by_policy};
 use super::{Asking, Granted, used};
@@ -34,7 +35,18 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, moment: &mut Moment) -
     let event = wanted.issued(&permit, &access, moment);
     Ok(Granted::tokens(access, permit.scope().clone()) // OA-16
         .with(Draft::default().recording(event))
+        .with(still_there(asking))
         .with(used(asking, moment.now)))
+}
+
+/// One that registered itself may be gone before this node hears of it. One of the file is the snapshot's: what is issued to it between
+/// its removal and the news is refused by its end.
+fn still_there(asking: Asking<'_>) -> Draft {
+    let client = asking.by.client();
+    match client.origin {
+        Origin::Dynamic => Draft::default().writing(clients::active(&asking.tenant.id, &client.id)), // RV-05
+        Origin::File | Origin::Document => Draft::default(),
+    }
 }
 
 /// The resource that is asked for; the only one, where there is no other.

@@ -17,7 +17,7 @@ use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
 use chancery_crypto::digest::{same, secret_text, sha256};
 use chancery_registry::{About, AdmittedBy, Client, ClientAuthentication, Dynamic, Registered, ScopeLimit, Standing, Tenant};
 use chancery_store::repo::clients;
-use chancery_tokens::end_of_client;
+use chancery_tokens::end_of_gone_client;
 
 use super::admission::{Admission, Presented};
 use super::client_metadata::{Asked, ClientMetadata};
@@ -242,7 +242,7 @@ async fn deleted(server: &Server, tenant: &Tenant, registered: &Registered) -> R
     let mut moment = server.moment();
     let id = &registered.client.id;
     let event = Event::new(Kind::ClientDeleted, tenant.id, moment.now, &mut moment.entropy).with(Field::Client, id);
-    let draft = end_of_client(&tenant.id, id, "the client deleted its registration", moment.now)
+    let draft = end_of_gone_client(&tenant.id, id, "the client deleted its registration", moment.now)
         .writing(clients::remove(&tenant.id, id))
         .recording(event)
         .telling(Change { topic: Topic::Client, key: id.to_string() });

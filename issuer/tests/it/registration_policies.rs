@@ -1,8 +1,12 @@
 //! Who may register: by initial access token, by software statement, by a platform's token, by an administrator's word.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use chancery_core::ClientId;
+use chancery_store::{Unit, repo};
 use chancery_testkit::cast::{AGENT, ALICE, BANK};
-use chancery_testkit::{Administered, Answer, App, Approve, Deny, EndToken, Forge, MakeToken, Registering, Site, request};
+use chancery_testkit::{Administered, Answer, App, Approve, Deny, EndToken, Forge, MakeToken, Mcp, Registering, Revocable, Site, request};
 use http::{Method, header};
 use serde_json::{Value, json};
 
@@ -87,7 +91,7 @@ chancery_testkit::both_stores! {
         unauthorized(&registered(&site, &twice, &metadata()).await);
 
         let late = token(&site, 5, 60).await;
-        site.turn(std::time::Duration::from_secs(61));
+        site.turn(Duration::from_secs(61));
         unauthorized(&registered(&site, &late, &metadata()).await);
         let log = site.audit().await;
         assert_eq!((log.of_kind("client_registered").len(), log.of_kind("registration_token_made").len()), (2, 2));
@@ -380,6 +384,47 @@ chancery_testkit::both_stores! {
         registered(&site, &token, &json!({})).await.has_status(201);
         let stranger = Forge::stranger("ci-2");
         unauthorized(&registered(&site, &signed(&stranger, &job(&site, json!({ "iss": here }))), &json!({})).await);
+    }
+
+    async fn rv_05_what_a_workload_got_from_a_node_that_is_ahead_ends_with_it(site: Site) {
+        let key = Forge::stranger("ci-1");
+        with_platform(&site, &key).await;
+        for by_itself in [true, false] {
+            let job = job(&site, json!({ "jti": format!("by itself: {by_itself}") }));
+            let told = registered(&site, &signed(&key, &job), &json!({})).await.has_status(201).json();
+            let answer = site.ahead(Duration::from_secs(50), own_token(&site, &told)).await.has_status(200).json();
+            let mut mcp = Mcp::new(site.program(), site.url(BANK), answer["access_token"].as_str().map(str::to_owned));
+            mcp.call("account_balance", json!({})).await.answered();
+
+            if by_itself {
+                let delete = request(Method::DELETE, told["registration_client_uri"].as_str().expect("a URL"));
+                let bearer = format!("Bearer {}", told["registration_access_token"].as_str().expect("a token"));
+                let delete = delete.header(header::AUTHORIZATION, bearer).body(Bytes::new()).expect("a request");
+                site.program().send(delete).await.has_status(204);
+                site.settle().await;
+            } else {
+                site.revoke(Revocable::Client, told["client_id"].as_str().expect("an id")).await.expect("it is known");
+            }
+
+            mcp.send("tools/call", json!({ "name": "account_balance" })).await.challenged("invalid_token");
+        }
+    }
+
+    async fn rv_05_a_workload_that_is_gone_gets_nothing_from_a_node_that_has_not_heard_of_it(site: Site) {
+        let key = Forge::stranger("ci-1");
+        with_platform(&site, &key).await;
+        let told = registered(&site, &signed(&key, &job(&site, json!({}))), &json!({})).await.has_status(201).json();
+        own_token(&site, &told).await.has_status(200); // its first use is written down, and everybody hears of that
+        site.settle().await;
+        own_token(&site, &told).await.has_status(200);
+
+        // Another node removed it a moment ago: the row is gone, the feed has not come yet.
+        let tenant = repo::tenants::all(site.store()).await.expect("the store answers")[0].id;
+        let gone = repo::clients::remove(&tenant, &ClientId::claimed(told["client_id"].as_str().expect("an id")));
+        let _receipt = site.store().commit(Unit::new(tenant, vec![gone])).await.expect("the store obeys");
+
+        own_token(&site, &told).await.has_status(503);
+        assert_eq!(site.audit().await.of_kind("token_issued").len(), 2);
     }
 
     async fn a_pipeline_registers_and_calls_in_one_run_with_no_ticket(site: Site) {

@@ -39,6 +39,7 @@ const DENY: &str = "UPDATE clients SET standing = 'denied', keep_until = $4 WHER
 const APPROVE: &str =
     "UPDATE clients SET standing = 'active', body = $5, keep_until = $6 WHERE tenant = $1 AND id = $2 AND standing = $3 AND body = $4";
 const USED: &str = "UPDATE clients SET used_at = COALESCE(used_at, $3), keep_until = $4 WHERE tenant = $1 AND id = $2";
+const ACTIVE: &str = "UPDATE clients SET standing = standing WHERE tenant = $1 AND id = $2 AND standing = 'active'";
 const NEVER_USED: &str =
     "SELECT count(*) FROM (SELECT 1 FROM clients WHERE tenant = $1 AND used_at IS NULL AND standing <> 'denied' LIMIT $2) AS few";
 const REMOVE: &str = "DELETE FROM clients WHERE tenant = $1 AND id = $2";
@@ -85,6 +86,11 @@ pub fn deny(tenant: &TenantId, id: &ClientId, from: Standing, keep_until: Timest
 /// Marks a use, and keeps it so much longer. Of clients of the file it changes nothing.
 pub fn used(tenant: &TenantId, id: &ClientId, now: Timestamp, keep_until: Timestamp) -> Write {
     Write::any(USED, values![tenant, id, now, keep_until])
+}
+
+/// Changes nothing; its guard says that the client is there, and may be used, when the Unit commits.
+pub fn active(tenant: &TenantId, id: &ClientId) -> Write {
+    Write::one(ACTIVE, values![tenant, id])
 }
 
 /// The guard fails when it is gone already.
