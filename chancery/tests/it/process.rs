@@ -9,11 +9,17 @@ use chancery_testkit::{Folder, cast};
 
 use crate::said::Said;
 
+/// What a collector of traces knows the server by.
+pub const COLLECTOR_KEY: &str = "what-the-collector-knows-us-by";
+
 /// A command line that waits to be run; the folder is where it stands.
 pub fn chancery(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
     command.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("CORP_SECRET", "what-the-provider-knows-us-by").env("SECRET", cast::SECRET);
+    command
+        .env("CORP_SECRET", "what-the-provider-knows-us-by")
+        .env("SECRET", cast::SECRET)
+        .env("COLLECTOR", format!("authorization=Bearer {COLLECTOR_KEY}"));
     command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET").env_remove("CHANCERY_SERVER");
     command.env("XDG_CONFIG_HOME", folder.path().join("config"));
     command

@@ -12,7 +12,7 @@ use chancery_testkit::{Browser, Kind, listen, request};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::process::{Running, chancery, free_port};
+use crate::process::{COLLECTOR_KEY, Running, chancery, free_port};
 use crate::served::Served;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -161,19 +161,24 @@ async fn nothing_tells_a_secret(format: &str) {
     let (collector, traces) = Listener::start("").await;
     let port = free_port();
     let told = |file: &mut Value| {
-        file["server"]["traces"] = json!({ "endpoint": traces, "headers": "env:SECRET" });
+        file["server"]["traces"] = json!({ "endpoint": traces, "headers": "env:COLLECTOR" });
         file["server"]["metrics"] = json!({ "listen": format!("127.0.0.1:{port}") });
     };
     let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
     let mut command = chancery(&served.folder, &["serve", "--log", format]);
     command.env("CHANCERY_LOG", "debug");
     let mut server = Running::of(command, "listening on");
-    let secrets = a_run(&served).await;
+    let mut secrets = a_run(&served).await;
+    secrets.push(("what the collector knows us by", COLLECTOR_KEY.to_owned()));
 
     let page = Browser::program(Arc::new(SystemClock)).get(&format!("http://127.0.0.1:{port}/metrics")).await.text();
     server.signal("TERM");
     server.wait();
-    let sent = collector.heard();
+    let mut sent = collector.heard();
+    for (headers, _) in &mut sent {
+        let shown = headers.remove("authorization").expect("the collector asks who we are");
+        assert_eq!(shown, format!("Bearer {COLLECTOR_KEY}"));
+    }
     let spans: String = sent.iter().map(|(headers, body)| format!("{headers:?} {}", String::from_utf8_lossy(body))).collect();
     assert!(spans.contains("/t/{tenant}/token") && spans.contains("upstream"), "the run was not traced: {spans}");
     let all = format!("{}\n{}\n{page}\n{spans}", server.out(), server.err());

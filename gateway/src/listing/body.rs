@@ -14,7 +14,7 @@ use super::{Shows, cut_down};
 /// The longest list, or event of a stream.
 const LONGEST: usize = 8 * 1024 * 1024;
 
-/// A body whose lists are cut down. `unreadable` is what a JSON answer that nobody can read becomes.
+/// A body whose lists are cut down. `unreadable` is what an answer, or an event, that nobody can read becomes.
 pub struct Shown<B, S> {
     body: B,
     form: Form,
@@ -73,7 +73,7 @@ where
                 }
                 Form::Json(text) => text.extend_from_slice(&data),
                 Form::Events(events) => {
-                    let out = events.hear(&data, by)?;
+                    let out = events.hear(&data, by, unreadable)?;
                     if !out.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(out.into()))));
                     }
@@ -120,14 +120,17 @@ struct Events {
 }
 
 impl Events {
-    /// The events that these bytes complete, with their lists cut down.
-    fn hear(&mut self, bytes: &[u8], by: &impl Shows) -> Result<Vec<u8>, BoxError> {
+    /// The events that these bytes complete, with their lists cut down. An event without data is nobody's message.
+    fn hear(&mut self, bytes: &[u8], by: &impl Shows, unreadable: &[u8]) -> Result<Vec<u8>, BoxError> {
         self.text.extend_from_slice(bytes);
         let mut out = Vec::new();
         while let Some(event) = self.next() {
-            match event_data(&event).and_then(|data| cut_down(&data, by).ok().flatten()) {
-                Some(shown) => rewrite(&event, &shown, &mut out),
-                None => out.extend_from_slice(&event),
+            let data = event_data(&event);
+            match std::str::from_utf8(&data).ok().and_then(|data| cut_down(data, by).ok()) {
+                Some(Some(shown)) => rewrite(&event, shown.as_bytes(), &mut out),
+                Some(None) => out.extend_from_slice(&event),
+                None if data.trim_ascii().is_empty() => out.extend_from_slice(&event),
+                None => rewrite(&event, unreadable, &mut out),
             }
         }
         if self.text.len() > LONGEST { Err("an event of the upstream's is longer than any list".into()) } else { Ok(out) }
@@ -171,19 +174,21 @@ fn data(line: &[u8]) -> Option<&[u8]> {
     Some(data.strip_prefix(b" ").unwrap_or(data))
 }
 
-fn event_data(event: &[u8]) -> Option<String> {
+fn event_data(event: &[u8]) -> Vec<u8> {
     let data: Vec<&[u8]> = lines(event).filter_map(data).collect();
-    (!data.is_empty()).then(|| String::from_utf8(data.join(&b'\n')).ok())?
+    data.join(&b'\n')
 }
 
 /// The event with other data, and all else of it.
-fn rewrite(event: &[u8], shown: &str, out: &mut Vec<u8>) {
+fn rewrite(event: &[u8], shown: &[u8], out: &mut Vec<u8>) {
     for line in lines(event).filter(|line| data(line).is_none()) {
         out.extend_from_slice(line);
         out.push(b'\n');
     }
-    for line in shown.split('\n') {
-        out.extend_from_slice(format!("data: {line}\n").as_bytes());
+    for line in shown.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
     }
     out.push(b'\n');
 }

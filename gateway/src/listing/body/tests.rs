@@ -46,7 +46,7 @@ async fn what_is_no_list_passes_as_it_came() {
     for text in ["", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"] {
         however_cut("application/json", text, text).await;
     }
-    let events = "retry: 500\n\ndata\n\nid: 1\ndata: hello\ndata: world\n\n: keep-alive\n\n";
+    let events = "retry: 500\n\ndata\n\nid: 1\ndata: \n\nid: 2\ndata: {\ndata: }\n\n: keep-alive\n\n";
     however_cut("text/event-stream", events, events).await;
     however_cut("text/plain", LIST, LIST).await;
 }
@@ -55,6 +55,11 @@ async fn what_is_no_list_passes_as_it_came() {
 async fn what_nobody_can_read_is_no_answer() {
     for text in [&b"{"[..], b"\xff", b"{\"result\":{\"tools\":[]},\"result\":{}}"] {
         assert_eq!(shown("application/json", &[text]).await.expect("a body"), "UNREADABLE");
+    }
+    for data in [&b"{\"result\":{\"tools\":[]},\"Result\":{}}"[..], b"{\"a\":\"\xff\",\"result\":{\"tools\":[]}}", b"{\"a\":NaN}", b"\xff"]
+    {
+        let event = [b"data: {}\n\nid: 3\ndata: ", data, b"\n\n: on\n\n"].concat();
+        assert_eq!(shown("text/event-stream", &[&event]).await.expect("a body"), "data: {}\n\nid: 3\ndata: UNREADABLE\n\n: on\n\n");
     }
     let piece = vec![b' '; 1024 * 1024];
     let pieces: Vec<&[u8]> = std::iter::repeat_n(&piece[..], 9).collect();
