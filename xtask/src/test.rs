@@ -29,7 +29,7 @@ pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
         audit(root, environment)?;
     }
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
-    cargo(&["test", "--workspace", "--locked"])?;
+    cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])?;
     if extent == Extent::All { conformance::check(root) } else { Ok(()) }
 }
 
