@@ -17,8 +17,12 @@ use crate::visit::Visitor;
 /// How many refusals of a client that is not in the file are told one by one: of each, and of all such. The rest is counted.
 const TOLD: [Rate; 2] = [Rate { most: 100, per: Duration::from_hours(1) }, Rate { most: 5_000, per: Duration::from_hours(1) }];
 
+/// How many clients of one source begin to wait for an administrator. They stay for a week, so one source has 160 in the queue at most.
+const WAITING: Rate = Rate { most: 20, per: Duration::from_hours(24) };
+
 pub(crate) struct Limits {
     registrations: SourceRates,
+    waiting: SourceRates,
     changes: SourceRates,
     clients: Rates<(TenantId, ClientId)>,
     answers: SourceRates,
@@ -31,6 +35,7 @@ impl Limits {
     pub fn new(clock: &Arc<dyn Clock>) -> Self {
         Self {
             registrations: SourceRates::new(clock),
+            waiting: SourceRates::new(clock),
             changes: SourceRates::new(clock),
             clients: Rates::new(Arc::clone(clock)),
             answers: SourceRates::new(clock),
@@ -44,6 +49,12 @@ impl Limits {
     pub fn register(&self, tenant: &Tenant, source: Source) -> Result<(), Refused> {
         let admitted = self.registrations.admit(tenant.id, source, of_registrations(tenant));
         admitted.map_err(|wait| too_often("too many clients were registered from your network", wait))
+    }
+
+    /// One more client from there that waits to be approved.
+    pub fn wait(&self, tenant: &Tenant, source: Source) -> Result<(), Refused> {
+        let admitted = self.waiting.admit(tenant.id, source, WAITING);
+        admitted.map_err(|wait| too_often("too many clients of your network wait for an administrator's approval", wait))
     }
 
     /// One more change of this registration, or its end.

@@ -32,6 +32,7 @@ impl Administration {
         let tenant = self.tenant(&asked.tenant)?;
         match &asked.what {
             Registering::List => self.waiting(&tenant).await,
+            Registering::Show(id) => self.waits(&tenant, id).await,
             Registering::Approve(Approve { id, seen }) => self.judge(&tenant, (id, Standing::Active), Some(seen), by).await,
             Registering::Deny(Deny { id }) => self.judge(&tenant, (id, Standing::Denied), None, by).await,
             Registering::MakeToken(asked) => self.make_token(&tenant, asked, by).await,
@@ -91,6 +92,13 @@ impl Administration {
         let rows = clients::waiting(&self.store, &tenant.id, MOST_LISTED).await.map_err(|error| unavailable(&error))?;
         let read: Result<Vec<_>, _> = rows.into_iter().map(|row| Registered::try_from(row).map(|it| shown(&it))).collect();
         Ok(Answer::Waiting(Waiting { tenant: tenant.name.to_string(), clients: read.map_err(|error| unavailable(&error))? }))
+    }
+
+    async fn waits(&self, tenant: &Tenant, id: &str) -> Result<Answer, Failure> {
+        let id = ClientId::claimed(id);
+        let found = self.registry.registered(&tenant.id, &id).await.map_err(|error| unavailable(&error))?;
+        let found = found.filter(|found| found.client.standing != Standing::Active).ok_or_else(|| nothing(tenant, &id))?;
+        Ok(Answer::Waiting(Waiting { tenant: tenant.name.to_string(), clients: vec![shown(&found)] }))
     }
 
     async fn judge(&self, tenant: &Tenant, (id, to): (&str, Standing), seen: Option<&str>, by: &Administrator) -> Result<Answer, Failure> {

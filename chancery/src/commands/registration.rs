@@ -21,6 +21,8 @@ pub enum Command {
     EndToken(EndTokenArgs),
     /// Show the clients that wait for approval, or were refused it
     List(Common),
+    /// Show one of them, by the id that it was told when it registered
+    Show(ClientArgs),
     /// Let a waiting client in, as you read it
     Approve(ApproveArgs),
     /// Keep a waiting client out
@@ -74,7 +76,7 @@ pub struct ClientArgs {
 pub struct ApproveArgs {
     #[command(flatten)]
     client: ClientArgs,
-    /// What `chancery registration list` shows after `seen`: the client is let in only if it still says of itself just what you read there
+    /// What `chancery registration list` or `show` says after `seen`: the client is let in only if it still says of itself just what you read there
     #[arg(long, value_name = "DIGEST")]
     seen: String,
 }
@@ -91,6 +93,7 @@ pub async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Tokens(common) => (common, Registering::Tokens),
         Command::EndToken(EndTokenArgs { common, id }) => (common, Registering::EndToken(EndToken { id })),
         Command::List(common) => (common, Registering::List),
+        Command::Show(ClientArgs { common, id }) => (common, Registering::Show(id)),
         Command::Approve(ApproveArgs { client: ClientArgs { common, id }, seen }) => {
             (common, Registering::Approve(Approve { id, seen })) // DR-08
         }

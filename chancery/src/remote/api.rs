@@ -127,6 +127,7 @@ impl Ask {
     fn registration(asked: &Registering) -> Self {
         match asked {
             Registering::List => Self::get("registration/waiting"),
+            Registering::Show(id) => Self::get(&format!("registration/waiting/{id}")),
             Registering::Approve(asked) => Self::post("registration/approve", asked),
             Registering::Deny(asked) => Self::post("registration/deny", asked),
             Registering::MakeToken(asked) => Self::post("registration/tokens/make", asked),

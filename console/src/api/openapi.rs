@@ -30,6 +30,7 @@ use super::{Parts, Problem, handlers, registration};
         handlers::revoke,
         handlers::stand,
         registration::waiting,
+        registration::waits,
         registration::approve,
         registration::deny,
         registration::tokens,

@@ -17,6 +17,8 @@ pub struct Registration {
 pub enum Registering {
     /// The clients that wait, or were refused.
     List,
+    /// One of them, by its id, however many wait.
+    Show(String),
     Approve(Approve),
     Deny(Deny),
     MakeToken(MakeToken),

@@ -1,6 +1,6 @@
 //! The handlers of registration that is governed by hand. As in [`super::handlers`], the guard stands before all of them.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 
 use super::Problem;
@@ -15,6 +15,13 @@ use super::message::{
 #[utoipa::path(get, path = "/t/{tenant}/admin/registration/waiting", params(("tenant" = String, Path)), responses((status = 200, body = Waiting)))]
 pub(super) async fn waiting(State(api): Api, Extension(admin): Admin) -> Answered {
     done(&api, &admin, task(&admin, Registering::List)).await
+}
+
+/// One client that waits, or was refused, by its id: whoever registered it was told that.
+#[utoipa::path(get, path = "/t/{tenant}/admin/registration/waiting/{id}", params(("tenant" = String, Path), ("id" = String, Path)),
+    responses((status = 200, body = Waiting), (status = 409, body = Problem)))]
+pub(super) async fn waits(State(api): Api, Extension(admin): Admin, Path((_, id)): Path<(String, String)>) -> Answered {
+    done(&api, &admin, task(&admin, Registering::Show(id))).await
 }
 
 /// Lets a waiting client in, if it still says of itself what was read.

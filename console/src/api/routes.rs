@@ -37,6 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("/revocations",             REVOKE,   "revoke",                    SHORT, || post(handlers::revoke)),
     route("/standing",                REVOKE,   "stand",                     SHORT, || post(handlers::stand)),
     route("/registration/waiting",    READ,     "list_waiting_clients",      SHORT, || get(registration::waiting)),
+    route("/registration/waiting/{id}",READ,    "list_waiting_clients",      SHORT, || get(registration::waits)),
     route("/registration/approve",    REGISTER, "approve_client",            SHORT, || post(registration::approve)),
     route("/registration/deny",       REGISTER, "deny_client",               SHORT, || post(registration::deny)),
     route("/registration/tokens",     READ,     "list_registration_tokens",  SHORT, || get(registration::tokens)),

@@ -32,6 +32,7 @@ pub fn routes() -> Vec<(Method, &'static str, &'static str, Value)> {
         (Method::POST, "revocations", REVOKE, revocation),
         (Method::POST, "standing", REVOKE, json!({ "subject": "alice", "suspended": false })),
         (Method::GET, "registration/waiting", READ, Value::Null),
+        (Method::GET, "registration/waiting/cli_1", READ, Value::Null),
         (Method::POST, "registration/approve", REGISTER, json!({ "id": "cli_1", "seen": "1" })),
         (Method::POST, "registration/deny", REGISTER, json!({ "id": "cli_1" })),
         (Method::GET, "registration/tokens", READ, Value::Null),

@@ -30,7 +30,7 @@ use chancery_audit::{Change, CommitError, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
 use chancery_crypto::digest::{secret_text, sha256};
-use chancery_registry::{Client, ClientAuthentication, Origin, Registered, ScopeLimit, Tenant};
+use chancery_registry::{Client, ClientAuthentication, Origin, Registered, ScopeLimit, Standing, Tenant};
 use chancery_store::repo::clients;
 
 use self::admission::{Admission, Presented};
@@ -131,6 +131,11 @@ async fn once(
         && let Err(refused) = there_is_room(clients::never_used(&server.store, &tenant.id, most).await?, most)
     {
         return Ok(Err(refused));
+    }
+    if admission.standing == Standing::Pending
+        && let Err(refused) = server.limits.wait(tenant, source)
+    {
+        return Ok(Err(refused)); // DR-05
     }
     let metadata = match asked.judged(&admission) {
         Ok(metadata) => metadata,

@@ -261,6 +261,22 @@ chancery_testkit::both_stores! {
         site.ask_as(first).open(&site.browser()).await.refused_on_page("DR-06");
     }
 
+    async fn dr_05_a_queue_is_not_filled_from_one_place_and_any_client_in_it_is_found(site: Site) {
+        dynamic(&site, "approval").await;
+        let mut last = Value::Null;
+        for _ in 0..20 {
+            last = site.register(&metadata()).await.has_status(201).json();
+        }
+        site.register(&metadata()).await.refused(429, "temporarily_unavailable");
+
+        let client = app(&last);
+        let Ok(Administered::Waiting(found)) = site.registration(Registering::Show(client.id.clone())).await else { panic!("it waits") };
+        assert_eq!(found.clients.iter().map(|found| &found.id).collect::<Vec<_>>(), [&client.id]);
+        let approve = Approve { id: client.id.clone(), seen: found.clients[0].digest.clone() };
+        site.registration(Registering::Approve(approve)).await.expect("approved");
+        assert!(site.registration(Registering::Show(client.id)).await.is_err(), "it does not wait any more");
+    }
+
     async fn dr_06_for_whom_an_administrator_let_in_somebody_answers_until_it_is_another(site: Site) {
         dynamic(&site, "approval").await;
         let told = site.register(&json!({ "redirect_uris": ["https://sketch.example/cb"], "client_name": "Sketchbook" })).await;
