@@ -101,18 +101,25 @@ pub(crate) fn read(token: &str, keys: &KeySet, expected: &Expected<'_>, now: Tim
     let header = jose::Expected { typ: Typ::IdToken, algorithms: expected.algorithms }; // JW-01, JW-02
     let payload = jose::verify(token, keys, &header)?;
     let claims: UnverifiedClaims = payload.claims()?;
-    by_a_key_of_its_issuer(&claims, payload.key_issuer(), profiles::of(expected.provider))?; // JW-06
+    if !by_a_key_of_its_issuer(payload.key_issuer(), &claims.iss, |claim| claims.text(claim), profiles::of(expected.provider)) {
+        return Err(Trouble::KeyOfAnother); // JW-06
+    }
     check(claims, expected, now)
 }
 
 /// Where one set has keys of several issuers, each may say whose it is, by its name or by the form of the names.
-fn by_a_key_of_its_issuer(claims: &UnverifiedClaims, named: Option<&str>, profile: &Profile) -> Result<(), Trouble> {
-    let Some(named) = named.filter(|_| profile.keys_name_issuers) else { return Ok(()) };
+pub(crate) fn by_a_key_of_its_issuer<'a>(
+    named: Option<&str>,
+    iss: &str,
+    text: impl Fn(&str) -> Option<&'a str>,
+    profile: &Profile,
+) -> bool {
+    let Some(named) = named.filter(|_| profile.keys_name_issuers) else { return true };
     let filled = match &profile.issuer {
-        IssuerForm::Template { template, claim } => claims.text(claim).map(|value| named.replace(template.as_str(), value)),
+        IssuerForm::Template { template, claim } => text(claim).map(|value| named.replace(template.as_str(), value)),
         IssuerForm::Plain(_) => None,
     };
-    if filled.as_deref().unwrap_or(named) == claims.iss { Ok(()) } else { Err(Trouble::KeyOfAnother) }
+    filled.as_deref().unwrap_or(named) == iss
 }
 
 /// The numbers are the steps of §3.1.3.7.

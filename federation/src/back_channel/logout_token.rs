@@ -7,7 +7,7 @@ use chancery_registry::IdentityProvider;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::id_token::{SKEW, Seconds, named, one_or_more};
+use crate::id_token::{SKEW, Seconds, by_a_key_of_its_issuer, named, one_or_more};
 use crate::profiles;
 
 const TYP: &str = "logout+jwt";
@@ -41,6 +41,8 @@ pub(super) enum Trouble {
     Jose(#[from] JoseError),
     #[error("it was issued by another provider")]
     Issuer,
+    #[error("it was signed by a key of another issuer")]
+    KeyOfAnother,
     #[error("it is for another client")]
     Audience,
     #[error("it has expired")]
@@ -83,7 +85,11 @@ pub(super) fn read(
     let untyped = profiles::of(provider).logout_tokens_may_be_untyped;
     let typ = if untyped { Typ::ExactOrUntyped(TYP) } else { Typ::Exact(TYP) };
     let payload = jose::verify(token, keys, &Expected { typ, algorithms })?; // BL-01, JW-01, JW-02
-    check(payload.claims()?, provider, now)
+    let claims: UnverifiedClaims = payload.claims()?;
+    if !by_a_key_of_its_issuer(payload.key_issuer(), &claims.iss, |claim| claims.text(claim), profiles::of(provider)) {
+        return Err(Trouble::KeyOfAnother); // BL-01
+    }
+    check(claims, provider, now)
 }
 
 /// The checks of §2.6, in its order.
@@ -119,10 +125,7 @@ fn says_so(events: &Map<String, Value>) -> Result<(), Trouble> {
 
 /// As at a sign-in. A provider that knows people by other claims need not repeat them here: then only a session can be meant.
 fn key(claims: &UnverifiedClaims, provider: &IdentityProvider) -> Option<String> {
-    let text = |claim: &String| {
-        let text = if claim == "sub" { claims.sub.as_deref() } else { claims.rest.get(claim).and_then(Value::as_str) };
-        text.filter(|text| named(text).is_ok())
-    };
+    let text = |claim: &String| claims.text(claim).filter(|text| named(text).is_ok());
     let parts: Option<Vec<_>> = profiles::of(provider).key.iter().map(text).collect();
     parts.map(|parts| parts.join("/"))
 }
@@ -141,6 +144,12 @@ struct UnverifiedClaims {
     sid: Option<String>,
     #[serde(flatten)]
     rest: Map<String, Value>,
+}
+
+impl UnverifiedClaims {
+    fn text(&self, claim: &str) -> Option<&str> {
+        if claim == "sub" { self.sub.as_deref() } else { self.rest.get(claim).and_then(Value::as_str) }
+    }
 }
 
 #[cfg(test)]

@@ -86,3 +86,25 @@ fn bl_01_its_type_and_algorithm_are_held_to() {
     }
     assert_eq!(read_as("logout+jwt", "keycloak", &[Algorithm::Rs256]), Err(Trouble::Jose(JoseError::WrongAlgorithm)));
 }
+
+#[test]
+fn bl_01_a_key_that_names_its_issuer_signs_for_no_other() {
+    let key = SigningKey::generate(Algorithm::Es256, "k-1".to_owned()).expect("a key");
+    let read_by = |issuer: &str, profile: &str| {
+        let (mut jwk, mut claims) = (serde_json::to_value(key.jwk()).expect("JSON"), claims());
+        (jwk["issuer"], claims["tid"]) = (json!(issuer), json!("idp"));
+        let keys = KeySet::from_jwks(json!({ "keys": [jwk] }).to_string().as_bytes()).expect("keys");
+        let token = key.sign(TYP, &claims).expect("a token");
+        let provider = IdentityProvider { profile: Some(profile.to_owned()), ..crate::fixtures::provider("corp") };
+        read(&token, &keys, (&provider, &[Algorithm::Es256]), NOW).map(drop)
+    };
+    for (issuer, profile, outcome) in [
+        ("https://idp.example", "entra", Ok(())),
+        ("https://{tenantid}.example", "entra", Ok(())),
+        ("https://another.example", "entra", Err(Trouble::KeyOfAnother)),
+        ("https://{tenantid}.another.example", "entra", Err(Trouble::KeyOfAnother)),
+        ("https://another.example", "keycloak", Ok(())),
+    ] {
+        assert_eq!(read_by(issuer, profile), outcome, "{issuer} {profile}");
+    }
+}
