@@ -7,7 +7,7 @@
 // 2. for each set of requirements: the suite alone, the suite through; 3. the demo's issuer, with alice deciding; 4. write what was seen.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -60,8 +60,8 @@ async function serverScenarios() {
 
 async function everythingServer() {
   const port = await freePort();
-  const command = [process.execPath, ['--import', 'tsx', join(HERE, 'everything-server.ts')]];
-  await program(command, { cwd: HERE, env: { ...process.env, PORT: `${port}` } }, 'MCP endpoint');
+  const command = [process.execPath, [join(HERE, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp']];
+  await program(command, { cwd: HERE, env: { ...process.env, PORT: `${port}` } }, 'listening on port');
   return `http://127.0.0.1:${port}/mcp`;
 }
 
@@ -124,7 +124,8 @@ async function suite(name, words, hear = () => {}) {
   const scenarios = new Map();
   for (const place of readdirSync(out).sort((a, b) => time(a).localeCompare(time(b)))) {
     const scenario = place.replace(/^(authorization-)?server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, '');
-    scenarios.set(scenario, JSON.parse(readFileSync(join(out, place, 'checks.json'))));
+    const written = join(out, place, 'checks.json'); // none where the scenario itself broke off
+    scenarios.set(scenario, existsSync(written) ? JSON.parse(readFileSync(written)) : [{ id: scenario, status: 'FAILURE', errorMessage: 'broke off' }]);
   }
   if (scenarios.size === 0) throw new Error(`the suite ran nothing:\n${said}`);
   return { scenarios, said };

@@ -148,7 +148,7 @@ pub fn section(root: &Path) -> String {
     let seen = read(&workspace::read(&root.join(SEEN))).unwrap_or_else(|error| panic!("{error}"));
     let mut page = format!(
         "## The MCP conformance suite\n\n`@modelcontextprotocol/conformance` {}, unmodified, on Node.js {}: `cargo xtask conformance` runs it. Its \
-         scenarios for servers run twice at the suite's own example server: alone, and through the gateway (`chancery serve`, in front of it \
+         scenarios for servers run twice at `@modelcontextprotocol/server-everything`, which is written for no suite and fails many: alone, and through the gateway (`chancery serve`, in front of it \
          a bearer that adds a token, since the suite has no way to send one). What holds alone and not through the gateway is lost. Its \
          scenarios for authorization servers run at the issuer of `chancery demo --as alice`.\n\n\
          | requirements | scored scenarios | pass alone | pass through the gateway | lost | not scored | of these lost |\n\
