@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use chancery_audit::Counter;
 use chancery_core::{ClientId, EventId, Html, Pages, RefusalPage, Source};
 use chancery_registry::{Client, Tenant};
@@ -37,6 +37,11 @@ pub(crate) type From = Option<Extension<Source>>;
 
 pub(crate) fn source_of(from: From) -> Source {
     from.map_or_else(Source::nowhere, |Extension(source)| source)
+}
+
+/// The same, of a request that is taken apart by hand.
+pub(crate) fn source_in(extensions: &Extensions) -> Source {
+    extensions.get().copied().unwrap_or_else(Source::nowhere)
 }
 
 impl<P: Pages> Front<P> {

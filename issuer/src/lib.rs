@@ -31,6 +31,7 @@ mod limits;
 mod metadata;
 mod moment;
 mod own_credentials;
+mod page_post;
 mod page_refusal;
 mod pkce;
 mod posted;

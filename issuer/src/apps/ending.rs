@@ -3,11 +3,11 @@
 use chancery_audit::Draft;
 use chancery_core::{AppsPage, ClientId, Event, Field, GrantId, Kind, Timestamp};
 use chancery_registry::Tenant;
-use chancery_store::repo::{consumed, sessions};
+use chancery_store::repo::sessions;
 use chancery_tokens::end_of_allowed;
 
 use super::page::Page;
-use crate::consent::post::{PostedFrom, unusable};
+use crate::consent::post::{PostedFrom, once, unusable};
 use crate::form::Form;
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
@@ -48,7 +48,7 @@ pub(super) fn by_whom<'a>(page: &Page, form: &Form, visitor: Option<&'a Visitor>
 pub(super) fn decide(tenant: &Tenant, ending: &Ending<'_>, moment: &mut Moment) -> Draft {
     let Ending { page, client, visitor, grants } = ending;
     let person = visitor.signed_in.subject;
-    let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
+    let consuming = once(tenant, &page.id, page.shown_at);
     let draft = Draft::default()
         .writing(consuming)
         .writing(sessions::alive(&tenant.id, &visitor.session, moment.now))
@@ -80,6 +80,8 @@ pub(crate) fn no_provider() -> PageRefusal {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use chancery_store::repo::consumed;
 
     use super::*;
     use crate::fixtures::{DESK, NOW, alice, bob, form, grant, moment, tenant};

@@ -11,21 +11,20 @@ mod page;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use chancery_core::{AppsPage, Html, Pages, SignInPage, Source, SubjectId};
-use chancery_store::repo::{approvals, consumed, grants};
+use chancery_audit::{CommitError, Draft};
+use chancery_core::{AppsPage, Html, Pages, SignInPage, SubjectId};
+use chancery_store::repo::{approvals, grants};
 
 use self::ending::{CONSUMED, Ending};
 use self::page::Page;
 use crate::answer::Answer;
-use crate::body::{Unread, whole};
-use crate::consent::post::{PostedFrom, used};
+use crate::consent::post::{PostedFrom, once, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
-use crate::front::{From, Front, Visit, source_of};
+use crate::front::{Front, Visit};
+use crate::page_post::PagePost;
 use crate::sign_in::{Going, Wants, to_sign_in};
 use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::Browser;
@@ -51,25 +50,13 @@ pub(crate) async fn get<P: Pages>(
 }
 
 /// An app's button was pressed.
-pub(crate) async fn post<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    end(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn post<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    end(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// The button of who is not signed in was pressed.
-pub(crate) async fn sign_in<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    begin(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn sign_in<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    begin(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, ended: bool) -> Result<Answer, Unanswered> {
@@ -103,48 +90,38 @@ async fn show<P: Pages>(front: &Front<P>, tenant: &str, headers: &HeaderMap, end
     Ok(Answer::asking_page(html, front.pages.headers()).setting_cookie(browser.set_cookie(&tenant)))
 }
 
-async fn begin<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): (&HeaderMap, Source),
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn begin<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
     let now = front.server.moment().now;
-    let page = match ending::checked(&PostedFrom::of(&tenant, headers), Page::posted(&form, visit), &tenant, now) {
+    let page = match ending::checked(&PostedFrom::of(&tenant, visit.headers), Page::posted(&form, visit), &tenant, now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
-    if let Err(refusal) = front.server.limits.answer(&tenant, source, None) {
+    if let Err(refusal) = front.server.limits.answer(&tenant, visit.source, None) {
         return front.refuse(visit, refusal).await;
     }
-    let consuming = consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page);
-    let receipt = match front.server.journal.commit(&tenant.id, chancery_audit::Draft::default().writing(consuming)).await {
+    let answered = once(&tenant, &page.id, page.shown_at);
+    let receipt = match front.server.journal.commit(&tenant.id, Draft::default().writing(answered)).await {
         Ok(receipt) => receipt,
-        Err(chancery_audit::CommitError::GuardFailed(_)) => return front.refuse(visit, ending::not_taken(used())).await,
+        Err(CommitError::GuardFailed(_)) => return front.refuse(visit, ending::not_taken(used())).await,
         Err(trouble) => return Err(trouble.into()),
     };
     to_sign_in(front, visit, Going { wants: Wants::Apps, browser: page.browser, came_by: None }, receipt).await
 }
 
-async fn end<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): (&HeaderMap, Source),
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn end<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
-    let (page, posted_from) = (Page::posted(&form, visit), PostedFrom::of(&tenant, headers));
+    let (page, posted_from) = (Page::posted(&form, visit), PostedFrom::of(&tenant, visit.headers));
     let page = match ending::checked(&posted_from, page, &tenant, front.server.moment().now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,

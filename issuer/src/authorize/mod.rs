@@ -14,8 +14,6 @@ mod steps;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use chancery_core::oauth::Code;
@@ -24,11 +22,12 @@ use chancery_core::{ClientId, Event, Field, Kind, Pages, Source};
 use self::arrival::Arrival;
 use self::steps::checked;
 use crate::answer::Answer;
-use crate::body::{Unread, whole};
+use crate::body::Unread;
 use crate::consent;
 use crate::form::Form;
 use crate::front::{From, Front, Visit, source_of};
 use crate::moment::Moment;
+use crate::page_post::PagePost;
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
@@ -52,14 +51,8 @@ pub(crate) async fn get<P: Pages>(
     gotten(&front, &tenant, (&headers, source_of(source)), &form).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-pub(crate) async fn post<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    posted(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn post<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    posted(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// What the request says beside its parameters.
@@ -72,19 +65,14 @@ async fn gotten<P: Pages>(front: &Front<P>, tenant: &str, (headers, source): Ask
 
 /// A request may be posted (RFC 6749 §3.1). One that brings no cookie of ours may come from another site's page, where browsers keep
 /// theirs back: to set a new one would take the browser from whatever else it is doing here. It comes again by GET, with all it has (SB-03).
-async fn posted<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): Asker<'_>,
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn posted<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
-    if Browser::known(&tenant, headers).is_some() {
+    if Browser::known(&tenant, visit.headers).is_some() {
         return answer(front, visit, &form).await;
     }
     match form.encoded() {

@@ -11,12 +11,12 @@ use chancery_audit::{Draft, Write};
 use chancery_core::oauth::Code;
 use chancery_core::{Decision, Event, Field, Kind, SignedIn};
 use chancery_registry::{Client, Tenant};
+use chancery_store::repo::sessions;
 use chancery_store::repo::sign_ins::{self, SignIn};
-use chancery_store::repo::{consumed, sessions};
 
 use super::approval::{Approval, Issued};
 use super::page::{Approved, Page};
-use super::post::unusable;
+use super::post::{once, unusable};
 use crate::authorize::AuthorizationRequest;
 use crate::client_auth::acting_agent;
 use crate::moment::Moment;
@@ -52,7 +52,7 @@ pub(crate) enum Resumed {
 
 pub(crate) fn decide(page: &Page, decision: Decision, facts: Facts<'_>, moment: &mut Moment) -> Result<Next, PageRefusal> {
     let client = still_registered((&page.request, &page.client_name), facts)?;
-    let consuming = consumed::consume(&facts.tenant.id, "page", &page.id, page.shown_at + facts.tenant.lifetimes.consent_page); // OA-22
+    let consuming = once(facts.tenant, &page.id, page.shown_at); // OA-22
     if decision == Decision::Deny {
         return Ok(Next::Denied(denied(page, consuming, facts, moment)));
     }

@@ -22,12 +22,9 @@ mod shown;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use chancery_core::oauth::Code;
-use chancery_core::{ConsentPage, Decision, Event, Field, Html, Kind, Pages, Shown, SignedIn, Source};
+use chancery_core::{ConsentPage, Decision, Event, Field, Html, Kind, Pages, Shown, SignedIn};
 
 use self::onward::answer;
 use self::page::Page;
@@ -35,10 +32,9 @@ use self::post::{Post, PostedFrom, checked, unusable};
 use self::sealed::Sealed;
 use crate::answer::Answer;
 use crate::authorize::{AuthorizationRequest, Sent};
-use crate::body::{Unread, whole};
-use crate::form::Form;
-use crate::front::{From, Front, Visit, source_of};
+use crate::front::{Front, Visit};
 use crate::moment::Moment;
+use crate::page_post::PagePost;
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 use crate::visit::{Browser, Visitor};
@@ -100,38 +96,27 @@ fn not_theirs(visit: Visit<'_>, request: &AuthorizationRequest, by: &SignedIn, m
 }
 
 /// The page's form was posted.
-pub(crate) async fn posted<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    judge(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn posted<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    judge(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
-async fn judge<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): (&HeaderMap, Source),
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn judge<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
     let moment = front.server.moment();
     let post = Post {
-        from: PostedFrom::of(&tenant, headers),
+        from: PostedFrom::of(&tenant, visit.headers),
         page: form.one(ConsentPage::SEALED_FIELD).and_then(|sealed| Page::open(&keys.page, &tenant.id, sealed)),
         decision: form.one(Decision::FIELD).and_then(Decision::from_field),
     };
     match checked(post, &tenant, moment.now) {
         Ok(post) => {
-            let visitor = front.server.visitor(&tenant, headers, &moment).await?;
-            if let Err(refusal) = front.server.limits.answer(&tenant, source, visitor.as_ref()) {
+            let visitor = front.server.visitor(&tenant, visit.headers, &moment).await?;
+            if let Err(refusal) = front.server.limits.answer(&tenant, visit.source, visitor.as_ref()) {
                 return front.refuse(visit, refusal).await;
             }
             answer(front, visit, post, visitor).await

@@ -6,6 +6,8 @@ use axum::http::HeaderMap;
 use axum::http::header::ORIGIN;
 use chancery_core::{Decision, Timestamp};
 use chancery_registry::Tenant;
+use chancery_store::Write;
+use chancery_store::repo::consumed;
 
 use super::page::Page;
 use crate::page_refusal::PageRefusal;
@@ -66,6 +68,11 @@ impl<'a> PostedFrom<'a> {
     pub fn in_time(&self, end: Timestamp, now: Timestamp) -> Result<(), PageRefusal> {
         if now < end { Ok(()) } else { Err(unusable("page_age", "The page was open for too long.").by_row("OA-22")) }
     }
+}
+
+/// Each page is answered once: kept until its time is over, when the seal is too old anyhow (SB-03).
+pub(crate) fn once(tenant: &Tenant, page: &str, shown_at: Timestamp) -> Write {
+    consumed::consume(&tenant.id, "page", page, shown_at + tenant.lifetimes.consent_page)
 }
 
 /// The page was answered before.

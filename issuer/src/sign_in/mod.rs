@@ -11,24 +11,19 @@ mod page;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use chancery_audit::{CommitError, Draft, Receipt};
 use chancery_core::oauth::Code;
-use chancery_core::{ChooserPage, Html, Pages, SignInRequest, SignInTrouble, Slug, Source};
-use chancery_store::repo::consumed;
+use chancery_core::{ChooserPage, Html, Pages, SignInRequest, SignInTrouble, Slug};
 
 use self::choice::{Choice, choice};
 use self::page::{Chooser, Posted, checked, chooser_page};
 use crate::answer::Answer;
 use crate::apps;
-use crate::body::{Unread, whole};
-use crate::consent::post::{PostedFrom, used};
+use crate::consent::post::{PostedFrom, once, used};
 use crate::consent::sealed::Sealed;
-use crate::form::Form;
-use crate::front::{From, Front, Visit, source_of};
+use crate::front::{Front, Visit};
+use crate::page_post::PagePost;
 use crate::refusal::Refused;
 use crate::unanswered::Unanswered;
 
@@ -114,31 +109,20 @@ fn refused(trouble: &SignInTrouble) -> Refused {
 }
 
 /// A provider's button was pressed.
-pub(crate) async fn chosen<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    judge(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn chosen<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    judge(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// How often is not asked here: each of these pages is the answer to one that was counted.
-async fn judge<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): (&HeaderMap, Source),
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn judge<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
     let posted = Posted {
-        from: PostedFrom::of(&tenant, headers),
+        from: PostedFrom::of(&tenant, visit.headers),
         chooser: form.one(ChooserPage::SEALED_FIELD).and_then(|sealed| Chooser::open(&keys.page, &tenant.id, sealed)),
         provider: form.one(ChooserPage::PROVIDER_FIELD),
     };
@@ -146,8 +130,8 @@ async fn judge<P: Pages>(
         Ok(checked) => checked,
         Err(refusal) => return front.refuse(visit, refusal).await,
     };
-    let once = consumed::consume(&tenant.id, "page", &chooser.id, chooser.shown_at + tenant.lifetimes.consent_page);
-    match front.server.journal.commit(&tenant.id, Draft::default().writing(once)).await {
+    let answered = once(&tenant, &chooser.id, chooser.shown_at);
+    match front.server.journal.commit(&tenant.id, Draft::default().writing(answered)).await {
         Ok(receipt) => begin(front, visit, (chooser.wants, chooser.browser, &provider.name), receipt).await,
         Err(CommitError::GuardFailed(_)) => front.refuse(visit, used()).await,
         Err(trouble) => Err(trouble.into()),

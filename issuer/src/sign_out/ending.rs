@@ -3,11 +3,10 @@
 use chancery_audit::Draft;
 use chancery_core::{Event, Field, GrantId, Kind, SIGNED_OUT, Timestamp};
 use chancery_registry::Tenant;
-use chancery_store::repo::consumed;
 use chancery_tokens::end_of_session;
 
 use super::page::Page;
-use crate::consent::post::{PostedFrom, unusable};
+use crate::consent::post::{PostedFrom, once, unusable};
 use crate::moment::Moment;
 use crate::page_refusal::PageRefusal;
 use crate::visit::Visitor;
@@ -43,7 +42,7 @@ pub(super) fn decide(tenant: &Tenant, page: &Page, (visitor, grants): (&Visitor,
         .with(Field::IdentityProvider, &visitor.signed_in.provider)
         .with_some(Field::Grants, (!ids.is_empty()).then(|| ids.join(" ")));
     Draft::default()
-        .writing(consumed::consume(&tenant.id, "page", &page.id, page.shown_at + tenant.lifetimes.consent_page))
+        .writing(once(tenant, &page.id, page.shown_at))
         .with(end_of_session(&tenant.id, &session, grants, SIGNED_OUT, moment.now))
         .recording(event)
 }
@@ -57,7 +56,7 @@ pub(super) fn not_taken(refusal: PageRefusal) -> PageRefusal {
 mod tests {
     use std::time::Duration;
 
-    use chancery_store::repo::{grants, logouts, sessions};
+    use chancery_store::repo::{consumed, grants, logouts, sessions};
 
     use super::*;
     use crate::fixtures::{DESK, NOW, alice, bob, grant, moment, tenant};

@@ -11,11 +11,9 @@ mod page;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use chancery_core::{Cookie, Html, Pages, SignOutPage, SignOutRequest, SignedOutPage, Source, WhatWasAllowed};
+use chancery_core::{Cookie, Html, Pages, SignOutPage, SignOutRequest, SignedOutPage, WhatWasAllowed};
 use chancery_registry::Tenant;
 use chancery_store::repo::grants;
 
@@ -23,11 +21,11 @@ use self::ending::CONSUMED;
 use self::page::{Farewell, Page};
 use crate::answer::Answer;
 use crate::apps;
-use crate::body::{Unread, whole};
 use crate::consent::post::{PostedFrom, used};
 use crate::consent::sealed::Sealed;
 use crate::form::Form;
-use crate::front::{From, Front, Visit, source_of};
+use crate::front::{Front, Visit};
+use crate::page_post::PagePost;
 use crate::unanswered::{ATTEMPTS, Unanswered};
 use crate::visit::{Browser, Visitor};
 
@@ -48,14 +46,8 @@ pub(crate) async fn get<P: Pages>(State(front): State<Arc<Front<P>>>, Path(tenan
 }
 
 /// The button was pressed.
-pub(crate) async fn post<P: Pages>(
-    State(front): State<Arc<Front<P>>>,
-    Path(tenant): Path<String>,
-    source: From,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    end(&front, &tenant, (&headers, source_of(source)), whole(body)).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
+pub(crate) async fn post<P: Pages>(State(front): State<Arc<Front<P>>>, post: PagePost) -> Answer {
+    end(&front, &post).await.unwrap_or_else(|unanswered| front.unanswered(&unanswered))
 }
 
 /// Where it all leads.
@@ -98,19 +90,14 @@ async fn allowed<P: Pages>(front: &Front<P>, tenant: &Tenant, visitor: &Visitor)
     })
 }
 
-async fn end<P: Pages>(
-    front: &Front<P>,
-    tenant: &str,
-    (headers, source): (&HeaderMap, Source),
-    body: Result<Bytes, Unread>,
-) -> Result<Answer, Unanswered> {
-    let (tenant, keys) = front.server.tenant(tenant, ENDPOINT)?;
-    let visit = Visit { tenant: &tenant, keys: &keys, headers, source, endpoint: ENDPOINT };
-    let form = match body {
-        Ok(body) => Form::read(&body),
-        Err(unread) => return front.refuse(visit, unread.on_page()).await,
+async fn end<P: Pages>(front: &Front<P>, post: &PagePost) -> Result<Answer, Unanswered> {
+    let (tenant, keys) = front.server.tenant(&post.tenant, ENDPOINT)?;
+    let visit = post.visit(&tenant, &keys, ENDPOINT);
+    let form = match post.form() {
+        Ok(form) => form,
+        Err(refusal) => return front.refuse(visit, refusal).await,
     };
-    let (page, posted_from) = (Page::posted(&form, visit), PostedFrom::of(&tenant, headers));
+    let (page, posted_from) = (Page::posted(&form, visit), PostedFrom::of(&tenant, visit.headers));
     let page = match ending::checked(&posted_from, page, &tenant, front.server.moment().now) {
         Ok(page) => page,
         Err(refusal) => return front.refuse(visit, refusal).await,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use chancery_core::ClientId;
 use chancery_crypto::digest::sha256;
 use chancery_store::Guard;
+use chancery_store::repo::consumed;
 
 use super::*;
 use crate::consent::fixtures::{BROWSER, page, request};
