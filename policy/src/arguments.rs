@@ -4,16 +4,15 @@
 //! letter case only: some JSON libraries take the one for the other. And a path must be one value's alone: names that are empty or hold
 //! a dot, by which one path could be written as another, are refused too.
 
+mod number;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use chancery_core::fold;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// The largest number that every reader of JSON reads alike: 2^53.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-/// What Cedar's decimal holds, and a little less.
-const LARGEST_DECIMAL: f64 = 900_000_000_000_000.0;
+use self::number::{Number, Numbers};
 
 /// Nobody's business but the policies': it has no telling `Debug`.
 #[derive(Clone, PartialEq, Default)]
@@ -41,31 +40,27 @@ impl Arguments {
         }
         let mut found = Self::default();
         let mut reader = serde_json::Deserializer::from_str(json);
-        Value { path: "", into: &mut found }.deserialize(&mut reader)?;
+        Value { path: "", into: &mut found, numbers: &mut Numbers(json) }.deserialize(&mut reader)?;
         reader.end()?;
         Ok(found)
     }
 
-    fn number(&mut self, path: &str, value: f64) {
-        if value.fract() == 0.0 && value.abs() < EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
-            self.integers.push((path.to_owned(), value as i64));
-        }
-        let text = format!("{value:?}");
-        let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-        if value.abs() < LARGEST_DECIMAL && decimals <= 4 && !text.contains('e') {
-            self.decimals.push((path.to_owned(), text));
-        }
+    fn number(&mut self, path: &str, written: Option<&str>) {
+        let Some(number) = written.and_then(Number::of) else { return };
+        self.integers.extend(number.integer().map(|value| (path.to_owned(), value)));
+        self.decimals.extend(number.decimal().map(|value| (path.to_owned(), value)));
     }
 }
 
 /// One value, read into the arguments under its path. It gives back a text, where it is one: an array may be a list of them.
-struct Value<'p, 'a> {
+struct Value<'p, 'a, 'j> {
     path: &'p str,
     into: &'a mut Arguments,
+    /// Those that are still to come.
+    numbers: &'a mut Numbers<'j>,
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Value<'_, '_, '_> {
     type Value = Option<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -73,7 +68,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_, '_> {
+impl<'de> Visitor<'de> for Value<'_, '_, '_> {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,28 +89,23 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         Ok(None)
     }
 
-    /// Numbers beyond 2^53 are not the same to all readers, so they are no number to policies.
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-        #[expect(clippy::cast_precision_loss, reason = "what would lose some is left out")]
-        self.into.number(self.path, number as f64);
-        Ok(None)
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        self.number()
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        #[expect(clippy::cast_precision_loss, reason = "what would lose some is left out")]
-        self.into.number(self.path, number as f64);
-        Ok(None)
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        self.number()
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
-        self.into.number(self.path, number);
-        Ok(None)
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        self.number()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut texts = Some(Vec::new());
         // What is in an array has no path of its own; only a list of texts is spoken of as a whole.
-        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut Arguments::default() })? {
+        let mut nowhere = Arguments::default();
+        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut nowhere, numbers: self.numbers })? {
             texts = texts.zip(element).map(|(mut texts, text)| {
                 texts.push(text);
                 texts
@@ -135,11 +125,20 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 return Err(A::Error::custom(format_args!("`{name}` is empty or holds a dot, so its path could be another's")));
             }
             let path = if self.path.is_empty() { name } else { format!("{}.{name}", self.path) };
-            members.next_value_seed(Value { path: &path, into: self.into })?;
+            members.next_value_seed(Value { path: &path, into: self.into, numbers: self.numbers })?;
             if let Some(twice) = self.into.names.replace(path) {
                 return Err(A::Error::custom(format_args!("the path `{twice}` comes twice")));
             }
         }
+        Ok(None)
+    }
+}
+
+impl Value<'_, '_, '_> {
+    /// The reader's own value is passed over: it may have been rounded.
+    fn number<E>(self) -> Result<Option<String>, E> {
+        let written = self.numbers.next();
+        self.into.number(self.path, written);
         Ok(None)
     }
 }
@@ -165,11 +164,30 @@ mod tests {
 
     #[test]
     fn a_number_that_readers_read_differently_is_none() {
-        for odd in ["9007199254740993", "1e300", "18446744073709551615", "-9223372036854775808", "0.00001"] {
+        for odd in [
+            "9007199254740993",
+            "1e300",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "0.00001",
+            "1000.0000000000000001",
+            "1e-400",
+            "100000000000000000000000000000000000000",
+        ] {
             let read = Arguments::read(&format!(r#"{{"n":{odd}}}"#)).expect("arguments");
             assert!(read.integers.is_empty() && read.decimals.is_empty(), "{odd}: {:?} {:?}", read.integers, read.decimals);
             assert!(read.names.contains("n"));
         }
+        assert!(Arguments::read(r#"{"n":1e400}"#).is_err(), "some readers have no such number");
+    }
+
+    /// Where a number stands among others does not matter.
+    #[test]
+    fn each_number_stands_under_its_own_path() {
+        let read = Arguments::read(r#"{"3":"4","x":[1,[2],{"a":3,"b":"5\\"}],"amount":1000.0000000000000001,"y":{"z":-2E1},"w":0.5}"#);
+        let read = read.expect("arguments");
+        assert_eq!(read.integers, [("y.z".to_owned(), -20)]);
+        assert_eq!(read.decimals, [("y.z".to_owned(), "-20.0".to_owned()), ("w".to_owned(), "0.5".to_owned())]);
     }
 
     #[test]
