@@ -34,9 +34,9 @@ impl Hearers {
         let (mut pending, mut highest) = (Vec::new(), 0);
         loop {
             tokio::select! {
-                entries = follower.next() => {
-                    let entries = match entries {
-                        Ok(entries) => entries,
+                news = follower.next() => {
+                    let entries = match news {
+                        Ok(news) => news.entries,
                         Err(lost) => return tracing::error!("{lost}: it was cut off from the database for too long. Start it again"),
                     };
                     // An end is a moment's work and never waits behind a reload that fails.

@@ -9,6 +9,12 @@ pub trait Driver: Send + Sync + 'static {
     /// Runs one read.
     fn query(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;
 
+    /// Runs the feed's read. It waits behind no request, and a database that says nothing is given up soon: whoever follows must know
+    /// that it does not.
+    fn query_feed(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
+        self.query(sql, values)
+    }
+
     /// Writes all of a Unit durably, or nothing of it.
     fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<Receipt, CommitError>>;
 

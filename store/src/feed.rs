@@ -5,7 +5,8 @@
 //! 3. Sequence numbers are not the order of commits: a Unit may take number 5 and commit after number 6 was read. So every read starts
 //!    below the numbers seen in the last [`OVERLAP`], which is longer than a Unit lasts, and leaves out what was handed on. Where a
 //!    COMMIT lasted longer all the same, its node tells the changes once more.
-//! 4. Old entries are deleted, but never the newest of them. So where the newest that was seen is gone, unseen ones went with it, and
+//! 4. Every read that succeeds says as of when all is known: a database that says nothing at all is told from one that has nothing new.
+//! 5. Old entries are deleted, but never the newest of them. So where the newest that was seen is gone, unseen ones went with it, and
 //!    whoever follows is told that it [`Lost`] its place.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -40,6 +41,14 @@ pub struct Entry {
 const START: &str = "SELECT COALESCE(MAX(seq), 0) FROM feed WHERE at < (SELECT MAX(at) FROM feed) - 10000";
 const SINCE: &str = "SELECT seq, tenant, topic, key, at FROM feed WHERE seq >= $1 ORDER BY seq";
 
+/// What one read of the feed brought; nothing, where nothing is new.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct News {
+    pub entries: Vec<Entry>,
+    /// When the read began: whatever was committed before, is handed on by now.
+    pub as_of: Instant,
+}
+
 /// Entries were deleted before this node read them, since it was cut off from the database for too long. What it knows may be wrong:
 /// it must load everything again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,50 +76,67 @@ pub struct Follower {
     settled: i64,
     /// What was handed on above `settled`.
     handed_on: BTreeSet<i64>,
+    looked_at: Option<Instant>,
+    /// The last read failed, and that was said.
+    failing: bool,
 }
 
 impl Follower {
     /// Begins to follow. Do this first and load the state afterwards, so that no change falls between.
     pub async fn start(store: &Store) -> Result<Self, StoreError> {
         let wake = store.listen();
-        let settled = store.query_uncounted(START, values![]).await?.into_iter().next().map_or(Ok(0), |mut row| row.int())?;
-        Ok(Self { store: store.clone(), wake, reads: VecDeque::new(), settled, handed_on: BTreeSet::new() })
+        let settled = store.query(START, values![]).await?.into_iter().next().map_or(Ok(0), |mut row| row.int())?;
+        Ok(Self {
+            store: store.clone(),
+            wake,
+            reads: VecDeque::new(),
+            settled,
+            handed_on: BTreeSet::new(),
+            looked_at: None,
+            failing: false,
+        })
     }
 
-    /// Waits for entries that were not handed on yet; never empty. May be dropped while it waits. While the database does not answer
-    /// it goes on asking.
+    /// The news of the next read that succeeds: at once the first time, then when something was told, or at the next poll. May be
+    /// dropped while it waits. While the database does not answer it goes on asking.
     ///
     /// # Errors
     /// [`Lost`], and from then on whenever it is asked.
-    pub async fn next(&mut self) -> Result<Vec<Entry>, Lost> {
-        let mut failing = false;
+    pub async fn next(&mut self) -> Result<News, Lost> {
         loop {
+            self.due().await;
             self.wake.mark_unchanged();
             let begun = Instant::now();
-            match self.read().await {
+            let read = self.read().await;
+            self.looked_at = Some(Instant::now());
+            match read {
                 Ok(rows) => {
-                    failing = false;
-                    let entries = self.take(rows, begun)?;
-                    if !entries.is_empty() {
-                        return Ok(entries);
+                    if std::mem::take(&mut self.failing) {
+                        tracing::info!("changes made elsewhere can be read again");
                     }
+                    return Ok(News { entries: self.take(rows, begun)?, as_of: begun });
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut failing, true) {
+                    if !std::mem::replace(&mut self.failing, true) {
                         tracing::warn!(%error, "changes made elsewhere cannot be read; trying again until they can");
                     }
                     tokio::time::sleep(POLL).await;
                 }
             }
-            // A closed wake is a closed store, whose reads fail: the poll goes on at its pace.
-            if let Ok(Err(_)) = tokio::time::timeout(POLL, self.wake.changed()).await {
-                tokio::time::sleep(POLL).await;
-            }
+        }
+    }
+
+    /// Until the next look: a poll after the last one, or when something is told.
+    async fn due(&mut self) {
+        let Some(looked_at) = self.looked_at else { return };
+        // A closed wake is a closed store, whose reads fail: the poll goes on at its pace.
+        if let Ok(Err(_)) = tokio::time::timeout_at(looked_at + POLL, self.wake.changed()).await {
+            tokio::time::sleep(POLL).await;
         }
     }
 
     async fn read(&self) -> Result<Vec<Numbered>, StoreError> {
-        let rows = self.store.query_uncounted(SINCE, values![self.settled]).await?;
+        let rows = self.store.query_feed(SINCE, values![self.settled]).await?;
         rows.into_iter().map(|mut row| Numbered::from_row(&mut row)).collect()
     }
 

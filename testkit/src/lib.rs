@@ -50,6 +50,7 @@ pub mod people;
 pub mod postgres;
 pub mod private;
 pub mod provider;
+pub mod relay;
 
 pub use answer::Answer;
 pub use ask::{Ask, Code};

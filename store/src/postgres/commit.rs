@@ -12,7 +12,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{Error, Statement};
 
-use super::{LIMIT, bind};
+use super::{LIMIT, bind, discard};
 use crate::unit::Statements;
 use crate::{CommitError, Receipt, StoreError, Unit, Write};
 
@@ -174,11 +174,6 @@ async fn in_order(mut answers: Vec<Answer<'_>>) -> Vec<Result<u64, Error>> {
 /// A COMMIT that the server refused wrote nothing; one whose answer got lost may have.
 fn commit_failed(error: Error) -> Failed {
     if error.as_db_error().is_some() { error.into() } else { StoreError::OutcomeUnknown(bind::told(&error)).into() }
-}
-
-/// Takes a connection out of the pool and ends it, and with it whatever is open on it.
-fn discard(connection: Object) {
-    drop(Object::take(connection));
 }
 
 /// Anything that went wrong before the COMMIT.

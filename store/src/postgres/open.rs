@@ -6,9 +6,9 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};
 
+use super::LIMIT;
 use super::bind::told;
 use super::tls::Connector;
-use super::{CONNECTIONS, LIMIT};
 use crate::url::{Server, Tls};
 use crate::{StoreError, migrations};
 
@@ -61,10 +61,10 @@ pub(super) async fn prepare(server: &Server, config: &Config, connector: &Connec
     outcome
 }
 
-pub(super) fn pool(config: Config, connector: Connector) -> Pool {
+pub(super) fn pool(config: Config, connector: Connector, connections: usize) -> Pool {
     let manager = Manager::from_config(config, connector, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     Pool::builder(manager)
-        .max_size(CONNECTIONS)
+        .max_size(connections)
         .wait_timeout(Some(LIMIT))
         .create_timeout(Some(CONNECT + LIMIT))
         .runtime(Runtime::Tokio1)

@@ -5,6 +5,7 @@ mod clients;
 mod durability;
 mod entangled;
 mod feed;
+mod lost;
 mod opening;
 mod races;
 mod reap;
@@ -18,6 +19,9 @@ mod vouchers;
 /// The throwaway server of the testkit, taken as a file: the testkit itself depends on every room above this one.
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;
+
+#[path = "../../../testkit/src/relay.rs"]
+mod relay;
 
 /// Makes of each function that takes a site one test a driver, each on a fresh database.
 macro_rules! every_driver {

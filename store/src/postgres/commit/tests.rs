@@ -24,7 +24,7 @@ async fn opened(url: &str) -> Pool {
     let Address::Postgres(server) = url.address() else { panic!("an address of PostgreSQL") };
     let (config, connector) = open::settings(server).expect("settings");
     open::prepare(server, &config, &connector).await.expect("a server");
-    open::pool(config, connector)
+    open::pool(config, connector, 16)
 }
 
 fn tells(slow: bool) -> Unit {
