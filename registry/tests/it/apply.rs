@@ -109,7 +109,7 @@ async fn an_apply_leaves_an_event_and_tells_the_other_nodes() {
     let fields: Vec<_> = events[1].fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(fields, [("version", "2"), ("changes", "~ resource bank: title"), ("administrator", "alice")]);
 
-    let told = feed.next().await.expect("nothing is lost");
+    let told = feed.next().await.expect("nothing is lost").entries;
     assert!(told.iter().all(|entry| (entry.tenant, entry.topic) == (tenant, Topic::Registry)));
     assert_eq!(told.last().map(|entry| entry.key.as_str()), Some("2"));
 }

@@ -52,7 +52,7 @@ async fn an_end_is_heard_of_by_a_node_that_runs_and_loaded_by_one_that_starts() 
     let _receipt = site.store.commit(Unit { changes, ..Unit::new(site.tenant, writes) }).await.expect("a commit");
 
     let (running, started) = (Ended::default(), Ended::load(&site.store, NOW).await.expect("a load"));
-    running.heard(&follower.next().await.expect("nothing was lost"));
+    running.heard(&follower.next().await.expect("nothing was lost").entries);
     for node in [&running, &started] {
         assert_eq!(at(node, site.tenant, "usr_1"), Some(NOW));
         let tenants = node.set.tenants.read().unwrap();
