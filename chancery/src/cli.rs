@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::admin::message::Listed;
-use crate::commands::{apply, audit, demo, doctor, init, list, login, plan, registration, revoke, schema, serve, stand};
+use crate::commands::{apply, audit, demo, doctor, import, init, list, login, plan, registration, revoke, schema, serve, stand};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 
 /// Agent-grade OAuth in front of the identity provider you already run.
@@ -23,6 +23,8 @@ struct Cli {
 enum Command {
     /// Begin: recognise the identity provider, say what to register there, write the configuration, try a sign-in
     Init(init::Args),
+    /// Read what an MCP server has, and draft a resource of it with scopes to begin from
+    Import(import::Args),
     /// Run a server from a configuration file
     Serve(serve::Args),
     /// Show the whole journey on this machine, with nothing to set up, and stay up to be tried
@@ -78,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Init(args) => init::run(args).await,
+            Command::Import(args) => import::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Plan(args) => plan::run(args).await,

@@ -22,6 +22,7 @@ pub enum Exit {
     Refused = 8,
     CutShort = 9,
     Unwell = 10,
+    Upstream = 11,
 }
 
 /// What `--help` says about them.
@@ -37,7 +38,8 @@ Exit codes:
   7  the running server does not answer on its socket
   8  the server refused what was asked
   9  a second signal ended the process before it had drained
-  10 `doctor` found something wrong";
+  10 `doctor` found something wrong
+  11 an MCP server cannot be reached, or does not say what it has (`import`)";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn every_exit_code_is_documented() {
-        for code in 0..=Exit::Unwell as u8 {
+        for code in 0..=Exit::Upstream as u8 {
             assert!(EXIT_CODES.contains(&format!("\n  {code:<2} ")), "{code}");
         }
     }

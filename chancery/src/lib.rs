@@ -2,7 +2,7 @@
 //!
 //! 1. [`cli`] takes a command line apart and runs one of [`commands`].
 //! 2. [`ground`] opens store, keys and registry; [`wire`] puts the endpoints on it; [`listener`] serves them until [`stop`] says so.
-//!    [`doctor`] goes and looks at everything from outside.
+//!    [`doctor`] goes and looks at everything from outside; [`import`] reads what an MCP server has.
 //! 3. Beside them run the [`follower`] of the change feed, the [`schedule`], the [`admin`] socket, and what [`telemetry`] tells.
 
 pub mod admin;
@@ -13,6 +13,7 @@ pub mod exit;
 pub mod files;
 pub mod follower;
 pub mod ground;
+pub mod import;
 pub mod init;
 pub mod listener;
 pub mod logs;

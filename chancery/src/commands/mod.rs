@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod demo;
 pub mod doctor;
+pub mod import;
 pub mod init;
 pub mod list;
 pub mod login;

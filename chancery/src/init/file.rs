@@ -114,6 +114,14 @@ pub fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     placed(path, text, (0o644, old)).map_err(|error| unwritable(path, &error))
 }
 
+/// Writes it where there is nothing yet.
+///
+/// # Errors
+/// That there is something, or why it cannot be written.
+pub fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    placed(path, text, (0o644, Old::Kept))
+}
+
 /// # Errors
 /// [`Exit::File`] where there is a file already.
 pub fn stands_already(path: &Path, force: bool) -> Result<(), Failure> {

@@ -1,6 +1,9 @@
 //! What a file says of the world around this server: whom it sends people to, and where it can be met. For who goes and looks.
 
+use std::collections::BTreeMap;
+
 use super::Config;
+use crate::Tool;
 use crate::definition::{Definition, ProviderDefinition};
 
 /// What every kind of provider is asked for, where the file does not say.
@@ -30,6 +33,9 @@ pub struct ResourceOutline {
     pub url: String,
     /// The address that the gateway forwards to, where it does; a child process has none.
     pub upstream: Option<String>,
+    /// What its tools need, and whether those that are not named are refused.
+    pub tools: BTreeMap<String, Tool>,
+    pub strict: bool,
 }
 
 impl Config {
@@ -65,6 +71,8 @@ impl Config {
                 name: declared.name.to_string(),
                 url: resource.url.to_string(),
                 upstream: resource.upstream.as_ref().filter(|upstream| upstream.stdio.is_none()).map(|upstream| upstream.url.clone()),
+                tools: resource.tools.clone(),
+                strict: resource.strict,
             }),
             _ => None,
         });
