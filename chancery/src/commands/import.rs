@@ -12,7 +12,7 @@ use std::time::Duration;
 use chancery_core::{Secret, Slug};
 use chancery_crypto::tls::Special;
 use chancery_outbound::{Dialer, Reach, Settings, Upstreams};
-use chancery_registry::config::{Problem, SecretRef};
+use chancery_registry::config::{Problem, SecretRef, ServerConfig};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -22,7 +22,7 @@ use crate::import::stdio::Stdio;
 use crate::import::talk::{self, Line};
 use crate::import::{Offer, named};
 use crate::init::file;
-use crate::{logs, print};
+use crate::{files, logs, print};
 
 /// For a connection, as the gateway has it.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -47,6 +47,9 @@ pub struct Args {
     /// A PEM file with the only authorities that may vouch for the server
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Go out as the server of this configuration does: by its proxy, with its authorities
+    #[arg(long, value_name = "PATH", conflicts_with = "stdio")]
+    config: Option<PathBuf>,
     /// A secret of the program's environment: env:VARIABLE or file:PATH
     #[arg(long, value_name = "NAME=REFERENCE", value_parser = pair::<SecretRef>, requires = "stdio")]
     env: Vec<(String, SecretRef)>,
@@ -72,7 +75,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let draft = drafted(&args)?;
     let nothing = Offer::default();
     draft.check(&nothing, &draft.text(&nothing)).map_err(|problems| unusable(&problems))?;
-    let mut line = line(&draft, args.ca.as_deref())?;
+    let mut line = line(&draft, &args)?;
 
     let whom = draft.whom();
     let read = talk::read(&mut line, Duration::from_secs(args.timeout), |what| tell(&format!("{whom}: {what}"))).await;
@@ -126,12 +129,12 @@ fn drafted(args: &Args) -> Result<Draft, Failure> {
 }
 
 /// The way there, with what is secret.
-fn line(draft: &Draft, ca: Option<&Path>) -> Result<Line, Failure> {
+fn line(draft: &Draft, args: &Args) -> Result<Line, Failure> {
     match &draft.upstream {
         Upstream::Address { url, header, .. } => {
             let header = header.as_ref().map(|(name, reference)| Ok((name.as_str(), secret(reference)?))).transpose()?;
             let shows = header.as_ref().map(|(name, secret)| (*name, secret));
-            let http = Http::at(way_out(ca)?, url, shows);
+            let http = Http::at(way_out(args)?, url, shows);
             let http = http.map_err(|why| Failure::new(Exit::Usage, format!("{url} cannot be asked")).because(why))?;
             Ok(Line::Http(Box::new(http)))
         }
@@ -143,14 +146,22 @@ fn line(draft: &Draft, ca: Option<&Path>) -> Result<Line, Failure> {
 }
 
 /// The guarded client; the address is an operator's.
-fn way_out(ca: Option<&Path>) -> Result<Upstreams, Failure> {
+fn way_out(args: &Args) -> Result<Upstreams, Failure> {
     let failed = |why: String| Failure::new(Exit::File, "no connection can be made").because(why);
-    let dialer = Dialer::new(&Settings::of(Reach::Anywhere)).map_err(|error| failed(error.to_string()))?;
+    let settings = match &args.config {
+        Some(path) => settings(files::read(path)?.config.server),
+        None => Settings::of(Reach::Anywhere),
+    };
+    let dialer = Dialer::new(&settings).map_err(|error| failed(error.to_string()))?;
     let out = Upstreams::new(&dialer);
-    let Some(path) = ca else { return Ok(out) };
+    let Some(path) = &args.ca else { return Ok(out) };
     let pem = std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     let special = out.special(&Special { authority: Some(&pem), identity: None }, CONNECT);
     special.map_err(|why| failed(format!("{}: {why}", path.display())).remedy("give certificates in PEM form"))
+}
+
+fn settings(server: ServerConfig) -> Settings {
+    Settings { reach: Reach::Anywhere, extra_ca_files: server.trust, proxy: server.proxy }
 }
 
 fn secret(reference: &SecretRef) -> Result<Secret<String>, Failure> {

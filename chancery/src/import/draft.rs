@@ -58,7 +58,7 @@ impl Draft {
         text += &format!("    default_scope: {read}    # what a client gets that asks for nothing{also}\n");
         text += "    strict: true    # a tool that is not named here is refused, whatever the server adds\n";
         if offer.tools.is_empty() {
-            text += "    tools: {}    # it has none\n";
+            text += if offer.unnamed == 0 { "    tools: {}    # it has none\n" } else { "    tools: {}\n" };
         } else {
             text += "    tools:\n";
         }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::events::Events;
-use super::spelling::shown;
+use super::spelling::{plain, shown};
 use super::talk::{STATELESS, answers};
 use super::trouble::Trouble;
 
@@ -111,8 +111,8 @@ impl Http {
     async fn send(&self, mut request: Request<chancery_outbound::Body>) -> Result<(http::response::Parts, Incoming), Trouble> {
         *request.uri_mut() = self.to.clone();
         let answer = self.out.send(request).await.map_err(|error| match error {
-            UpstreamError::NotReached(why) => Trouble::Unreached(why),
-            UpstreamError::Broken(why) => Trouble::Broken(why),
+            UpstreamError::NotReached(why) => Trouble::Unreached(plain(&why)),
+            UpstreamError::Broken(why) => Trouble::Broken(plain(&why)),
         })?;
         Ok(answer.into_parts())
     }

@@ -20,6 +20,11 @@ pub fn shown(text: &str) -> Option<String> {
     shown_name(&beginning).map(|text| text.replace('"', "'"))
 }
 
+/// A message of a library's in which a peer may have had its say, whole.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|character| if (' '..='~').contains(&character) { character } else { '?' }).collect()
+}
+
 /// JSON whose strings hold nothing but ASCII.
 pub fn ascii(json: &str) -> String {
     let spelled = |character: char| match character {

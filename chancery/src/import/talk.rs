@@ -101,6 +101,8 @@ impl<T: Fn(&str)> Talk<'_, T> {
         let why = match self.ask("server/discover", json!({}), DISCOVERY).await {
             Ok(result) if supports(&result, STATELESS) => return Ok(offer(STATELESS, &result)),
             Ok(_) => "it names other versions".to_owned(),
+            Err(Trouble::Silent(_)) => "it says nothing to that".to_owned(),
+            Err(Trouble::Broken(why)) => why,
             Err(trouble) if trouble.may_be_of_before() => "it does not know that".to_owned(),
             Err(trouble) => return Err(trouble),
         };

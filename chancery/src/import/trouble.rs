@@ -73,6 +73,7 @@ fn by_status(failure: Failure, status: StatusCode, kind: Option<String>) -> Fail
     let kind = kind.map(|kind| format!(", with {kind}")).unwrap_or_default();
     let remedy = match status.as_u16() {
         404 | 405 => "check the path: MCP servers often have theirs at /mcp; those that speak the older HTTP+SSE transport are not read",
+        421 => "give the address under the host name that the server knows itself by",
         429 => "it has too many requests: try again later",
         500.. => "look at that server's own log",
         _ => "check that the address is that of an MCP endpoint (Streamable HTTP)",

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::offering::{Era, Heard, Offering, answer, says, tool};
-use crate::process::{Ended, Running, free_port, run, write};
+use crate::process::{Ended, Running, configuration, free_port, run, write};
 use crate::served::server;
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -28,7 +28,13 @@ async fn import(folder: &Folder, arguments: &[&str]) -> Ended {
     let (path, arguments) = (folder.path().to_owned(), arguments.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
     let ended = tokio::task::spawn_blocking(move || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chancery"));
-        command.arg("import").args(arguments).current_dir(path).env("KEY", "hunter2").env("SSL_CERT_FILE", "/dev/null");
+        command
+            .arg("import")
+            .args(arguments)
+            .current_dir(path)
+            .env("KEY", "hunter2")
+            .env("CORP_SECRET", "x")
+            .env("SSL_CERT_FILE", "/dev/null");
         command.output().expect("the binary can be run")
     });
     ended.await.expect("it ended").into()
@@ -135,11 +141,12 @@ async fn a_credential_stands_elsewhere_and_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_mcp_server_is_told_for_what_it_is() {
     type Case = (fn(&Heard) -> Response<Body>, &'static [&'static str]);
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         (|_| answer(401, &[], ""), &["lets nobody in", "status 401", "--header Authorization=env:VARIABLE"]),
         (|_| answer(403, &[], ""), &["status 403"]),
         (|_| answer(404, &[], ""), &["status 404", "check the path", "/mcp"]),
         (|_| answer(405, &[], ""), &["status 405", "HTTP+SSE"]),
+        (|_| answer(421, &[], ""), &["status 421", "host name"]),
         (|_| answer(200, &[("content-type", "text/html")], "<!doctype html>"), &["does not answer as an MCP server", "text/html", "/mcp"]),
         (|_| answer(200, &[], ""), &["something that has no type"]),
         (|_| says(200, &json!({ "hello": "world" })), &["no message of JSON-RPC"]),
@@ -192,6 +199,9 @@ async fn a_server_whose_authority_is_not_known_is_not_believed() {
     import(&folder, &[&web.at("/mcp")]).await.with(11, &["cannot be reached", "did not prove its name by TLS", "--ca FILE"]);
     assert_eq!(web.asked_in_all(), 0);
     import(&folder, &[&web.at("/mcp"), "--ca", web::AUTHORITY]).await.with(11, &["status 401"]);
+    let text = std::fs::read_to_string(configuration(&folder, free_port())).expect("it was written");
+    write(&folder, "chancery.yaml", &text.replace("server: {", &format!("server: {{ trust: [ {} ],", web::AUTHORITY)));
+    import(&folder, &[&web.at("/mcp"), "--config", "chancery.yaml"]).await.with(11, &["status 401"]);
     import(&folder, &[&web.at("/mcp"), "--ca", "nowhere.pem"]).await.with(3, &["nowhere.pem"]);
     write(&folder, "no.pem", "hello");
     import(&folder, &[&web.at("/mcp"), "--ca", "no.pem"]).await.with(3, &["no certificate in PEM form"]);
