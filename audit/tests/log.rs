@@ -48,6 +48,32 @@ impl Drop for Log {
     }
 }
 
+/// More than one page of what is read ahead.
+const BETWEEN: i64 = 600;
+
+#[tokio::test]
+async fn a_call_that_has_no_end_in_the_log_reads_unknown() {
+    let log = Log::new().await;
+    let [ended, lost] = [1, 2].map(|at| log.event(Kind::CallOpened, at));
+    let closed = log.event(Kind::CallClosed, BETWEEN + 10).with(Field::Opened, ended.id).with(Field::Outcome, "answered");
+    let between = (0..BETWEEN).map(|at| log.event(Kind::TokenIssued, 3 + at));
+    let events: Vec<Event> = [ended.clone(), lost.clone()].into_iter().chain(between).chain([closed]).collect();
+    let first = events[0].id;
+    let _receipt = log.journal.commit(&log.tenant, Draft { events, ..Draft::default() }).await.expect("a commit");
+
+    let outcomes = |entries: Vec<chancery_audit::Entry>| -> Vec<_> {
+        entries.into_iter().filter(|entry| entry.kind == "call_opened").map(|entry| (entry.id, entry.outcome)).collect()
+    };
+    let all = tail(&log.store, &log.tenant, None, 1000).await.expect("a read");
+    assert_eq!(outcomes(all), [(ended.id, None), (lost.id, Some("unknown"))]);
+    // A page that ends before the close does not take it for missing.
+    let page = tail(&log.store, &log.tenant, Some(first), 3).await.expect("a read");
+    assert_eq!(outcomes(page), [(lost.id, Some("unknown"))]);
+    let before = chancery_core::EventId::mint(Timestamp::from_millis(NOW.millis() - 1), &mut Entropy::draw(&SystemRng));
+    let page = tail(&log.store, &log.tenant, Some(before), 2).await.expect("a read");
+    assert_eq!(outcomes(page), [(ended.id, None), (lost.id, Some("unknown"))]);
+}
+
 #[tokio::test]
 async fn what_was_committed_is_read_back_oldest_first() {
     let log = Log::new().await;

@@ -1,5 +1,5 @@
-//! A load balancer without memory: each request goes to a node chosen by chance, bodies stream both ways, `Host` stays what the client
-//! said. What works behind it works on any node at any step.
+//! A load balancer without memory: each request goes to a node chosen by chance, answers stream, `Host` stays what the client said. What
+//! works behind it works on any node at any step. A request that found no connection goes to another node: nothing of it was sent.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use chancery_core::Rng;
 use http::{StatusCode, Uri};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -29,20 +30,33 @@ pub fn start(listener: TcpListener, nodes: Vec<SocketAddr>, rng: Arc<dyn Rng>) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
-async fn pass_on(State(balancer): State<Balancer>, mut request: Request) -> Response {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let uri = format!("http://{}{path}", balancer.any());
-    *request.uri_mut() = uri.parse::<Uri>().expect("an address and a path make a URI");
-    match balancer.client.request(request).await {
-        Ok(answer) => answer.map(Body::new).into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, format!("{uri}: {error:?}")).into_response(),
+async fn pass_on(State(balancer): State<Balancer>, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        return (StatusCode::BAD_REQUEST, "the request broke off").into_response();
+    };
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let mut told = String::new();
+    for node in balancer.in_turn() {
+        head.uri = format!("http://{node}{path}").parse::<Uri>().expect("an address and a path make a URI");
+        match balancer.client.request(Request::from_parts(head.clone(), Body::from(body.clone()))).await {
+            Ok(answer) => return answer.map(Body::new).into_response(),
+            Err(error) => {
+                told = format!("{node}: {error:?}");
+                if !error.is_connect() {
+                    break;
+                }
+            }
+        }
     }
+    (StatusCode::BAD_GATEWAY, told).into_response()
 }
 
 impl Balancer {
-    fn any(&self) -> SocketAddr {
+    /// All nodes, beginning with any.
+    fn in_turn(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let mut byte = [0];
         self.rng.fill(&mut byte);
-        self.nodes[usize::from(byte[0]) % self.nodes.len()]
+        (0..self.nodes.len()).map(move |at| self.nodes[(usize::from(byte[0]) + at) % self.nodes.len()])
     }
 }

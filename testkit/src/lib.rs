@@ -41,6 +41,7 @@ pub mod web;
 
 pub mod balancer;
 pub mod cast;
+pub mod coming;
 pub mod glewlwyd;
 pub mod idp_sim;
 pub mod keycloak;

@@ -2,7 +2,7 @@
 //! stands alone, and its headers mirror its body. It says what came back.
 
 use bytes::Bytes;
-use http::{Method, header};
+use http::{Method, Request, header};
 use serde_json::{Value, json};
 
 use crate::browser::request;
@@ -69,7 +69,12 @@ impl Mcp {
     }
 
     /// Sends one request as it is.
-    pub async fn send(&self, method: &str, mut params: Value) -> Called {
+    pub async fn send(&self, method: &str, params: Value) -> Called {
+        Called(self.post(&self.message(method, params)).await)
+    }
+
+    /// The message that sends this request.
+    pub fn message(&self, method: &str, mut params: Value) -> Value {
         if self.version == STATELESS {
             params["_meta"] = json!({
                 "io.modelcontextprotocol/protocolVersion": STATELESS,
@@ -77,11 +82,16 @@ impl Mcp {
                 "io.modelcontextprotocol/clientCapabilities": {},
             });
         }
-        Called(self.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await)
+        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
     }
 
     /// Posts one message.
     pub async fn post(&self, message: &Value) -> Answer {
+        self.program.send(self.posting(message)).await
+    }
+
+    /// The request that posts one message.
+    pub fn posting(&self, message: &Value) -> Request<Bytes> {
         let mut request = self.request(Method::POST).header(header::CONTENT_TYPE, "application/json");
         if self.version == STATELESS
             && let Some(method) = message["method"].as_str()
@@ -91,7 +101,7 @@ impl Mcp {
                 request = request.header("mcp-name", name);
             }
         }
-        self.program.send(request.body(Bytes::from(message.to_string())).expect("a request")).await
+        request.body(Bytes::from(message.to_string())).expect("a request")
     }
 
     /// A request to the server with this conversation's headers.

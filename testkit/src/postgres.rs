@@ -8,9 +8,10 @@
 //!
 //! Nothing but the standard library is used here, so that the tests of a room far below this one can take the file as it is.
 
+use std::fmt::Display;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Write;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -29,10 +30,27 @@ pub const ROOT: &str = include_str!("postgres/root.pem");
 /// A second user, whom the server asks for this password; the first, `chancery`, it lets in as he comes.
 pub const GUARDED: (&str, &str) = ("guarded", "open-sesame");
 
-/// Runs the server until standard input ends, then stops it without ceremony and removes what it wrote. `$1` is the program, `$2` the folder.
+/// Runs the server until standard input ends, then stops it without ceremony and removes what it wrote; on a line that says so it kills
+/// the server and all its children, or starts it again. `$1` is the program, `$2` the folder.
 const SUPERVISOR: &str = r#"trap '' INT TERM HUP
-"$1" -D "$2/data" >"$2/log" 2>&1 </dev/null &
-cat >/dev/null
+run() { "$1" -D "$2/data" >>"$2/log" 2>&1 </dev/null & }
+run "$@"
+while read -r word; do
+    case $word in
+    kill)
+        kill -STOP $!
+        all=$!
+        for stat in /proc/[0-9]*/stat; do
+            read -r pid name state parent rest <"$stat" && [ "$parent" = $! ] && all="$all $pid"
+        done 2>/dev/null
+        kill -KILL $all
+        wait
+        for pid in $all; do while grep -qs '^State:.[^ZX]' /proc/$pid/status; do :; done; done
+        ;;
+    start) run "$@" ;;
+    esac
+    echo "$word"
+done
 kill -QUIT $!
 wait
 rm -rf "$2""#;
@@ -60,14 +78,12 @@ impl Database {
     pub fn fresh_on_own_server() -> Option<Self> {
         static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 
-        match SERVER.get_or_init(Server::start) {
-            Ok(server) => Some(Self::on(&server.base(), false)),
-            Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no PostgreSQL for the tests: {why}"),
-            Err(why) => {
-                eprintln!("\n*** SKIPPED, NOT PASSED: no PostgreSQL for this test: {why}\n");
-                None
-            }
-        }
+        usable(SERVER.get_or_init(Server::start).as_ref()).map(|server| Self::on(&server.base(), false))
+    }
+
+    /// The same on a server of this test alone, which it may kill.
+    pub fn on_mortal_server() -> Option<(Self, Mortal)> {
+        usable(Server::start()).map(|server| (Self::on(&server.base(), false), Mortal(server)))
     }
 
     fn on(base: &str, shared: bool) -> Self {
@@ -103,10 +119,39 @@ impl Drop for Database {
     }
 }
 
+/// Where there is no server, that is a failure under `CI=true`, and is said loudly elsewhere.
+fn usable<S, E: Display>(server: Result<S, E>) -> Option<S> {
+    match server {
+        Ok(server) => Some(server),
+        Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no PostgreSQL for the tests: {why}"),
+        Err(why) => {
+            eprintln!("\n*** SKIPPED, NOT PASSED: no PostgreSQL for this test: {why}\n");
+            None
+        }
+    }
+}
+
+/// A server that dies when a test says so. What it has acknowledged by then lies in the machine's memory, and is there afterwards.
+pub struct Mortal(Server);
+
+impl Mortal {
+    /// By SIGKILL, all of its processes; returns when none is left.
+    pub fn kill(&mut self) {
+        self.0.tell("kill");
+    }
+
+    /// Starts it again, at the same address, and returns when it answers.
+    pub fn start_again(&mut self) {
+        self.0.tell("start");
+        self.0.await_readiness().expect("it comes up again");
+    }
+}
+
 /// A running server. Lives as long as the pipe to its supervisor.
 struct Server {
     port: u16,
-    _supervisor: Child,
+    folder: PathBuf,
+    supervisor: Child,
 }
 
 impl Server {
@@ -131,12 +176,12 @@ impl Server {
             .current_dir(&folder)
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| format!("the server's supervisor cannot be started: {error}"))?;
-        let server = Self { port, _supervisor: supervisor };
-        server.await_readiness(&folder)?;
+        let server = Self { port, folder, supervisor };
+        server.await_readiness()?;
         let (guarded, password) = GUARDED;
         psql(&format!("{}/postgres", server.base()), &format!("CREATE ROLE {guarded} SUPERUSER LOGIN PASSWORD '{password}'"))?;
         Ok(server)
@@ -146,14 +191,22 @@ impl Server {
         format!("postgres://chancery@127.0.0.1:{}", self.port)
     }
 
-    fn await_readiness(&self, folder: &Path) -> Result<(), String> {
+    /// Returns when the supervisor has done it.
+    fn tell(&mut self, word: &str) {
+        let (Some(orders), Some(answers)) = (&mut self.supervisor.stdin, &mut self.supervisor.stdout) else { panic!("both are pipes") };
+        orders.write_all(format!("{word}\n").as_bytes()).expect("the supervisor listens");
+        let mut answer = vec![0; word.len() + 1];
+        answers.read_exact(&mut answer).expect("the supervisor answers");
+    }
+
+    fn await_readiness(&self) -> Result<(), String> {
         for _ in 0..600 {
             if psql(&format!("{}/postgres", self.base()), "SELECT 1").is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err(format!("the server did not come up; it says: {}", fs::read_to_string(folder.join("log")).unwrap_or_default()))
+        Err(format!("the server did not come up; it says: {}", fs::read_to_string(self.folder.join("log")).unwrap_or_default()))
     }
 }
 

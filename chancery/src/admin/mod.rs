@@ -152,7 +152,12 @@ impl Administration {
     /// The events that were asked for, oldest first.
     pub async fn tail(&self, tail: &Tail) -> Result<Vec<Entry>, Failure> {
         let tenant = self.tenant(&tail.tenant)?;
-        chancery_audit::tail(&self.store, &tenant.id, tail.after, tail.limit).await.map_err(|error| unavailable(&error))
+        let read = chancery_audit::tail(&self.store, &tenant.id, tail.after, tail.limit).await;
+        let mut entries = read.map_err(|error| unavailable(&error))?;
+        if tail.follow {
+            entries.iter_mut().for_each(|entry| entry.outcome = None); // whoever follows is told of each end as it comes
+        }
+        Ok(entries)
     }
 
     async fn planned(&self, config: &Config) -> Result<Plan, Failure> {

@@ -10,6 +10,9 @@ pub fn line(event: &Value) -> String {
     for (name, value) in event["fields"].as_object().into_iter().flatten() {
         line.push_str(&format!(" {name}={}", plain(value.as_str().unwrap_or_default())));
     }
+    if let Some(outcome) = event["outcome"].as_str() {
+        line.push_str(&format!(" (outcome {outcome})"));
+    }
     if let Some(erased) = event["erased"].as_u64() {
         line.push_str(&format!(" ({erased} erased)"));
     }

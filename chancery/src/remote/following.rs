@@ -23,8 +23,13 @@ impl Remote {
     pub async fn tail(&mut self, tail: &Tail, mut show: impl FnMut(&Value) -> Result<(), Failure>) -> Result<(), Failure> {
         let (mut shown, mut asked) = (BTreeMap::<String, i64>::new(), tail.clone());
         loop {
-            let page = self.events(&asked).await?.events;
-            for event in &page {
+            let mut page = self.events(&asked).await?.events;
+            for event in &mut page {
+                if tail.follow
+                    && let Some(event) = event.as_object_mut()
+                {
+                    event.remove("outcome"); // whoever follows is told of each end as it comes
+                }
                 let (id, at) = (event["id"].as_str().unwrap_or_default(), event["at"].as_i64().unwrap_or_default());
                 if shown.insert(id.to_owned(), at).is_none() {
                     show(event)?;

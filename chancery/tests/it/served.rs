@@ -2,6 +2,7 @@
 //! test's own around it. Time is the machine's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_core::SystemClock;
 use chancery_testkit::postgres::Database;
@@ -19,7 +20,6 @@ pub struct Served {
 impl Served {
     /// Nothing runs yet. None where there is no PostgreSQL and that is allowed.
     pub async fn on(kind: Kind, change: impl FnOnce(&mut Value)) -> Option<Self> {
-        let (folder, port) = (Folder::new(), free_port());
         let (store, database) = match kind {
             Kind::Sqlite => ("sqlite:data/chancery.db".to_owned(), None),
             Kind::Postgres => {
@@ -27,14 +27,21 @@ impl Served {
                 (fresh.url(), Some(fresh))
             }
         };
-        let base = format!("http://127.0.0.1:{port}");
+        let port = free_port();
+        let served = Self::at(format!("http://127.0.0.1:{port}"), server(port, &store), change).await;
+        Some(Self { _database: database, ..served })
+    }
+
+    /// On a database that the test looks after, which `server` names.
+    pub async fn at(base: String, server: Value, change: impl FnOnce(&mut Value)) -> Self {
+        let folder = Folder::new();
         let behind = Behind::start(&base, Arc::new(SystemClock)).await;
         let mut file = cast::file(&base, &behind);
-        file["server"] = server(port, &store);
+        file["server"] = server;
         change(&mut file);
         write(&folder, "chancery.yaml", &file.to_string()); // JSON is YAML
         run(&folder, &["apply"]).with(0, &["version 1"]);
-        Some(Self { base, folder, _database: database })
+        Self { base, folder, _database: None }
     }
 
     /// Starts the server, the first time or again.
@@ -47,6 +54,18 @@ impl Served {
         let tail = run(&self.folder, &["audit", "tail", "--json", "-n", "10000"]);
         assert_eq!(tail.code, Some(0), "{}", tail.err);
         tail.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
+    /// The same as soon as it is so: what a client knows already may still be on its way into the log.
+    pub async fn audit_when(&self, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        for _ in 0..100 {
+            let log = self.audit();
+            if holds(&log) {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the log never says so: {:#?}", self.audit());
     }
 }
 

@@ -18,6 +18,7 @@ mod vouchers;
 
 /// The throwaway server of the testkit, taken as a file: the testkit itself depends on every room above this one.
 #[path = "../../../testkit/src/postgres.rs"]
+#[expect(dead_code, reason = "nobody kills it here")]
 mod postgres;
 
 #[path = "../../../testkit/src/relay.rs"]
