@@ -1,6 +1,7 @@
 //! What a storage backend does. A new one is one more implementation that passes the conformance suite.
 
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use tokio::sync::watch;
 
 use crate::{CommitError, Receipt, Row, StoreError, Unit, Value};
@@ -13,6 +14,11 @@ pub trait Driver: Send + Sync + 'static {
     /// that it does not.
     fn query_feed(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
         self.query(sql, values)
+    }
+
+    /// Runs one read that finds a row by its key, and gives no other.
+    fn first(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
+        self.query(sql, values).map_ok(|rows| rows.into_iter().next()).boxed()
     }
 
     /// Writes all of a Unit durably, or nothing of it.

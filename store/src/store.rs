@@ -58,9 +58,13 @@ impl Store {
         self.query(sql, values).await?.into_iter().map(|mut row| T::from_row(&mut row)).collect()
     }
 
-    /// The first row, as a struct.
+    /// The first row of a query by a key, as a struct.
     pub async fn first<T: FromRow>(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<T>, StoreError> {
-        self.query(sql, values).await?.into_iter().next().map(|mut row| T::from_row(&mut row)).transpose()
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        if values.iter().any(Value::has_nul) {
+            return Ok(None);
+        }
+        self.driver.first(sql, values).await?.map(|mut row| T::from_row(&mut row)).transpose()
     }
 
     /// Moves when the feed may have something new.

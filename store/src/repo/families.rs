@@ -26,7 +26,7 @@ pub struct Family {
     pub step_up_at: Option<Timestamp>,
 }
 
-const WITH_GRANT: &str = concat!(
+pub(crate) const WITH_GRANT: &str = concat!(
     "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
      f.expires_at, f.step_up_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
      g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \

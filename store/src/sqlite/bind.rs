@@ -21,11 +21,14 @@ pub(super) fn numbered(sql: &str) -> String {
     sql.replace('$', "?")
 }
 
-pub(super) fn rows(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
+/// So many rows at most.
+pub(super) fn rows(statement: &mut Statement<'_>, values: &[Value], most: usize) -> rusqlite::Result<Vec<Row>> {
     let columns = statement.column_count();
     let mut found = statement.query(rusqlite::params_from_iter(values))?;
     let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
+    while rows.len() < most
+        && let Some(row) = found.next()?
+    {
         rows.push(Row::new((0..columns).map(|column| value(row.get_ref(column)?)).collect::<rusqlite::Result<_>>()?));
     }
     Ok(rows)

@@ -3,6 +3,7 @@
 //! WAL and `synchronous=FULL`: a commit that was acknowledged has reached the disk, and readers never wait for the writer.
 
 mod bind;
+mod idle;
 mod lock;
 mod open;
 mod readers;
@@ -42,6 +43,10 @@ impl Sqlite {
 impl Driver for Sqlite {
     fn query(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
         self.readers.query(sql, values).boxed()
+    }
+
+    fn first(&self, sql: &'static str, values: Vec<Value>) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
+        self.readers.first(sql, values).boxed()
     }
 
     fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<Receipt, CommitError>> {

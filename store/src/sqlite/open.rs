@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::lock::Lock;
@@ -48,10 +49,18 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A connection that reads.
+/// A connection that reads, and waits for nobody unless it is told to be [`patient`].
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
-    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "PRAGMA query_only = ON;")
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "PRAGMA query_only = ON; PRAGMA busy_timeout = 0;")
         .map_err(|error| StoreError::opening(format!("the database {} cannot be read", path.display()), error, "Restore a backup"))
+}
+
+/// Reads with patience.
+pub(super) fn patient<T>(connection: &Connection, read: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    connection.busy_timeout(PATIENCE)?;
+    let read = read();
+    connection.busy_timeout(Duration::ZERO)?;
+    read
 }
 
 /// Checkpoints are left to the writer, which knows when nobody waits for it.
@@ -59,6 +68,8 @@ fn connect(path: &Path, access: OpenFlags, more: &str) -> rusqlite::Result<Conne
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else a statement whose best plan may depend on what is bound to it is parsed and planned at every use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(rusqlite::Error::InvalidPath(path.to_owned()));

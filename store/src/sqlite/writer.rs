@@ -1,7 +1,8 @@
-//! The writer: one thread that takes whatever Units have arrived, runs each in a savepoint, and makes them durable in one commit.
+//! The writer: one thread that takes whatever Units have arrived, runs them, and makes them durable in one commit.
 //!
 //! 1. While one commit waits for the disk the next Units gather, so the disk is asked once for all of them.
-//! 2. A Unit that fails is rolled back to its savepoint; its neighbours do not notice.
+//! 2. A Unit that fails before it changed anything leaves nothing to undo. If one fails after it did, all are undone and run again, each
+//!    in a savepoint to which it is rolled back alone. Its neighbours do not notice.
 //! 3. Nobody is answered before the commit is on the disk.
 //! 4. The log is written back to the database when nobody waits, or when it has become too long to put that off.
 
@@ -23,7 +24,7 @@ const QUEUE: usize = 1024;
 const LOG_WORTH_WRITING_BACK: i64 = 1_000;
 const LOG_TOO_LONG: i64 = 16_000;
 
-type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
+type Answer = oneshot::Sender<Ended>;
 
 enum Request {
     Commit(Unit, Answer),
@@ -58,6 +59,22 @@ impl Writer {
         if self.requests.send(Request::Close(closed)).await.is_ok() {
             let _ = gone.await;
         }
+    }
+}
+
+/// How a Unit ended.
+type Ended = Result<Receipt, CommitError>;
+
+/// Why nothing of a group was written.
+enum Failed {
+    /// A Unit failed after it changed something, and its neighbours with it.
+    MidWay,
+    Altogether(StoreError),
+}
+
+impl From<StoreError> for Failed {
+    fn from(why: StoreError) -> Self {
+        Self::Altogether(why)
     }
 }
 
@@ -106,9 +123,21 @@ impl Thread {
     }
 
     /// Runs each Unit and commits all that went well. On an error nothing of any of them was written.
-    fn together(&self, units: Vec<Unit>) -> Result<Vec<Result<Receipt, CommitError>>, StoreError> {
-        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        let outcomes = units.into_iter().map(|unit| self.alone(unit)).collect::<Result<_, _>>()?;
+    fn together(&self, units: Vec<Unit>) -> Result<Vec<Ended>, StoreError> {
+        let units: Vec<Statements> = units.into_iter().map(Into::into).collect();
+        match self.committed(&units, |unit| self.beside_others(unit)) {
+            Err(Failed::MidWay) => self.committed(&units, |unit| self.alone(unit)).map_err(|failed| match failed {
+                Failed::MidWay => StoreError::Refused("what failed halfway could not be undone by itself".to_owned()),
+                Failed::Altogether(why) => why,
+            }),
+            Err(Failed::Altogether(why)) => Err(why),
+            Ok(outcomes) => Ok(outcomes),
+        }
+    }
+
+    fn committed(&self, units: &[Statements], run: impl Fn(&Statements) -> Result<Ended, Failed>) -> Result<Vec<Ended>, Failed> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let outcomes = units.iter().map(run).collect::<Result<_, _>>()?;
         transaction.commit().map_err(|error| match StoreError::from(error) {
             StoreError::Refused(why) => StoreError::OutcomeUnknown(why), // the disk failed while it was told to keep what it has
             not_begun => not_begun,
@@ -116,33 +145,48 @@ impl Thread {
         Ok(outcomes)
     }
 
+    /// Runs one Unit with nothing that could undo it alone.
+    fn beside_others(&self, unit: &Statements) -> Result<Ended, Failed> {
+        let mut changed = Vec::with_capacity(unit.writes.len());
+        match self.write(unit, &mut changed) {
+            Err(CommitError::GuardFailed(at)) if changed.iter().all(|rows| *rows == 0) => Ok(Err(CommitError::GuardFailed(at))),
+            Err(_) => Err(Failed::MidWay),
+            Ok(()) => Ok(Ok(unit.receipt(changed))),
+        }
+    }
+
     /// Runs one Unit in its savepoint. The outer error means that the whole transaction is lost with it, as when the disk is full.
-    fn alone(&self, unit: Unit) -> Result<Result<Receipt, CommitError>, StoreError> {
+    fn alone(&self, unit: &Statements) -> Result<Ended, Failed> {
         self.run_plain("SAVEPOINT unit")?;
-        let outcome = self.write(unit.into());
+        let mut changed = Vec::with_capacity(unit.writes.len());
+        let outcome = self.write(unit, &mut changed).map(|()| unit.receipt(changed));
         if let Err(failed) = &outcome
             && let Err(lost) = self.run_plain("ROLLBACK TO unit")
         {
             return Err(match failed {
-                CommitError::Unavailable(why) => why.clone(),
-                CommitError::GuardFailed(_) => lost.into(),
+                CommitError::Unavailable(why) => why.clone().into(),
+                CommitError::GuardFailed(_) => lost,
             });
         }
         self.run_plain("RELEASE unit")?;
         Ok(outcome)
     }
 
-    fn write(&self, statements: Statements) -> Result<Receipt, CommitError> {
-        let mut changed = Vec::with_capacity(statements.writes.len());
-        for (at, write) in statements.writes.iter().enumerate() {
+    /// Pushes how many rows each statement changed, that included whose guard did not hold. One that ran into a unique key changed none.
+    fn write(&self, unit: &Statements, changed: &mut Vec<u64>) -> Result<(), CommitError> {
+        for (at, write) in unit.writes.iter().enumerate() {
             match self.statement(write) {
-                Ok(rows) if write.guard.holds(rows) => changed.push(rows),
-                Ok(_) => return Err(statements.guard_failed(at)),
-                Err(error) if bind::is_taken(&error) => return Err(statements.guard_failed(at)),
+                Ok(rows) => {
+                    changed.push(rows);
+                    if !write.guard.holds(rows) {
+                        return Err(unit.guard_failed(at));
+                    }
+                }
+                Err(error) if bind::is_taken(&error) => return Err(unit.guard_failed(at)),
                 Err(error) => return Err(StoreError::from(error).into()),
             }
         }
-        Ok(statements.receipt(changed))
+        Ok(())
     }
 
     fn statement(&self, write: &Write) -> rusqlite::Result<u64> {
@@ -150,8 +194,9 @@ impl Thread {
         Ok(statement.execute(rusqlite::params_from_iter(&write.values))? as u64)
     }
 
-    fn run_plain(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    fn run_plain(&self, sql: &str) -> Result<(), Failed> {
+        let run = || self.connection.prepare_cached(sql)?.execute([]).map(drop);
+        run().map_err(|error| Failed::Altogether(error.into()))
     }
 
     fn write_log_back(&self) {
