@@ -3,17 +3,21 @@
 //! Nothing is kept but where in the text we are, and nothing is changed. In an event stream (WHATWG HTML §9.2.6) every event's data is
 //! a message of its own; a batch is an array of messages.
 
+mod scanner;
+
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
+use scanner::{Scanner, until};
+
 /// What has been heard of one answer.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct Verdict {
     framing: Framing,
     message: Scanner,
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 enum Framing {
     /// The body is one JSON text.
     Json,
@@ -21,7 +25,7 @@ enum Framing {
     Events(Events),
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 struct Events {
     line: Line,
     /// Nothing of the next event has come.
@@ -30,7 +34,7 @@ struct Events {
     resumable: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Line {
     /// So many bytes of `data:` have been seen.
     Field(usize),
@@ -58,11 +62,9 @@ impl Verdict {
 
     /// Hears the next bytes, however they were cut.
     pub fn hear(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match &mut self.framing {
-                Framing::Json => self.message.step(*byte),
-                Framing::Events(events) => events.step(*byte, &mut self.message),
-            }
+        match &mut self.framing {
+            Framing::Json => self.message.hear(bytes),
+            Framing::Events(events) => events.hear(bytes, &mut self.message),
         }
     }
 
@@ -87,6 +89,26 @@ impl Verdict {
 }
 
 impl Events {
+    /// As if every byte were stepped over.
+    fn hear(&mut self, mut bytes: &[u8], message: &mut Scanner) {
+        while let Some((first, rest)) = bytes.split_first() {
+            let within = match self.line {
+                Line::Data | Line::Other => until(bytes, |byte| byte == b'\n' || byte == b'\r'),
+                Line::Field(_) | Line::Id(_) | Line::Cr => 0,
+            };
+            if within == 0 {
+                self.step(*first, message);
+                bytes = rest;
+                continue;
+            }
+            let (line, after) = bytes.split_at(within);
+            if matches!(self.line, Line::Data) {
+                message.hear(line);
+            }
+            (self.between, bytes) = (false, after);
+        }
+    }
+
     fn step(&mut self, byte: u8, message: &mut Scanner) {
         let (before, now) = (self.line, next(self.line, byte, message));
         match (before, byte) {
@@ -131,113 +153,6 @@ fn next(line: Line, byte: u8, message: &mut Scanner) -> Line {
 
 const fn end_of_line(byte: u8) -> Line {
     if byte == b'\r' { Line::Cr } else { Line::Field(0) }
-}
-
-/// Watches one JSON text for `error` in the message, and `isError` in its `result`.
-#[derive(Default, Debug)]
-struct Scanner {
-    found: bool,
-    answered: bool,
-    /// Open brackets; 1 is the message, or a batch.
-    depth: usize,
-    batch: bool,
-    in_string: bool,
-    escaped: bool,
-    /// A string here is a member's name.
-    at_name: bool,
-    name: Name,
-    /// The value of this member comes next.
-    awaited: Option<Member>,
-    in_result: bool,
-}
-
-/// The members that tell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Member {
-    Error,
-    Result,
-    IsError,
-}
-
-/// The first bytes of a name, as many as the longest that tells and one more.
-#[derive(Default, Debug)]
-struct Name {
-    bytes: [u8; 8],
-    length: usize,
-}
-
-impl Scanner {
-    fn next_message(&mut self) {
-        *self = Self { found: self.found, answered: self.answered, ..Self::default() };
-    }
-
-    fn step(&mut self, byte: u8) {
-        if self.in_string {
-            return self.step_in_string(byte);
-        }
-        if byte.is_ascii_whitespace() {
-            return;
-        }
-        if let Some(member) = self.awaited.take() {
-            self.value_begins(member, byte);
-        }
-        match byte {
-            b'"' => (self.in_string, self.name.length) = (true, 0),
-            b'{' => (self.depth, self.at_name) = (self.depth + 1, true),
-            b'[' => {
-                self.batch |= self.depth == 0;
-                (self.depth, self.at_name) = (self.depth + 1, false);
-            }
-            b'}' | b']' => {
-                self.depth = self.depth.saturating_sub(1);
-                (self.at_name, self.in_result) = (false, self.in_result && self.depth > self.top());
-            }
-            // In an array the next string is a value; it is followed by no colon, so it names nothing.
-            b',' => self.at_name = true,
-            b':' => {
-                self.at_name = false;
-                self.awaited = self.member();
-            }
-            _ => {}
-        }
-    }
-
-    fn step_in_string(&mut self, byte: u8) {
-        match byte {
-            _ if self.escaped => self.escaped = false,
-            b'\\' => self.escaped = true,
-            b'"' => return self.in_string = false,
-            _ => {}
-        }
-        if self.at_name && self.name.length < self.name.bytes.len() {
-            self.name.bytes[self.name.length] = byte;
-            self.name.length += 1;
-        }
-    }
-
-    /// Which member the name just read is, at the depth where it tells.
-    fn member(&self) -> Option<Member> {
-        match (&self.name.bytes[..self.name.length], self.depth.checked_sub(self.top())?) {
-            (b"error", 0) => Some(Member::Error),
-            (b"result", 0) => Some(Member::Result),
-            (b"isError", 1) if self.in_result => Some(Member::IsError),
-            _ => None,
-        }
-    }
-
-    fn value_begins(&mut self, member: Member, first: u8) {
-        self.answered |= member != Member::IsError;
-        match member {
-            Member::Error => self.found |= first != b'n', // null is none
-            Member::IsError => self.found |= first == b't',
-            Member::Result => self.in_result = first == b'{',
-        }
-    }
-
-    /// The depth of a message's own members.
-    const fn top(&self) -> usize {
-        1 + self.batch as usize
-    }
 }
 
 #[cfg(test)]

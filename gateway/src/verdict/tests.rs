@@ -73,7 +73,68 @@ fn what_cannot_be_read_has_no_verdict() {
     assert!(Verdict::of(&headers(&[(CONTENT_TYPE, JSON), (CONTENT_ENCODING, "gzip")])).is_none());
 }
 
+/// What `hear` must come to, however much of it passes over at once.
+fn heard_by_the_byte(verdict: &mut Verdict, bytes: &[u8]) {
+    for byte in bytes {
+        match &mut verdict.framing {
+            Framing::Json => verdict.message.step(*byte),
+            Framing::Events(events) => events.step(*byte, &mut verdict.message),
+        }
+    }
+}
+
+/// Text out of pieces that matter, garbage, and long stretches of nothing.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\\\"",
+        "\"error\":",
+        "\"result\":",
+        "\"isError\":",
+        "true",
+        "null",
+        " ",
+        "\n",
+        "\r",
+        "\r\n",
+        "\n\n",
+        "data:",
+        "data: ",
+        "id:",
+        "id",
+        "event: message",
+        "\u{e9}",
+        "12345",
+    ];
+    let pieces = prop::sample::select(pieces.to_vec()).prop_map(|piece| piece.as_bytes().to_vec());
+    let stretch = (prop::sample::select(b"x1 \xff".to_vec()), 1..200_usize).prop_map(|(byte, length)| vec![byte; length]);
+    let known = prop::sample::select([ERRORS, ANSWERS].concat()).prop_map(|text| text.as_bytes().to_vec());
+    let part = prop_oneof![6 => pieces, 1 => stretch, 1 => known, 1 => prop::collection::vec(any::<u8>(), 0..40)];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
+
 proptest! {
+    #[test]
+    fn what_is_passed_over_changes_nothing(text in anything(), cuts in prop::collection::vec(0..400_usize, 0..6), kind in prop::sample::select(vec![JSON, EVENTS])) {
+        let headers = [(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect();
+        let (mut fast, mut slow) = (Verdict::of(&headers).expect("a type"), Verdict::of(&headers).expect("a type"));
+        let mut rest = &text[..];
+        for cut in cuts.into_iter().chain([usize::MAX]) {
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            fast.hear(piece);
+            heard_by_the_byte(&mut slow, piece);
+            prop_assert_eq!(&fast, &slow);
+            rest = after;
+        }
+    }
+
     #[test]
     fn how_an_answer_is_cut_changes_nothing(at in 0..ERRORS.len() + ANSWERS.len(), cut in 0_usize..80, other in 0_usize..80) {
         let text = ERRORS.iter().chain(ANSWERS).nth(at).expect("one of them");
