@@ -1,5 +1,5 @@
-// The MCP conformance suite, unmodified, twice at the same server: alone, and through the gateway. What passes alone and fails through
-// the gateway is lost. Then the suite's scenarios for authorization servers, at the issuer.
+// The MCP conformance suite, unmodified, twice at a server of ours: alone, where all that is scored must pass, and through the gateway.
+// What passes alone and fails through the gateway is lost. Then the suite's scenarios for authorization servers, at the issuer.
 //
 //   node run.mjs CHANCERY RESULTS.json
 //
@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { backend } from './backend/server.mjs';
 import { bearing } from './bearer.mjs';
 import { following } from './browser.mjs';
 import { freePort, program, stopAll } from './processes.mjs';
@@ -42,7 +43,7 @@ try {
 process.exit(code);
 
 async function serverScenarios() {
-  const behind = await everythingServer();
+  const behind = await backend();
   const front = await gateway(behind);
   const all = [];
   for (const revision of REVISIONS) {
@@ -58,13 +59,6 @@ async function serverScenarios() {
   return all;
 }
 
-async function everythingServer() {
-  const port = await freePort();
-  const command = [process.execPath, [join(HERE, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp']];
-  await program(command, { cwd: HERE, env: { ...process.env, PORT: `${port}` } }, 'listening on port');
-  return `http://127.0.0.1:${port}/mcp`;
-}
-
 // The gateway's base URL is the bearer's address, so Host and Origin arrive as the suite sent them.
 async function gateway(behind) {
   const [inner, outer] = [await freePort(), await freePort()];
@@ -75,14 +69,14 @@ async function gateway(behind) {
     base_url: base,
     identity_providers: [{ name: 'nobody', issuer: 'http://127.0.0.1:1', client_id: 'chancery', client_secret: 'env:SUITE_SECRET' }],
     clients: [{ name: 'suite', secret: 'env:SUITE_SECRET', grants: ['client_credentials'], scopes: 'all' }],
-    resources: [{ name: 'everything', upstream: { url: behind }, scopes: { all: 'Everything' }, default_scope: 'all' }],
+    resources: [{ name: 'backend', upstream: { url: behind }, scopes: { all: 'Everything' }, default_scope: 'all' }],
   };
   writeFileSync(join(folder, 'chancery.yaml'), JSON.stringify(file)); // JSON is YAML
   const environment = { ...process.env, SUITE_SECRET: SECRET };
   const served = await program([chancery, ['serve', '--log', 'json']], { cwd: folder, env: environment }, 'listening on');
   const client = /"client_id":"(cli_[0-9a-f]+)"/.exec(await served.until('"client_id"'))[1];
-  await bearing({ port: outer, to: inner, tokens: () => token(`http://127.0.0.1:${inner}/t/suite/token`, client, `${base}/mcp/everything`) });
-  return `${base}/mcp/everything`;
+  await bearing({ port: outer, to: inner, tokens: () => token(`http://127.0.0.1:${inner}/t/suite/token`, client, `${base}/mcp/backend`) });
+  return `${base}/mcp/backend`;
 }
 
 async function token(endpoint, client, resource) {

@@ -1,5 +1,6 @@
 //! The MCP conformance suite: run as it is, at a server alone and through the gateway, and at the issuer (testkit/conformance/run.mjs).
-//! What was seen lies in `specs/conformance.json`; docs/conformance.md shows it, and a test run that sees worse fails.
+//! What was seen lies in `specs/conformance.json`; docs/conformance.md shows it. A run fails where the server alone lacks anything that is
+//! scored, where anything is lost through the gateway, or where the issuer fails; none of it is tolerated.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -71,12 +72,12 @@ fn write(root: &Path, binary: &Path) -> Result<(), String> {
     let text = see(root, binary)?;
     fs::write(root.join(SEEN), &text).map_err(|error| format!("{SEEN}: {error}"))?;
     rows::write(root)?;
-    nothing_lost(&text)
+    judged(&text)
 }
 
 fn compare(root: &Path, binary: &Path) -> Result<(), String> {
     let text = see(root, binary)?;
-    nothing_lost(&text)?;
+    judged(&text)?;
     let written = workspace::read(&root.join(SEEN));
     no_worse(&read(&written)?, &read(&text)?)?;
     if text != written {
@@ -95,17 +96,26 @@ fn no_worse(before: &Seen, now: &Seen) -> Result<(), String> {
     if gone.is_empty() { Ok(()) } else { Err(format!("conformance: these passed through before:\n  {}", gone.join("\n  "))) }
 }
 
-fn nothing_lost(text: &str) -> Result<(), String> {
+fn judged(text: &str) -> Result<(), String> {
     let seen = read(text)?;
-    let lost = seen.server.iter().flat_map(|row| row.lost.iter().map(move |check| format!("{} {}: {check}", row.revision, row.scenario)));
-    let at_issuer =
-        seen.authorization.iter().filter(|row| row.tally.failed > 0).map(|row| format!("{}: {}", row.scenario, row.told.join("; ")));
-    let wrong: Vec<String> = lost.chain(at_issuer).collect();
+    let wrong = wrong(&seen);
     if wrong.is_empty() {
         println!("conformance: {} scenarios, nothing lost by passing through", seen.server.len());
         return Ok(());
     }
-    Err(format!("conformance: lost by passing through us, or failed by the issuer:\n  {}", wrong.join("\n  ")))
+    Err(format!("conformance: failed by the server alone, lost by passing through us, or failed by the issuer:\n  {}", wrong.join("\n  ")))
+}
+
+/// Whatever it is, it is ours: the server behind is ours to keep whole, for only then does passing through show anything.
+fn wrong(seen: &Seen) -> Vec<String> {
+    let name = |row: &Scenario| format!("{} {}", row.revision, row.scenario);
+    let scored = || seen.server.iter().filter(|row| row.unscored.is_none());
+    let alone = scored().filter(|row| row.alone.failed > 0).map(|row| format!("{}: fails alone ({})", name(row), row.alone));
+    let through = scored().filter(|row| row.through.failed > 0).map(|row| format!("{}: fails through us ({})", name(row), row.through));
+    let lost = seen.server.iter().flat_map(|row| row.lost.iter().map(move |check| format!("{}: lost: {check}", name(row))));
+    let failing = seen.authorization.iter().filter(|row| row.tally.failed > 0);
+    let at_issuer = failing.map(|row| format!("{}: {}", row.scenario, row.told.join("; ")));
+    alone.chain(through).chain(lost).chain(at_issuer).collect()
 }
 
 /// Has the suite run at this binary.
@@ -148,8 +158,8 @@ pub fn section(root: &Path) -> String {
     let seen = read(&workspace::read(&root.join(SEEN))).unwrap_or_else(|error| panic!("{error}"));
     let mut page = format!(
         "## The MCP conformance suite\n\n`@modelcontextprotocol/conformance` {}, unmodified, on Node.js {}: `cargo xtask conformance` runs it. Its \
-         scenarios for servers run twice at `@modelcontextprotocol/server-everything`, which is written for no suite and fails many: alone, and through the gateway (`chancery serve`, in front of it \
-         a bearer that adds a token, since the suite has no way to send one). What holds alone and not through the gateway is lost. Its \
+         scenarios for servers run twice at a server of ours (`testkit/conformance/backend`): alone, where every scored one must pass, and through the gateway \
+         (`chancery serve`, in front of it a bearer that adds a token, since the suite has no way to send one). What holds alone and not through the gateway is lost. Its \
          scenarios for authorization servers run at the issuer of `chancery demo --as alice`.\n\n\
          | requirements | scored scenarios | pass alone | pass through the gateway | lost | not scored | of these lost |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
@@ -210,24 +220,33 @@ impl std::fmt::Display for Tally {
 mod tests {
     use super::*;
 
-    fn seen(failed: u32, lost: &str) -> String {
-        format!(
-            r#"{{"suite":"1","node":"22","authorization":[],"server":[{{"revision":"r","scenario":"s","lost":[{lost}],
-            "alone":{{"passed":1,"failed":0,"warned":0}},"through":{{"passed":1,"failed":{failed},"warned":0}}}}]}}"#
-        )
+    fn seen(alone: u32, through: u32, more: &str) -> Seen {
+        let text = format!(
+            r#"{{"suite":"1","node":"22","authorization":[],"server":[{{"revision":"r","scenario":"s",{more}
+            "alone":{{"passed":1,"failed":{alone},"warned":0}},"through":{{"passed":1,"failed":{through},"warned":0}}}}]}}"#
+        );
+        read(&text).expect("it is whole")
     }
 
     #[test]
-    fn what_is_lost_fails_the_run() {
-        assert!(nothing_lost(&seen(0, "")).is_ok());
-        assert!(nothing_lost(&seen(0, "\"a-check: not seen\"")).is_err_and(|told| told.contains("r s: a-check: not seen")));
+    fn what_is_lost_fails_the_run_though_it_is_not_scored() {
+        assert!(wrong(&seen(0, 0, r#""lost":[],"#)).is_empty());
+        let lost = wrong(&seen(0, 0, r#""lost":["a-check: not seen"],"unscored":"pending","#));
+        assert_eq!(lost, ["r s: lost: a-check: not seen"]);
+    }
+
+    #[test]
+    fn what_is_scored_passes_alone_and_through() {
+        assert_eq!(wrong(&seen(1, 0, r#""lost":[],"#)), ["r s: fails alone (1 passed, 1 failed)"]);
+        assert_eq!(wrong(&seen(0, 1, r#""lost":[],"#)), ["r s: fails through us (1 passed, 1 failed)"]);
+        assert!(wrong(&seen(1, 1, r#""lost":[],"unscored":"pending","#)).is_empty());
     }
 
     #[test]
     fn what_passed_before_must_pass_still() {
-        let read = |failed| read(&seen(failed, "")).expect("it is whole");
-        assert!(no_worse(&read(0), &read(0)).is_ok());
-        assert!(no_worse(&read(1), &read(0)).is_ok());
-        assert!(no_worse(&read(0), &read(1)).is_err_and(|told| told.contains("r s")));
+        let seen = |failed| seen(0, failed, r#""lost":[],"#);
+        assert!(no_worse(&seen(0), &seen(0)).is_ok());
+        assert!(no_worse(&seen(1), &seen(0)).is_ok());
+        assert!(no_worse(&seen(0), &seen(1)).is_err_and(|told| told.contains("r s")));
     }
 }
