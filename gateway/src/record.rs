@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_audit::{Counted, Counters, Draft, Journal, Receipt};
+use chancery_audit::{CommitError, Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
 use http::StatusCode;
 use tokio::runtime::Handle;
@@ -16,6 +16,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::message_counts::{MessageCounts, Tallied};
 use crate::refusal::{ENDPOINT, Refusal};
+
+/// Between two tries to write a close.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a close is tried while the node stops.
+const LAST_TRIES: u32 = 3;
 
 /// Proof that what an answer tells is written down: in a committed Unit, or as a count.
 pub struct Written(());
@@ -188,8 +194,7 @@ impl Closing {
             call.facts.into_iter().fold(more(event), |event, (field, value)| event.with(field, value))
         };
         let events: Vec<Event> = calls.into_iter().map(event).collect();
-        let journal = self.recorder.journal.clone();
-        self.recorder.writing.spawn_on(write_persistently(journal, tenant, events), &runtime);
+        self.recorder.writing.spawn_on(write_persistently(recorder, tenant, events), &runtime);
     }
 }
 
@@ -199,14 +204,21 @@ impl Drop for Closing {
     }
 }
 
-/// A close has nobody to tell that it failed, so it is tried again for a while.
-async fn write_persistently(journal: Journal, tenant: TenantId, events: Vec<Event>) {
-    const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
-    let mut pauses = PAUSES.into_iter();
-    while let Err(error) = journal.commit(&tenant, Draft { events: events.clone(), ..Draft::default() }).await {
-        match pauses.next() {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return tracing::error!(%tenant, %error, "calls could not be closed in the audit log; their outcome reads unknown"),
+/// A close has nobody to tell that it failed, so it is tried until it is written, or until the node stops and the last tries fail too.
+/// As many wait as calls were under way: while the log cannot be written no other call is opened.
+async fn write_persistently(recorder: Recorder, tenant: TenantId, events: Vec<Event>) {
+    let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
+    while let Err(error) = recorder.journal.commit(&tenant, Draft { events: events.clone(), ..Draft::default() }).await {
+        if matches!(error, CommitError::GuardFailed(_)) {
+            return; // there are events of these ids: a try whose answer was lost had written them
         }
+        if recorder.writing.is_closed() {
+            last_tries -= 1;
+            if last_tries == 0 {
+                return tracing::error!(%tenant, %error, "calls could not be closed in the audit log; their outcome reads unknown");
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 4).min(LONGEST_PAUSE);
     }
 }

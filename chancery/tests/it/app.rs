@@ -62,12 +62,21 @@ impl App {
     }
 
     pub async fn redeem(&self, code: &str) -> Tokens {
+        Tokens::of(&self.redeemed(code).await)
+    }
+
+    /// The tokens for a code, where there are any.
+    pub async fn try_redeem(&self, code: &str) -> Option<Tokens> {
+        Some(self.redeemed(code).await).filter(|answer| answer.status == 200).map(|answer| Tokens::of(&answer))
+    }
+
+    async fn redeemed(&self, code: &str) -> Answer {
         let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI), ("code_verifier", VERIFIER)];
-        tokens(&self.token(&fields).await)
+        self.token(&fields).await
     }
 
     pub async fn refresh(&self, tokens: &Tokens) -> Tokens {
-        self::tokens(&self.token(&[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]).await)
+        Tokens::of(&self.token(&[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]).await)
     }
 
     pub fn mcp(&self, tokens: &Tokens) -> Mcp {
@@ -86,10 +95,11 @@ impl Tokens {
     pub fn id(&self) -> String {
         claims(&self.access)["jti"].as_str().expect("an access token has an id").to_owned()
     }
-}
 
-fn tokens(answer: &Answer) -> Tokens {
-    let body = answer.has_status(200).json();
-    let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer:?}")).to_owned();
-    Tokens { access: text("access_token"), refresh: text("refresh_token") }
+    /// What the token endpoint granted.
+    pub fn of(answer: &Answer) -> Self {
+        let body = answer.has_status(200).json();
+        let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer:?}")).to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token") }
+    }
 }

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod import;
 mod init;
+mod killed_database;
 mod killed_gateway;
 mod killed_upstream;
 mod login;
