@@ -17,6 +17,7 @@ pub mod import;
 pub mod init;
 pub mod listener;
 pub mod logs;
+pub mod open_files;
 pub mod print;
 pub mod providers;
 pub mod remote;

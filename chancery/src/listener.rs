@@ -36,7 +36,7 @@ use peers::{Peers, Place};
 pub use source::Proxies;
 
 /// Connections beyond these wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 8_192;
+pub const MOST_CONNECTIONS: usize = 8_192;
 /// More from one address are closed at once. It is this many because all of a reverse proxy's come from one.
 const MOST_OF_A_PEER: usize = MOST_CONNECTIONS / 4;
 /// What one HTTP/2 connection may ask at once.

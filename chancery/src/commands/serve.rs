@@ -17,7 +17,7 @@ use crate::providers::Look;
 use crate::stop::Stop;
 use crate::telemetry::Telemetry;
 use crate::wire::{Node, NodeConfig};
-use crate::{logs, print};
+use crate::{logs, open_files, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,6 +33,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     logs::start(args.log, None);
+    open_files::raise();
     let stop = Stop::new().on_signals()?;
     let Some(opened) = stop.drain.run_until_cancelled(open(&args)).await else {
         return Ok(Exit::Done); // there is nothing to drain yet

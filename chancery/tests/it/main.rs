@@ -25,5 +25,6 @@ mod said;
 mod served;
 mod signals;
 mod slow;
+mod streams;
 mod telemetry;
 mod worker;

@@ -95,6 +95,10 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "no signal could be sent");
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// By SIGKILL, at once, and waits for its end.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

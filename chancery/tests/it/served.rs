@@ -1,6 +1,7 @@
 //! A site that a process serves: the binary as it ships, on either database, with a company's identity provider and servers of this
 //! test's own around it. Time is the machine's.
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use chancery_testkit::postgres::Database;
 use chancery_testkit::{Behind, Folder, Kind, cast};
 use serde_json::{Value, json};
 
-use crate::process::{Running, free_port, run, write};
+use crate::process::{Running, chancery, free_port, run, write};
 
 pub struct Served {
     pub base: String,
@@ -42,6 +43,16 @@ impl Served {
         write(&folder, "chancery.yaml", &file.to_string()); // JSON is YAML
         run(&folder, &["apply"]).with(0, &["version 1"]);
         Self { base, folder, _database: None }
+    }
+
+    /// Starts the server as a shell does that allows few open files at first.
+    pub fn serve_from_a_shell(&self) -> Running {
+        let serve = chancery(&self.folder, &["serve"]);
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "ulimit -Sn 1024; exec \"$0\" serve"]).arg(serve.get_program());
+        shell.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(self.folder.path());
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::of(shell, "listening on")
     }
 
     /// Starts the server, the first time or again.

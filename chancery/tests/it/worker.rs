@@ -61,6 +61,21 @@ impl Worker {
         self.ask("release", &json!({ "count": count })).await;
     }
 
+    /// Sends one event on every stream, and gives how many there are.
+    pub async fn tell(&self, message: &Value) -> usize {
+        self.ask("tell", message).await["streams"].as_u64().and_then(|streams| usize::try_from(streams).ok()).expect("a number")
+    }
+
+    /// How many streams it has open.
+    pub async fn streams(&self) -> usize {
+        self.ask("streams", &json!({})).await["streams"].as_u64().and_then(|streams| usize::try_from(streams).ok()).expect("a number")
+    }
+
+    /// How much of a flood it could write.
+    pub async fn written(&self) -> u64 {
+        self.ask("written", &json!({})).await["written"].as_u64().expect("a number")
+    }
+
     /// Looks again and again until it is so.
     pub async fn until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
         let begun = Instant::now();

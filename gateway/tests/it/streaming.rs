@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
-use chancery_testkit::{Mcp, Site, Tokens};
+use chancery_testkit::{Mcp, Revocable, Site, Tokens};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -95,6 +95,25 @@ chancery_testkit::both_stores! {
         assert!(last.contains("\"upstream_broke_off\"") && last.contains("\"id\":1"), "the client waits for ever: {last}");
         assert!(coming.next().await.is_none(), "a proper end");
         site.audit().await.only("call_closed").says("outcome", "upstream_failed").says("target", "transfer");
+    }
+
+    async fn an_hour_of_progress_outlives_the_token_and_ends_with_the_grant(site: Site) {
+        let (mut upstream, alice) = bank_of_alice(&site).await;
+        let (mut coming, rest) = stream(&mut upstream, &alice.mcp(BANK), "transfer").await;
+
+        for minute in 1..=60 {
+            site.turn(Duration::from_secs(60));
+            rest.event(&progress(minute)).await;
+            assert!(coming.piece().await.contains(&progress(minute).to_string()));
+        }
+
+        // The token has run out for whatever is asked anew; what was let through goes on, and stands for the same grant.
+        alice.call(BANK, "account_balance").await.challenged("invalid_token");
+        let grant = alice.claims()["grants"][0].as_str().expect("a grant").to_owned();
+        site.revoke(Revocable::Grant, &grant).await.expect("it is alive");
+        assert!(coming.next().await.expect("an end").is_err(), "a stream goes on for a grant that was ended");
+        rest.gone().await;
+        site.audit().await.only("call_closed").says("outcome", "cut");
     }
 
     async fn a_stream_is_cut_when_what_it_stands_for_is_ended(site: Site) {
