@@ -1,28 +1,35 @@
 //! The listener: an accept loop of our own, since a bound on connections, on the time a header may take and on a drain is what keeps a
 //! server standing (facts: `axum::serve` has none of them).
 //!
-//! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, request bodies [in time](paced), each
-//!    request with [who asks](source); 3. on drain: no new connections, open ones finish their answer;
-//! 4. at the deadline, or at the second signal, what is still open (streams) is cut.
+//! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, requests with [one reading](head) alone,
+//!    their bodies [in time](paced), each with [who asks](source); 3. what is [of no use](pulse) any more is closed;
+//! 4. on drain: no new connections, open ones finish their answer; 5. at the deadline, or at the second signal, what is still open
+//!    (streams) is cut.
 
+mod head;
 mod paced;
 mod peers;
+mod pulse;
 mod source;
 
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::Request;
+use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +40,7 @@ use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 use paced::Paced;
 use peers::{Peers, Place};
+use pulse::{Pulse, Told};
 pub use source::Proxies;
 
 /// Connections beyond these wait in the kernel's queue.
@@ -41,8 +49,16 @@ pub const MOST_CONNECTIONS: usize = 8_192;
 const MOST_OF_A_PEER: usize = MOST_CONNECTIONS / 4;
 /// What one HTTP/2 connection may ask at once.
 const MOST_STREAMS: u32 = 32;
-/// A connection that has not said all of its next header by then is closed; so is one that was idle for so long.
+/// What the line and the headers of an HTTP/1.1 request may hold together, and what of an answer waits for a peer to read it.
+const MOST_BUFFERED: usize = 64 * 1024;
+/// The same of an HTTP/2 request's headers, unpacked.
+const MOST_HEADERS: u32 = 32 * 1024;
+/// A connection that has not said all of its next header by then is closed.
 const HEADER_TIME: Duration = Duration::from_secs(30);
+/// A connection that was of no use for so long is told to go.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// One that does not go, since its peer does not read, is cut. The kernel holds megabytes of an answer, so a slow reader seems still for long.
+const UNREAD_TIME: Duration = Duration::from_secs(120);
 /// A request whose body has not come by then is given up, however it trickles: the largest is 4 MiB.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// When accepting fails for want of file descriptors, trying again at once would only burn the processor.
@@ -101,28 +117,22 @@ pub async fn serve(listener: TcpListener, router: Router, proxies: Proxies, stop
 }
 
 async fn serve_within(room: Room, listener: TcpListener, router: Router, (proxies, stop): (Proxies, Stop)) -> Drained {
-    let graceful = GracefulShutdown::new();
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     while let Some((stream, peer, held)) = next(&listener, &room, &stop.drain).await {
-        let asking = Asking { peer, proxies: proxies.clone() };
-        let connection = Connection { router: router.clone(), asking, drain: stop.drain.clone(), cut: cut.clone(), _held: held };
-        connections.spawn(connection.run(stream, graceful.watcher()));
+        let asking = Asking { router: router.clone(), peer, proxies: proxies.clone(), pulse: Pulse::default() };
+        let connection = Connection { asking, drain: stop.drain.clone(), cut: cut.clone(), _held: held };
+        connections.spawn(connection.run(stream));
     }
     drop(listener);
     connections.close();
     let drained = tokio::select! {
-        () = finished(graceful, &connections) => Drained::Fully,
+        () = connections.wait() => Drained::Fully,
         () = tokio::time::sleep(stop.patience) => Drained::AtDeadline(connections.len()),
         () = stop.end.cancelled() => Drained::CutShort,
     };
     cut.cancel();
     connections.wait().await;
     drained
-}
-
-async fn finished(graceful: GracefulShutdown, connections: &TaskTracker) {
-    graceful.shutdown().await;
-    connections.wait().await;
 }
 
 /// The places there are.
@@ -167,14 +177,32 @@ async fn next(listener: &TcpListener, room: &Room, drain: &CancellationToken) ->
     }
 }
 
-/// At whose end of the connection requests come in.
+/// At whose end of the connection requests come in, and who answers them.
 struct Asking {
+    router: Router,
     peer: IpAddr,
     proxies: Proxies,
+    pulse: Pulse,
+}
+
+impl Asking {
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Response<Told<Body>>, Infallible>> + use<> {
+        let (router, pulse, owed) = (self.router.clone(), self.pulse.clone(), self.pulse.owes());
+        let (mut head, body) = request.into_parts();
+        let readable = head::has_one_reading(&head);
+        head.extensions.insert(self.proxies.source(self.peer, &head.headers));
+        async move {
+            let answer = match readable {
+                Ok(()) => router.oneshot(Request::from_parts(head, Paced::new(body, BODY_TIME))).await?,
+                Err(ambiguous) => ambiguous.refused(head.version),
+            };
+            drop(owed);
+            Ok(answer.map(|body| Told::new(body, pulse)))
+        }
+    }
 }
 
 struct Connection {
-    router: Router,
     asking: Asking,
     drain: CancellationToken,
     cut: CancellationToken,
@@ -182,41 +210,38 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
+    async fn run(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true); // only speed is lost where it fails
-        if !says_something(&stream, &self.drain).await {
-            return;
-        }
-        let builder = server();
-        let Asking { peer, proxies } = self.asking;
-        let service = self.router.map_request(move |mut request: Request<Incoming>| {
-            let source = proxies.source(peer, request.headers());
-            request.extensions_mut().insert(source);
-            request.map(|body| Paced::new(body, BODY_TIME))
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        tokio::select! {
-            served = watcher.watch(connection.into_owned()) => {
-                if let Err(error) = served {
-                    tracing::debug!(%error, "a connection ended early");
+        let Self { asking, drain, cut, _held } = self;
+        let (builder, pulse) = (server(), asking.pulse.clone());
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service_fn(|request| asking.answer(request))));
+        let served = tokio::select! {
+            served = connection.as_mut() => Some(served),
+            () = drain.cancelled() => None,
+            () = pulse.stops(IDLE_TIME) => None,
+            () = cut.cancelled() => return,
+        };
+        let served = match served {
+            Some(served) => served,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    served = connection => served,
+                    () = pulse.stops(UNREAD_TIME) => return,
+                    () = cut.cancelled() => return,
                 }
             }
-            () = self.cut.cancelled() => {}
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, "a connection ended early");
         }
-    }
-}
-
-/// Whether the peer sent its first byte in time: hyper's own clock starts only once the protocol is known.
-async fn says_something(stream: &TcpStream, drain: &CancellationToken) -> bool {
-    tokio::select! {
-        readable = tokio::time::timeout(HEADER_TIME, stream.readable()) => matches!(readable, Ok(Ok(()))),
-        () = drain.cancelled() => false,
     }
 }
 
 fn server() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEADER_TIME)).max_concurrent_streams(MOST_STREAMS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(MOST_BUFFERED);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEADER_TIME));
+    builder.http2().max_concurrent_streams(MOST_STREAMS).max_header_list_size(MOST_HEADERS);
     builder
 }

@@ -1,0 +1,8 @@
+//! The server under attack, over sockets that say whatever they like: the real listener, the real gateway, and behind it a server that
+//! keeps every byte it is sent.
+
+mod duplicates;
+mod recorder;
+mod smuggling;
+mod stage;
+mod wire;
