@@ -2,7 +2,14 @@
 //! keeps every byte it is sent.
 
 mod duplicates;
+mod flood;
+mod frames;
+mod garbage;
+mod http_2;
+mod memory;
+mod oversize;
 mod recorder;
 mod smuggling;
 mod stage;
+mod types;
 mod wire;

@@ -3,6 +3,7 @@
 use chancery_testkit::cast::{ALICE, PUBLIC_CLIENT};
 use chancery_testkit::{Site, Tokens};
 
+use crate::memory::Turn;
 use crate::recorder::{Reached, Recorder};
 use crate::wire::{self, Said};
 
@@ -12,21 +13,31 @@ pub const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params"
 pub const TRANSFER: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"transfer","arguments":{}}}"#;
 
 pub struct Stage {
-    _site: Site,
+    pub site: Site,
     pub alice: Tokens,
     pub upstream: Recorder,
     /// Of the listener, as a Host header names it.
     pub host: String,
+    _turn: Turn,
 }
 
 impl Stage {
     pub async fn set() -> Self {
+        Self::in_turn(Turn::with_others().await).await
+    }
+
+    /// For a test that measures memory.
+    pub async fn alone() -> Self {
+        Self::in_turn(Turn::alone().await).await
+    }
+
+    async fn in_turn(turn: Turn) -> Self {
         let site = Site::on_sqlite().await;
         let upstream = Recorder::start().await;
         site.apply(|file| file["resources"][0]["upstream"]["url"] = upstream.url.clone().into()).await;
         let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
         let host = site.base().trim_start_matches("http://").to_owned();
-        let stage = Self { _site: site, alice, upstream, host };
+        let stage = Self { site, alice, upstream, host, _turn: turn };
         assert_eq!(stage.tells(stage.plain(CALL)).await, ("200, after".to_owned(), 1), "the stage is set");
         stage
     }

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A connection that says nothing for so long is taken to wait for more.
-const SILENCE: Duration = Duration::from_secs(2);
+pub const SILENCE: Duration = Duration::from_secs(10);
 
 /// All that came back on a connection.
 pub struct Said {
