@@ -9,6 +9,7 @@ mod run;
 mod test;
 mod tidy;
 mod tools;
+mod upstreams;
 mod workspace;
 
 use std::process::ExitCode;

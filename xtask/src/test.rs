@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::run::run;
-use crate::{conformance, report, rows, tidy, tools, workspace};
+use crate::{conformance, report, rows, tidy, tools, upstreams, workspace};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -19,13 +19,18 @@ pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
     let environment: &[(&str, &str)] = &[("CARGO_TARGET_DIR", &target), ("PATH", &path), ("CARGO_INCREMENTAL", "0")];
     let cargo = |words: &[&str]| run(root, "cargo", words, environment);
 
+    let rmcp = format!("{}/Cargo.toml", upstreams::RMCP);
     cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["fmt", "--manifest-path", &rmcp, "--check"])?;
     report("tidy", tidy::problems(root))?;
     report("rows", rows::problems(root))?;
     if extent == Extent::All {
         tools::install(root)?;
         cargo(&["fetch", "--locked"])?;
-        cargo(&["deny", "--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])?;
+        for manifest in ["Cargo.toml", &rmcp] {
+            let of = ["deny", "--offline", "--manifest-path", manifest, "--config", "deny.toml"];
+            cargo(&[&of[..], &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]].concat())?;
+        }
         audit(root, environment)?;
     }
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
@@ -33,17 +38,23 @@ pub fn everything(root: &Path, extent: Extent) -> Result<(), String> {
     if extent == Extent::All { conformance::check(root) } else { Ok(()) }
 }
 
+/// The locks that Cargo builds from: ours, and that of a server in tests.
+const LOCKS: [&str; 2] = ["Cargo.lock", "testkit/upstreams/rmcp/Cargo.lock"];
+
 /// Advisories: from the dated copy that CHANCERY_ADVISORIES names or that lies beside the checkout, else as cargo audit fetches them.
 fn audit(root: &Path, environment: &[(&str, &str)]) -> Result<(), String> {
     let Some(copy) = advisory_copy(root) else {
-        return run(root, "cargo", &["audit"], environment);
+        return LOCKS.iter().try_for_each(|lock| run(root, "cargo", &["audit", "--file", lock], environment));
     };
     let folder = tools::cache().join("advisories").join(copy.file_stem().unwrap_or_default());
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     run(root, "tar", &["-xJf", &copy.to_string_lossy(), "-C", &folder.to_string_lossy()], &[])?;
     println!("advisories as of the copy {}", copy.file_name().unwrap_or_default().to_string_lossy());
     let database = database_in(&folder);
-    run(root, "cargo", &["audit", "--db", &database.to_string_lossy(), "--no-fetch", "--stale"], environment)
+    let database = database.to_string_lossy();
+    LOCKS
+        .iter()
+        .try_for_each(|lock| run(root, "cargo", &["audit", "--file", lock, "--db", &database, "--no-fetch", "--stale"], environment))
 }
 
 /// A file `rustsec-YYYY-MM-DD.tar.xz`.

@@ -1,10 +1,10 @@
 //! What the tests need besides Rust, installed pinned: servers by apt, Keycloak by Maven, clients and the MCP conformance
-//! suite (with a Node.js of its own) by npm with lock files, cargo's checkers by pip.
+//! suite (with a Node.js of its own) by npm with lock files, cargo's checkers by pip, servers to stand behind the gateway (`upstreams`).
 
 use std::path::{Path, PathBuf};
 
-use crate::keycloak;
 use crate::run::{exists, run};
+use crate::{keycloak, test, upstreams};
 
 /// A part that the system's packages bring.
 struct Part {
@@ -38,6 +38,8 @@ pub fn install(root: &Path) -> Result<(), String> {
     for folder in ["testkit/clients", "testkit/conformance"] {
         run(&root.join(folder), "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], &[])?;
     }
+    upstreams::install_fastmcp(root)?;
+    upstreams::build_rmcp(root, &test::target_folder(root))?;
     checkers(root)
 }
 

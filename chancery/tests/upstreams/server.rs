@@ -1,0 +1,101 @@
+//! A server that others wrote, behind a site of its own: where it stands, and what it heard of each request.
+
+use std::process::{Command, Stdio};
+
+use chancery_testkit::{Kind, claims};
+use serde_json::{Value, json};
+
+use crate::process::{Running, free_port};
+use crate::served::Served;
+
+/// What a resource of these tests is called.
+pub const NAME: &str = "theirs";
+
+/// What writes, nobody may.
+const POLICY: &str = r#"
+@id("read-only") forbid(principal, action == Chancery::Action::"call_tool", resource)
+when { ["erase", "pay"].contains(context.target) };"#;
+
+/// A site with one resource, and what is behind it.
+pub struct Behind {
+    pub site: Served,
+    pub port: u16,
+}
+
+impl Behind {
+    /// The site with this resource, whose upstream is where the server will listen. Neither runs yet.
+    pub async fn a_site(resource: impl FnOnce(&str) -> Value) -> Self {
+        let port = free_port();
+        let mut resource = resource(&address(port));
+        resource["name"] = json!(NAME);
+        resource["scopes"] = json!({ "their:read": "Read", "their:write": "Write" });
+        resource["default_scope"] = json!("their:read");
+        let site = Served::on(Kind::Sqlite, |file| {
+            file["server"]["stdio"] = resource["upstream"]["stdio"]["command"].as_str().into_iter().collect();
+            file["resources"] = json!([resource]);
+            file["policies"] = json!(POLICY);
+        });
+        Self { site: site.await.expect("SQLite is here"), port }
+    }
+
+    /// Where clients find it.
+    pub fn url(&self) -> String {
+        format!("{}/mcp/{NAME}", self.site.base)
+    }
+
+    /// Where the gateway finds it.
+    pub fn address(&self) -> String {
+        address(self.port)
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("{}/t/demo", self.site.base)
+    }
+
+    /// The kinds of the events in the log.
+    pub fn log(&self) -> Vec<String> {
+        self.site.audit().iter().filter_map(|event| event["kind"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Every request carried a token that we made for this server and nobody else, and none the caller's.
+    pub fn heard_our_token(&self, server: &mut Running, callers: &str) {
+        for headers in heard(server, callers) {
+            let token = headers["authorization"].as_str().and_then(|value| value.strip_prefix("Bearer "));
+            let claims = claims(token.unwrap_or_else(|| panic!("no token: {headers:#}")));
+            assert_eq!((&claims["iss"], &claims["aud"]), (&json!(self.issuer()), &json!(self.address())), "{claims:#}");
+        }
+    }
+}
+
+fn address(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/mcp")
+}
+
+/// The headers of all requests up to the session's DELETE. The caller's token is in none, and nothing tells that a person has cookies.
+pub fn heard(server: &mut Running, callers: &str) -> Vec<Value> {
+    server.says("\"method\":\"DELETE\"");
+    let said = server.said();
+    assert!(!said.contains(callers), "the caller's token came through");
+    let heard = said.lines().filter_map(|line| line.strip_prefix("heard "));
+    let heard: Vec<Value> = heard.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    assert!(heard.len() > 5, "{said}");
+    assert!(heard.iter().all(|request| request["headers"].get("cookie").is_none()), "{heard:#?}");
+    heard.into_iter().map(|mut request| request["headers"].take()).collect()
+}
+
+/// A program that tells what it does.
+pub fn told(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What is there; or a failure under `CI=true`, and loud words elsewhere.
+pub fn or_skipped<T>(name: &str, there: Result<T, String>) -> Option<T> {
+    there
+        .inspect_err(|why| {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be run: {why}");
+            eprintln!("\n*** SKIPPED, NOT PASSED: {name} cannot be run: {why}\n");
+        })
+        .ok()
+}
