@@ -13,3 +13,4 @@ mod said;
 #[path = "../it/served.rs"]
 mod served;
 mod server;
+mod step_up;
