@@ -11,6 +11,7 @@ mod rmcp;
 #[path = "../it/said.rs"]
 mod said;
 #[path = "../it/served.rs"]
+#[expect(dead_code, reason = "the other test binary asks more")]
 mod served;
 mod server;
 mod step_up;
