@@ -30,6 +30,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use self::ending::Answering;
 use crate::decide::{Facts, decide};
 use crate::era::Era;
+use crate::leg::Authenticated;
 use crate::message::{Message, Messages};
 use crate::origin::{self, Origin};
 use crate::passage::{Failed, Onward, Passage, Permits};
@@ -75,10 +76,14 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn answered(&mut self, body: Body) -> Response {
-        match self.pass(body).await {
+        let mut response = match self.pass(body).await {
             Ok(response) => response,
             Err(failed) => self.refused(failed).await,
+        };
+        if self.token.is_some() {
+            response.extensions_mut().insert(Authenticated);
         }
+        response
     }
 
     async fn pass(&mut self, body: Body) -> Result<Response, Failed> {

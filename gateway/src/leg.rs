@@ -8,3 +8,7 @@ pub struct Leg {
     pub sent: Instant,
     pub answered: Instant,
 }
+
+/// Whoever asked showed a token that lives, whatever became of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Authenticated;

@@ -49,7 +49,7 @@ use chancery_tokens::{Keyring, Verifier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use crate::leg::Leg;
+pub use crate::leg::{Authenticated, Leg};
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;

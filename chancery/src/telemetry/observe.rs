@@ -13,7 +13,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use chancery_gateway::Leg;
+use chancery_gateway::{Authenticated, Leg};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
@@ -86,7 +86,8 @@ impl Watched {
                 metrics.upstream_seconds.observe((leg.answered - leg.sent).as_secs_f64());
             }
         }
-        let ending = Ending { watched: self, status, leg };
+        let authenticated = response.extensions().get::<Authenticated>().is_some();
+        let ending = Ending { watched: self, status, leg, authenticated };
         response.map(|body| Body::new(Until { body, _ending: ending }))
     }
 }
@@ -96,6 +97,7 @@ struct Ending {
     watched: Watched,
     status: u16,
     leg: Option<Leg>,
+    authenticated: bool,
 }
 
 impl Drop for Ending {
@@ -108,7 +110,7 @@ impl Drop for Ending {
             Some(_) => (RESOURCE, Some(&**path)), // it is the address of a resource, word for word
             None => (&**route, None),
         };
-        let told = Told { name: format!("{method} {route}"), route, method, path, status: self.status };
+        let told = Told { name: format!("{method} {route}"), route, method, path, status: self.status, authenticated: self.authenticated };
         let whole = (*at, *at + began.elapsed().max(Duration::from_nanos(1)));
         tracer.tell(&traced, &told, whole, self.leg.map(|leg| (offset(leg.sent), offset(leg.answered))));
     }

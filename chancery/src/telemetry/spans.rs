@@ -40,6 +40,8 @@ pub struct Traced {
     whole: TraceContext,
     /// Its client's span, where it named one.
     parent: Option<[u8; 8]>,
+    /// Whether it is one of those that are told whoever sent them.
+    drawn: bool,
     /// What an upstream is told that it came from.
     leg: [u8; 8],
 }
@@ -51,6 +53,8 @@ pub struct Told<'a> {
     pub method: &'static str,
     pub path: Option<&'a str>,
     pub status: u16,
+    /// Whether whoever sent the request showed who it is.
+    pub authenticated: bool,
 }
 
 /// One span of a request.
@@ -88,25 +92,26 @@ impl Tracer {
         let mut random = [0; 32];
         self.rng.fill(&mut random);
         let (trace, spans) = random.split_at(16);
+        let chance = u64::from_be_bytes(trace[8..].try_into().expect("half of 16 bytes"));
+        let drawn = chance.is_multiple_of(self.one_in);
         let mut all = headers.get_all(PARENT).iter();
         let only = all.next().filter(|_| all.next().is_none());
         let client = only.and_then(|value| TraceContext::parse(value.to_str().ok()?));
         let mut whole = client.unwrap_or_else(|| {
             headers.remove(STATE); // it belongs to a trace that nobody knows
-            let trace: [u8; 16] = trace.try_into().expect("half of 32 bytes");
-            let chance = u64::from_be_bytes(trace[8..].try_into().expect("half of 16 bytes"));
-            TraceContext { trace, span: [0; 8], sampled: chance % self.one_in == 0 }
+            TraceContext { trace: trace.try_into().expect("half of 32 bytes"), span: [0; 8], sampled: drawn }
         });
         whole.span = spans[..8].try_into().expect("a quarter of 32 bytes");
         let leg = spans[8..].try_into().expect("a quarter of 32 bytes");
         let value = HeaderValue::try_from(TraceContext { span: leg, ..whole }.header()).expect("hexadecimal digits");
         headers.insert(PARENT, value);
-        Traced { whole, parent: client.map(|client| client.span), leg }
+        Traced { whole, parent: client.map(|client| client.span), drawn, leg }
     }
 
-    /// Tells of a request that has ended; `leg` is when it was with its upstream.
+    /// Tells of a request that has ended; `leg` is when it was with its upstream. What a client says of sampling is for somebody to say: a
+    /// stranger would have every request of a flood told, so of theirs no more are than of those that come without a trace.
     pub fn tell(&self, traced: &Traced, told: &Told<'_>, whole: (SystemTime, SystemTime), leg: Option<(SystemTime, SystemTime)>) {
-        if !traced.whole.sampled {
+        if !traced.whole.sampled || !(told.authenticated || traced.drawn) {
             return;
         }
         let own = traced.whole.span;

@@ -1,6 +1,7 @@
 //! What a server tells about itself: traces that go through it, metrics that stay bounded, and in nothing of it a secret.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,6 +18,8 @@ use crate::served::Served;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CLIENT_SPAN: &str = "b7ad6b7169203331";
+/// What somebody sends whom nobody knows.
+const STRANGERS_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A server of this test's own, which keeps what it was sent.
 #[derive(Clone, Default)]
@@ -81,7 +84,7 @@ async fn a_trace_goes_from_the_client_to_the_upstream() {
     let (collector, traces) = Listener::start("").await;
     let (upstream, behind) = Listener::start(r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#).await;
     let told = |file: &mut Value| {
-        file["server"]["traces"] = json!({ "endpoint": format!("{traces}/v1/traces") });
+        file["server"]["traces"] = json!({ "endpoint": format!("{traces}/v1/traces"), "one_in": 1_000_000 });
         file["resources"][0]["upstream"] = json!({ "url": format!("{behind}/mcp") });
     };
     let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
@@ -97,9 +100,17 @@ async fn a_trace_goes_from_the_client_to_the_upstream() {
     let asked = mcp.request(Method::POST).header("content-type", "application/json").header("traceparent", parent);
     let answer = Browser::program(Arc::new(SystemClock)).send(asked.body(Bytes::from(call.clone())).expect("a request")).await;
     answer.has_status(200);
+    let mut stranger = mcp.clone();
+    for token in [None, Some("garbage".to_owned())] {
+        stranger.token = token;
+        let asked = stranger.request(Method::POST).header("traceparent", format!("00-{STRANGERS_TRACE}-{CLIENT_SPAN}-01"));
+        let answer = Browser::program(Arc::new(SystemClock)).send(asked.body(Bytes::new()).expect("a request")).await;
+        answer.has_status(401);
+    }
     server.signal("TERM");
     server.wait();
 
+    assert_eq!(spans(&collector.heard(), STRANGERS_TRACE), [], "a stranger decides what is told to the collector");
     let heard = upstream.heard();
     let (headers, body) = heard.last().expect("the call arrived");
     assert_eq!(*body, call, "a message is passed on as it came, its own trace context among it");
@@ -131,7 +142,16 @@ async fn metrics_stay_bounded_whatever_is_asked_for() {
     };
     program.send(strange(0)).await.has_status(404);
 
-    let before = program.get(&page).await.has_status(200).text();
+    // Nobody waits for the event that closes a call.
+    let told = async {
+        loop {
+            let page = program.get(&page).await.has_status(200).text();
+            if page.contains("kind=\"call_closed\"") {
+                return page;
+            }
+        }
+    };
+    let before = tokio::time::timeout(Duration::from_secs(20), told).await.expect("the call is closed");
     for number in 1..100 {
         program.send(strange(number)).await.has_status(404);
     }

@@ -23,7 +23,8 @@ pub struct MetricsConfig {
 #[derive(Clone)]
 pub struct TracesConfig {
     pub endpoint: String,
-    /// Of the requests that come without a trace, one in so many gets one. Whoever sends one says whether it is kept.
+    /// Of the requests that come without a trace, one in so many gets one. Who is known and sends one says whether it is kept; of strangers'
+    /// no more are kept than one in so many.
     pub one_in: u32,
     /// `name=value, name=value`, such as a collector wants for its authorization.
     pub headers: Option<Secret<String>>,
