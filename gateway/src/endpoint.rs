@@ -163,9 +163,8 @@ impl Call<'_> {
                 let messages = Messages::read(body)?;
                 self.reply_to = ReplyTo::of(&messages);
                 self.era = mirror::agreed(&self.head.headers, &messages)?; // mcp_1a_15
-                if self.era.is_stateless() {
-                    self.head.headers.remove("last-event-id"); // nothing is resumed there
-                }
+                // Streams are resumed by GET: what came of another request, and what of it may be shown, would not be known here.
+                self.head.headers.remove("last-event-id");
                 return if messages.batch && !self.era.has_batches() { Err(Refusal::no_batches()) } else { Ok(messages) };
             }
             Method::GET => &method::STREAM,

@@ -288,7 +288,7 @@ impl Refusal {
     }
 
     pub fn list_unreadable() -> Self {
-        Self::status("list_unreadable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the list of the MCP server behind the gateway is too long, or cannot be read: its operator must look at it")
+        Self::status("list_unreadable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the list of the MCP server behind the gateway is too long, of a type that MCP does not have, or cannot be read: its operator must look at it")
     }
 
     pub fn upstream_redirected() -> Self {

@@ -49,11 +49,11 @@ pub struct Tool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Listing {
-    /// Those of the token's scope, and those whose scope its person may still authorize: what nobody sees nobody asks for.
+    /// Those of the token's scope: what this caller may call.
     #[default]
-    Obtainable,
-    /// Those of the token's scope.
     Granted,
+    /// Those whose scope its person may still authorize, too: what nobody sees nobody asks for.
+    Obtainable,
 }
 
 impl Listing {

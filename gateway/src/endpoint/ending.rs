@@ -8,13 +8,15 @@ use chancery_core::{Entropy, EventId, Timestamp};
 use chancery_policy::Permit;
 use chancery_registry::UpstreamLimits;
 use chancery_tokens::{VerifiedToken, step_up_asked};
+use http::StatusCode;
+use http_body::Body as _;
 
 use super::Call;
 use crate::answer::{self, Answer, Around, Waits};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::leg::Leg;
-use crate::listing::{Shown, Visible};
+use crate::listing::{Shown, Visible, is_of_another_type};
 use crate::message::Message;
 use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
@@ -74,6 +76,10 @@ impl Call<'_> {
         if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
             return Err(settled.failed(refusal));
         }
+        // A 202 is the answer of what waits for none.
+        if lists && is_of_another_type(&head) && head.status != StatusCode::ACCEPTED && !body.is_end_stream() {
+            return Err(settled.failed(Refusal::list_unreadable())); // mcp_1a_14
+        }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
         let watch = Watch::new(move || verifier.has_ended(&watched), limits, self.gateway.draining.clone());
         let waits = match &self.reply_to {
@@ -85,7 +91,7 @@ impl Call<'_> {
         let closing = settled.at_the_end(head.status);
         let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
-            let shown = Shown::new(&head.headers, body, self.visible(token), unreadable); // mcp_1a_14
+            let shown = Shown::new(&head, body, self.visible(token), unreadable); // mcp_1a_14
             Body::new(Answer::new(&head, shown, closing, around))
         } else {
             Body::new(Answer::new(&head, body, closing, around))

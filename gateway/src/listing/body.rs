@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use chancery_outbound::BoxError;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{Shows, cut_down};
@@ -25,20 +25,36 @@ pub struct Shown<B, S> {
 enum Form {
     Json(Vec<u8>),
     Events(Events),
-    /// No list of MCP's comes in another type.
+    /// In another type no list of MCP's comes; what a reader would make of it nobody knows.
     Other,
+    /// A failure, in words of its own.
+    Failed,
     Done,
 }
 
+/// Whether an answer with this head is none of those in which a list comes, and yet no failure.
+pub fn is_of_another_type(head: &Parts) -> bool {
+    head.status.is_success() && matches!(Form::of(head), Form::Other)
+}
+
+impl Form {
+    /// By a type that is named once and in full: of several, a reader may take another.
+    fn of(head: &Parts) -> Self {
+        let mut all = head.headers.get_all(CONTENT_TYPE).iter();
+        let only = all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok());
+        let kind = only.unwrap_or_default().to_ascii_lowercase();
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/json" => Self::Json(Vec::new()),
+            "text/event-stream" => Self::Events(Events::default()),
+            _ if head.status.is_success() => Self::Other,
+            _ => Self::Failed,
+        }
+    }
+}
+
 impl<B, S> Shown<B, S> {
-    pub fn new(head: &HeaderMap, body: B, by: S, unreadable: Bytes) -> Self {
-        let kind = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-        let form = match kind.split(';').next().unwrap_or_default().trim() {
-            "application/json" => Form::Json(Vec::new()),
-            "text/event-stream" => Form::Events(Events::default()),
-            _ => Form::Other,
-        };
-        Self { body, form, by, unreadable }
+    pub fn new(head: &Parts, body: B, by: S, unreadable: Bytes) -> Self {
+        Self { body, form: Form::of(head), by, unreadable }
     }
 }
 
@@ -78,7 +94,12 @@ where
                         return Poll::Ready(Some(Ok(Frame::data(out.into()))));
                     }
                 }
-                Form::Other | Form::Done => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Form::Other if data.is_empty() => {}
+                Form::Other => {
+                    *form = Form::Done;
+                    return Poll::Ready(Some(Ok(Frame::data(unreadable.clone()))));
+                }
+                Form::Failed | Form::Done => return Poll::Ready(Some(Ok(Frame::data(data)))),
             }
         }
     }
@@ -87,7 +108,7 @@ where
         match &self.form {
             Form::Done => true,
             Form::Json(_) => false,
-            Form::Events(_) | Form::Other => self.body.is_end_stream(),
+            Form::Events(_) | Form::Other | Form::Failed => self.body.is_end_stream(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What this caller may call, read or get: now, or once a wider scope was authorized (the resource's `listing` says which).
+//! What this caller may call, read or get: now, and where the resource's `listing` says so, once a wider scope was authorized.
 //!
 //! A tool that is shown may still be refused, by its arguments or by then; one that is not shown is refused all the same when it is
 //! called. So this spares a model what would be in vain, and decides nothing.

@@ -28,10 +28,21 @@ async fn names(upstream: &mut Upstream, mcp: &Mcp) -> Vec<String> {
 }
 
 chancery_testkit::both_stores! {
-    async fn mcp_1a_14_a_list_shows_what_its_caller_may_call_now_or_once_it_is_authorized(site: Site) {
+    async fn mcp_1a_14_a_list_shows_what_its_caller_may_call(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
         let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
-        // What nobody sees nobody asks for, so what could be authorized is shown.
+        assert_eq!(names(&mut upstream, &mcp).await, ["account_balance", "close_account"]);
+
+        site.apply(|file| resource(file, BANK)["strict"] = json!(true)).await;
+        assert_eq!(names(&mut upstream, &mcp).await, ["account_balance"]);
+        let wider = site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer").approved_by(ALICE).await.redeem().await.granted();
+        assert_eq!(names(&mut upstream, &wider.mcp(BANK)).await, ["account_balance", "transfer"]);
+    }
+
+    async fn mcp_1a_14_a_list_may_show_what_its_caller_could_authorize_too(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+        site.apply(|file| resource(file, BANK)["listing"] = json!("obtainable")).await;
         assert_eq!(names(&mut upstream, &mcp).await, ["account_balance", "transfer", "close_account"]);
 
         site.apply(|file| resource(file, BANK)["strict"] = json!(true)).await;
@@ -40,13 +51,6 @@ chancery_testkit::both_stores! {
         // Her groups give alice no transfers, so she could not authorize them.
         site.apply(|file| file["access"] = json!([{ "groups": ["treasury"], "roles": ["treasurer"], "scopes": ["bank:transfer"] }])).await;
         assert_eq!(names(&mut upstream, &mcp).await, ["account_balance"]);
-        site.apply(|file| file["access"] = json!([])).await;
-        assert_eq!(names(&mut upstream, &mcp).await, ["account_balance", "transfer"]);
-
-        site.apply(|file| resource(file, BANK)["listing"] = json!("granted")).await;
-        assert_eq!(names(&mut upstream, &mcp).await, ["account_balance"]);
-        let wider = site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer").approved_by(ALICE).await.redeem().await.granted();
-        assert_eq!(names(&mut upstream, &wider.mcp(BANK)).await, ["account_balance", "transfer"]);
     }
 
     async fn mcp_1a_14_what_a_policy_forbids_is_not_shown(site: Site) {
@@ -58,6 +62,7 @@ chancery_testkit::both_stores! {
             unless { context.arguments.integers.hasTag("amount") && context.arguments.integers.getTag("amount") <= 10 };
             forbid(principal, action == Chancery::Action::"read_resource", resource) when { context.target like "bank://secret/*" };"#;
         site.apply(|file| file["policies"] = json!(policies)).await;
+        site.apply(|file| resource(file, BANK)["listing"] = json!("obtainable")).await;
 
         // Of a tool that is forbidden with some arguments there are calls that are not.
         assert_eq!(names(&mut upstream, &mcp).await, ["account_balance", "transfer"]);
@@ -75,7 +80,6 @@ async fn mcp_1a_14_a_list_is_cut_down_in_a_stream_and_where_the_stream_is_resume
     let site = Site::on_sqlite().await;
     let mut upstream = Upstream::behind(&site, BANK).await;
     let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
-    site.apply(|file| resource(file, BANK)["listing"] = json!("granted")).await;
     site.apply(|file| resource(file, BANK)["strict"] = json!(true)).await;
 
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
@@ -137,6 +141,74 @@ async fn a_list_that_nobody_can_read_is_not_shown() {
         .answers(mcp.send("tools/call", json!({ "name": "account_balance" })), |heard| heard.says(Response::builder(), &list))
         .await;
     assert_eq!(called.0.has_status(200).text(), list);
+}
+
+/// A client that does not look at the type would read the list whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mcp_1a_14_a_list_of_another_type_is_not_shown() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let list = listed(&json!(1)).to_string();
+    let plain = || Response::builder().header(CONTENT_TYPE, "text/plain");
+
+    for head in [plain(), Response::builder().header(CONTENT_TYPE, ""), plain().header(CONTENT_TYPE, "application/json")] {
+        let called = upstream.answers(mcp.send("tools/list", json!({})), |heard| heard.says(head, &list)).await;
+        assert_eq!(called.denied(502)["data"]["reason"], "list_unreadable");
+    }
+    // Nor on a stream that is none.
+    let (coming, ()) = tokio::join!(wire::get(&mcp), async { upstream.heard().await.says(plain(), &list) });
+    assert_eq!(coming.response.status(), 502);
+
+    // What failed may say so in its own words, and what waits for no answer gets none.
+    let called = upstream.answers(mcp.send("tools/list", json!({})), |heard| heard.says(plain().status(404), "no such session")).await;
+    assert_eq!(called.0.has_status(404).text(), "no such session");
+    let note = json!({ "jsonrpc": "2.0", "method": "tools/list" });
+    let answer = upstream.answers(mcp.post(&note), |heard| heard.says(plain().status(202), "")).await;
+    assert!(answer.has_status(202).body.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mcp_1a_14_a_list_within_a_batch_is_cut_down_however_it_comes() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK).speaking("2025-03-26");
+    site.apply(|file| resource(file, BANK)["strict"] = json!(true)).await;
+    let batch = json!([{ "jsonrpc": "2.0", "id": 1, "method": "ping" }, { "jsonrpc": "2.0", "id": 2, "method": "tools/list" }]);
+    let both = json!([{ "jsonrpc": "2.0", "id": 1, "result": {} }, listed(&json!(2))]);
+
+    let called = upstream.answers(mcp.post(&batch), |heard| heard.json(&both)).await;
+    let answers = called.has_status(200).json();
+    assert_eq!(answers[0], both[0]);
+    let cut = answers[1].to_string();
+    assert!(cut.contains("account_balance") && !cut.contains("close_account"), "{cut}");
+
+    let stream = Response::builder().header(CONTENT_TYPE, "text/event-stream");
+    let called = upstream.answers(mcp.post(&batch), |heard| heard.says(stream, &format!("data: {both}\n\n"))).await;
+    let cut = called.has_status(200).text();
+    assert!(cut.contains("account_balance") && !cut.contains("close_account"), "{cut}");
+    let plain = Response::builder().header(CONTENT_TYPE, "text/plain");
+    let called = upstream.answers(mcp.post(&batch), |heard| heard.says(plain, &both.to_string())).await;
+    assert_eq!(called.has_status(502).json()[1]["error"]["data"]["reason"], "list_unreadable");
+}
+
+/// Whatever a server makes of it: a stream that is taken up by a post would bring the answer to another request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mcp_1a_14_a_stream_is_taken_up_by_get_alone() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let post = mcp.request(Method::POST).header(CONTENT_TYPE, "application/json").header("last-event-id", "s1_41");
+    let ping = post.body(Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#)).expect("a request");
+
+    let answer = upstream
+        .answers(site.program().send(ping), |heard| {
+            assert_eq!(heard.header("last-event-id"), None);
+            heard.done();
+        })
+        .await;
+
+    answer.has_status(200);
 }
 
 /// Where a request comes from is what the network says, or the proxies that are believed.

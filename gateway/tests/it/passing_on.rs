@@ -32,14 +32,13 @@ const FOR_THEM: &[(&str, &str)] = &[
     ("accept", "application/json, text/event-stream"),
     ("mcp-protocol-version", "2025-11-25"),
     ("mcp-param-region", "eu"),
-    ("last-event-id", "7"),
     ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ("tracestate", "a=b"),
     ("user-agent", "a-client/1"),
 ];
 
 chancery_testkit::both_stores! {
-    async fn mc_02_the_upstream_sees_a_token_of_its_own_and_nothing_of_the_callers(site: Site) {
+    async fn mc_02_mcp_1a_10_the_upstream_sees_a_token_of_its_own_and_nothing_of_the_callers(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
         let tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;
         let message = wire::call("account_balance", &json!({ "account": "current" })).to_string();
@@ -174,24 +173,27 @@ async fn mc_02_what_an_upstream_says_of_itself_does_not_become_ours() {
     assert!(answer.header("cache-control").is_some_and(|value| value.contains("no-store")), "{answer:?}");
 }
 
+/// What a JSON library would write differently: space, escapes, a number's form, members that nobody knows, even where they come twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_travels_byte_for_byte_both_ways() {
     let site = Site::on_sqlite().await;
     let mut upstream = Upstream::behind(&site, BANK).await;
-    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
-    // What a JSON library would write differently: space, escapes, the number's form, members nobody knows.
-    let asked = "{ \"id\" : \"\\u0061\", \"jsonrpc\":\"2.0\",\n\"method\":\"tools\\/call\",\"params\":{\"name\":\"account_balance\",\
-         \"arguments\":{\"n\":1.0e2,\"big\":123456789012345678901234567890}},\"new\":[null] }";
-    let said = "{\"jsonrpc\":\"2.0\",  \"id\":\"a\",\"result\":{\"n\":1.0e2,\"text\":\"\\u00e9é\"}}\n";
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK).speaking("2025-03-26");
+    let call = "{ \"id\" : \"\\u0061\", \"jsonrpc\":\"2.0\",\n\"method\":\"tools\\/call\",\"params\":{\"name\":\"account_balance\",\
+         \"arguments\":{\"n\":1.0e2,\"z\":-0,\"e\":1E400,\"big\":123456789012345678901234567890,\"n\":2,\"N\":3}},\"new\":[null],\"new\":{} }";
+    let unknown = "\t{\"jsonrpc\":\"2.0\",\"id\":9007199254740993,\"method\":\"nobody/knows\",\"params\":[1,{\"a\":\"\\ud83d\\ude00\\u0000é\u{2028}\"}],\"x\":0.10}\r\n";
+    let note = "{\"method\":\"notifications/nobody_knows\",\"jsonrpc\":\"2.0\",\"params\":{\"a\":1,\"a\":2}}";
+    let said = "{\"jsonrpc\":\"2.0\",  \"id\":\"a\",\"result\":{\"n\":1.0e2,\"n\":1,\"big\":1E400,\"text\":\"\\u00e9é\"}}\n";
 
-    let post = mcp.request(Method::POST).header(CONTENT_TYPE, "application/json; charset=utf-8").body(Bytes::from(asked));
-    let answer = upstream
-        .answers(site.program().send(post.expect("a request")), |heard| {
-            assert_eq!(String::from_utf8_lossy(&heard.body), asked);
-            assert_eq!(heard.header("content-type"), Some("application/json"));
-            heard.says(Response::builder(), said);
-        })
-        .await;
-
-    assert_eq!(answer.has_status(200).text(), said);
+    for asked in [call, unknown, note, &format!("[{call} ,\n{unknown},{note}]")] {
+        let post = mcp.request(Method::POST).header(CONTENT_TYPE, "application/json; charset=utf-8").body(Bytes::from(asked.to_owned()));
+        let answer = upstream
+            .answers(site.program().send(post.expect("a request")), |heard| {
+                assert_eq!(String::from_utf8_lossy(&heard.body), asked);
+                assert_eq!(heard.header("content-type"), Some("application/json"));
+                heard.says(Response::builder(), said);
+            })
+            .await;
+        assert_eq!(answer.has_status(200).text(), said);
+    }
 }

@@ -106,7 +106,7 @@ pub(super) fn listing(text: &str) -> Read<Listing> {
     match text {
         "obtainable" => Ok(Listing::Obtainable),
         "granted" => Ok(Listing::Granted),
-        _ => Err(Complaint::new(format!("`{text}` is no way to list"), "write obtainable, or granted")),
+        _ => Err(Complaint::new(format!("`{text}` is no way to list"), "write granted, or obtainable")),
     }
 }
 

@@ -1,4 +1,4 @@
-use http::HeaderValue;
+use http::{HeaderValue, Response};
 use http_body_util::{BodyExt, StreamBody};
 
 use super::*;
@@ -7,13 +7,24 @@ use crate::listing::tests::Only;
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#;
 const SHOWN: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}]}}"#;
 
+fn head(status: u16, kinds: &[&'static str]) -> Parts {
+    let mut response = Response::builder().status(status);
+    for kind in kinds {
+        response = response.header(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    response.body(()).expect("a head").into_parts().0
+}
+
 /// What comes of these pieces.
 async fn shown(kind: &'static str, pieces: &[&[u8]]) -> Result<String, BoxError> {
-    let head = [(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect();
+    shown_of(&head(200, &[kind]), pieces).await
+}
+
+async fn shown_of(head: &Parts, pieces: &[&[u8]]) -> Result<String, BoxError> {
     let mut frames: std::vec::IntoIter<_> =
         pieces.iter().map(|piece| Frame::data(Bytes::copy_from_slice(piece))).collect::<Vec<_>>().into_iter();
     let body = StreamBody::new(futures_util::stream::poll_fn(move |_| Poll::Ready(frames.next().map(Ok::<_, BoxError>))));
-    let shown = Shown::new(&head, body, Only(&["a"], false), Bytes::from_static(b"UNREADABLE")).collect().await?;
+    let shown = Shown::new(head, body, Only(&["a"], false), Bytes::from_static(b"UNREADABLE")).collect().await?;
     Ok(String::from_utf8(shown.to_bytes().to_vec()).expect("text"))
 }
 
@@ -48,7 +59,26 @@ async fn what_is_no_list_passes_as_it_came() {
     }
     let events = "retry: 500\n\ndata\n\nid: 1\ndata: \n\nid: 2\ndata: {\ndata: }\n\n: keep-alive\n\n";
     however_cut("text/event-stream", events, events).await;
-    however_cut("text/plain", LIST, LIST).await;
+}
+
+/// A reader that does not look at the type, or looks at another one, would read the list whole.
+#[tokio::test]
+async fn mcp_1a_14_in_no_other_type_comes_a_list() {
+    let whole = [LIST.as_bytes()];
+    for kinds in
+        [&["text/plain"][..], &[], &["application/json-seq"], &["application/json", "text/plain"], &["text/plain", "text/event-stream"]]
+    {
+        let head = head(200, kinds);
+        assert!(is_of_another_type(&head), "{kinds:?}");
+        assert_eq!(shown_of(&head, &whole).await.expect("a body"), "UNREADABLE", "{kinds:?}");
+        assert_eq!(shown_of(&head, &[]).await.expect("a body"), "", "{kinds:?}");
+    }
+    // What failed may say so in words.
+    let failed = head(404, &["text/plain"]);
+    assert!(!is_of_another_type(&failed));
+    assert_eq!(shown_of(&failed, &[b"Session not found"]).await.expect("a body"), "Session not found");
+    assert_eq!(shown_of(&head(404, &["application/json"]), &whole).await.expect("a body"), SHOWN);
+    assert!(!is_of_another_type(&head(200, &["Application/JSON; charset=utf-8"])));
 }
 
 #[tokio::test]

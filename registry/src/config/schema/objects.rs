@@ -75,7 +75,7 @@ pub(super) struct Resource {
     strict: Option<bool>,
     /// Which scopes each tool needs.
     tools: Option<BTreeMap<String, Tool>>,
-    /// What lists show: what a person may still authorize too (obtainable, unless told), or what the token's scope covers (granted).
+    /// What lists show: what the token's scope covers (granted, unless told), or what a person may still authorize, too (obtainable).
     listing: Option<String>,
     /// How people must have signed in who use it.
     sign_in: Option<SignIn>,
