@@ -16,6 +16,7 @@ pub(crate) struct Consent<'a> {
     client_host: Option<String>,
     impersonable: bool,
     redirect_host: String,
+    redirect_uri: String,
     /// The host is an international name: it shows as Punycode, since its letters may look like others.
     lookalike: bool,
     loopback: bool,
@@ -41,6 +42,7 @@ impl<'a> Consent<'a> {
             client_host: page.client_host.as_deref().map(|host| line(host, ADDRESS)), // CI-09
             impersonable: page.impersonable,                                          // CI-09
             redirect_host: line(&page.redirect_host, ADDRESS),                        // OA-22
+            redirect_uri: line(&page.redirect_uri, ADDRESS),                          // mcp_1d_40
             lookalike: is_international(&page.redirect_host),
             loopback: page.loopback, // OA-03
             unvouched: page.unvouched,

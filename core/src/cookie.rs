@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn over_https_a_cookie_belongs_to_this_host_alone() {
+    fn mcp_1d_41_over_https_a_cookie_belongs_to_this_host_alone() {
         let set = Cookie::Browser.set("https://gw.example", &tenant(), "v", None);
         assert_eq!(set, "__Host-chancery_browser_acme=v; Path=/; HttpOnly; SameSite=Lax; Secure");
     }

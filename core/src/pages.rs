@@ -71,6 +71,8 @@ pub struct ConsentPage {
     pub impersonable: bool,
     /// Where the answer will be sent.
     pub redirect_host: String,
+    /// The whole of that address.
+    pub redirect_uri: String,
     /// Any program on this computer could be behind the redirect (OA-03).
     pub loopback: bool,
     /// The client registered itself; nobody vouches for its name.

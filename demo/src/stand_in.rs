@@ -71,6 +71,7 @@ mod tests {
             client_host: None,
             impersonable: false,
             redirect_host: "127.0.0.1".into(),
+            redirect_uri: "http://127.0.0.1:4711/cb".into(),
             loopback: true,
             unvouched: true,
             person: None,

@@ -9,7 +9,7 @@ use http::header::LOCATION;
 use crate::way::{answered, counted, ended, finished, redeemed, with};
 
 chancery_testkit::both_stores! {
-    async fn an_answer_is_good_once(site: Site) {
+    async fn mcp_1d_42_an_answer_is_good_once(site: Site) {
         let browser = site.browser();
         let sent = answered(&site, &browser).await;
         let back = browser.get(sent.as_str()).await;
@@ -48,7 +48,7 @@ chancery_testkit::both_stores! {
 }
 
 #[tokio::test]
-async fn an_answer_to_nothing_that_was_asked_is_refused() {
+async fn mcp_1d_42_an_answer_to_nothing_that_was_asked_is_refused() {
     let site = Site::on_sqlite().await;
     let browser = site.browser();
     let sent = answered(&site, &browser).await;

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod challenge;
+mod conditions;
 mod ended;
 mod eras;
 mod jose;

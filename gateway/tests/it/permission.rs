@@ -27,7 +27,7 @@ const NO_TRANSFERS: &str = r#"
     when { context.target == "transfer" };"#;
 
 chancery_testkit::both_stores! {
-    async fn mc_01_a_tool_beyond_the_scope_is_challenged_for_all_that_is_needed(site: Site) {
+    async fn mc_01_mcp_1a_8_a_tool_beyond_the_scope_is_challenged_for_all_that_is_needed(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
         let tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;
         assert_eq!(tokens.claims()["scope"], "bank:read");

@@ -93,6 +93,25 @@ chancery_testkit::both_stores! {
     }
 }
 
+/// MCP 2026-07-28, Authorization: over HTTP as it says, a program by what its environment holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mcp_1a_1_a_program_has_its_credentials_in_its_environment_and_is_shown_no_token() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let mcp = session(&site, ALICE).await;
+
+    let seen = who(&mcp).await;
+
+    assert_eq!(seen["env"]["TOKEN"], "hunter2");
+    assert!(!seen.to_string().contains("eyJ"), "a token of ours is in its environment: {seen}");
+    assert!(site.audit().await.of_kind("upstream_token_issued").is_empty());
+    // Before it stands an HTTP server that demands a token and says where to get it.
+    let mut stranger = mcp.clone();
+    stranger.token = None;
+    let answer = stranger.send("tools/call", json!({ "name": "who" })).await.0;
+    assert!(answer.has_status(401).challenge("resource_metadata").is_some());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_sessions_a_caller_has_children_that_do_one_thing_at_a_time() {
     let site = Site::on_sqlite().await;

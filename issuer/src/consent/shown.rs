@@ -22,6 +22,7 @@ pub(super) fn consent_page(page: &Page, client: &Client, (tenant, person): (&Ten
         client_host: document_host(client.id.as_str()), // CI-09
         impersonable: document_host(client.id.as_str()).is_some() && client.redirect_uris.iter().all(|uri| is_loopback(uri)), // CI-09
         redirect_host: shown_host(returns_to),          // MC-07
+        redirect_uri: returns_to.to_string(),           // mcp_1d_40
         loopback: is_loopback(returns_to),              // OA-03
         unvouched: !client.is_who_it_says(),
         person: person.map(|visitor| visitor.label.clone()),

@@ -64,7 +64,7 @@ chancery_testkit::both_stores! {
         asked.open(&site.browser()).await.refused_on_page("OA-01");
     }
 
-    async fn oa_02_any_other_address_than_a_registered_one_gets_a_page_and_no_redirect(site: Site) {
+    async fn oa_02_mcp_1d_43_any_other_address_than_a_registered_one_gets_a_page_and_no_redirect(site: Site) {
         let app = registered(&site, &[WEB, WEB_WITH_QUERY]).await;
         let browser = site.browser();
 
