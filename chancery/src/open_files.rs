@@ -20,7 +20,7 @@ pub fn raise() {
     if let Some(has) = getrlimit(Resource::Nofile).current.filter(|has| *has < WANTED) {
         tracing::warn!(
             has,
-            "few open files are allowed, and each stream takes two: beyond that, clients wait to be let in. Allow {WANTED} \
+            "few open files are allowed, and each stream takes two: beyond that clients wait, and upstreams cannot be reached. Allow {WANTED} \
              (systemd: LimitNOFILE, a shell: ulimit -Hn)"
         );
     }

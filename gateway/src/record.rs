@@ -65,6 +65,8 @@ pub enum Outcome {
     Cut,
     /// By us: it was silent for too long, or took too long in all.
     TimedOut,
+    /// By us, since nobody could say whether the call was in the log. It did not go out, or, of a tool that only reads, nothing came back.
+    Refused,
 }
 
 impl Outcome {
@@ -77,6 +79,7 @@ impl Outcome {
             Self::Denied => "denied",
             Self::Cut => "cut",
             Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
         }
     }
 }
@@ -90,7 +93,8 @@ impl Recorder {
 
     /// Writes an event of a refused call, and what else comes of it.
     pub async fn refused(&self, event: Event, besides: Draft) -> Result<Receipt, Refusal> {
-        durable(self.write(event.tenant, besides.recording(event))).await
+        let written = self.write(event.tenant, besides.recording(event)).await;
+        written.ok().and_then(Result::ok).ok_or_else(Refusal::log_unavailable)
     }
 
     /// Writes the open events of a request's calls, all in one Unit. They must share a tenant.
@@ -107,37 +111,36 @@ impl Recorder {
     }
 
     /// Begins a commit that is finished whether or not anybody waits for it.
-    fn write(&self, tenant: TenantId, draft: Draft) -> JoinHandle<Option<Receipt>> {
+    fn write(&self, tenant: TenantId, draft: Draft) -> Writing {
         let journal = self.journal.clone();
         self.writing.spawn(async move {
             let written = journal.commit(&tenant, draft).await;
-            written.inspect_err(|error| tracing::error!(%tenant, %error, "the audit log cannot be written")).ok()
+            written.inspect_err(|error| tracing::error!(%tenant, %error, "the audit log cannot be written"))
         })
     }
 }
 
+/// A commit on its way.
+type Writing = JoinHandle<Result<Receipt, CommitError>>;
+
 /// Open events on their way to the log.
 pub struct Opening {
-    durable: JoinHandle<Option<Receipt>>,
+    durable: Writing,
     closing: Closing,
 }
 
 impl Opening {
-    /// Waits for them. If they could not be written nothing was opened, so nothing is to be closed.
+    /// Waits for them. If they were not written nothing was opened, so nothing is to be closed; if nobody knows, the log is told what
+    /// became of it as soon as it can be.
     pub async fn durable(self) -> Result<(Receipt, Closing), Refusal> {
         let Self { durable: written, closing } = self;
-        match durable(written).await {
-            Ok(receipt) => Ok((receipt, closing)),
-            Err(refusal) => {
-                closing.never_opened();
-                Err(refusal)
-            }
+        match written.await {
+            Ok(Ok(receipt)) => return Ok((receipt, closing)),
+            Ok(Err(error)) if error.is_unknown() => closing.refused(&Refusal::log_unavailable()),
+            _ => closing.never_opened(),
         }
+        Err(Refusal::log_unavailable())
     }
-}
-
-async fn durable(written: JoinHandle<Option<Receipt>>) -> Result<Receipt, Refusal> {
-    written.await.ok().flatten().ok_or_else(Refusal::log_unavailable)
 }
 
 /// What a close event repeats of the open one, so that either can be found alone.

@@ -310,7 +310,7 @@ impl Refusal {
     }
 
     /// A failure of ours: who called is not to blame, and the log may be what failed.
-    pub(crate) fn is_ours(&self) -> bool {
+    pub(crate) const fn is_ours(&self) -> bool {
         matches!(self.wire, Wire::Status(StatusCode::SERVICE_UNAVAILABLE, _))
     }
 
@@ -319,6 +319,7 @@ impl Refusal {
         match self.wire {
             Wire::Challenge { code: Some(Code::InvalidToken), .. } => Outcome::Cut,
             Wire::InBand(_) => Outcome::Denied,
+            _ if self.is_ours() => Outcome::Refused,
             _ => Outcome::UpstreamFailed,
         }
     }

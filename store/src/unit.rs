@@ -150,7 +150,7 @@ impl Statements {
     }
 }
 
-/// Why nothing of a Unit was written.
+/// Why a Unit was not acknowledged. Nothing of it was written, unless [`CommitError::is_unknown`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommitError {
     /// The write at this index did not find what it must change: load again and decide again.
@@ -158,4 +158,11 @@ pub enum CommitError {
     GuardFailed(usize),
     #[error(transparent)]
     Unavailable(#[from] StoreError),
+}
+
+impl CommitError {
+    /// Nobody knows whether it was written: the connection broke in the midst of the commit.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unavailable(StoreError::OutcomeUnknown(_)))
+    }
 }

@@ -24,7 +24,8 @@ struct Balancer {
 
 /// Balances over the nodes until the runtime ends.
 pub fn start(listener: TcpListener, nodes: Vec<SocketAddr>, rng: Arc<dyn Rng>) {
-    let client = Client::builder(TokioExecutor::new()).build_http();
+    // A connection of its own for each request: one that is kept may be to a node that has just died, and what was sent on it is not sent again.
+    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
     let balancer = Balancer { client, nodes: nodes.into(), rng };
     let router = axum::Router::new().fallback(pass_on).with_state(balancer);
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -11,13 +11,14 @@ use chancery_testkit::Mcp;
 use chancery_testkit::cast::ALICE;
 use chancery_testkit::coming::{self, call};
 use chancery_testkit::postgres::{Database, Mortal};
+use chancery_testkit::relay::Relay;
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::{App, Tokens};
-use crate::killed_gateway::{behind, opened, outcomes, transfer};
+use crate::killed_gateway::{behind, in_session, opened, outcomes, transfer};
 use crate::process::{Running, free_port};
 use crate::served::{Served, server};
 use crate::worker::Worker;
@@ -134,6 +135,41 @@ async fn calls_stop_while_the_database_is_dead_and_go_on_by_themselves() {
     assert_eq!((opened(&log), outcomes(&log)), ((4, 0), vec!["answered"; 4]), "how they ended was known, and had to wait");
     assert_eq!(site.worker.calls(), ["before", "waits", "streams", "read", "after"]);
     site.app.mcp(&site.app.refresh(&tokens).await).call("transfer", json!({ "mark": "refreshed" })).await.answered();
+}
+
+/// Has each commit that opens a call last for a while.
+const LINGERS: &str = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$; \
+     CREATE CONSTRAINT TRIGGER lingers AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW \
+     WHEN (NEW.kind = 'call_opened') EXECUTE FUNCTION linger()";
+const COMMITTING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_event_may_be_written_is_not_sent_and_is_known_to_be_refused() {
+    let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not");
+    let Some(database) = fresh else { return };
+    let (relay, url) = Relay::to_database(&database.url()).await;
+    let (worker, port) = (Worker::start(), free_port());
+    let served = Served::at(format!("http://127.0.0.1:{port}"), server(port, &url), behind(&worker)).await;
+    let _gateway = served.serve();
+    let mcp = in_session(&served.base).await;
+    mcp.post(&transfer("before", "")).await.has_status(200);
+    served.audit_when(|log| outcomes(log).len() == 1).await;
+
+    database.sql(LINGERS);
+    let calling = {
+        let mcp = mcp.clone();
+        tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await })
+    };
+    worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
+    relay.hangs_up();
+
+    assert_eq!(reason(calling.await.expect("it ran").has_status(503)), "log_unavailable");
+    worker.until(|| async { database.sql(COMMITTING).trim() == "0" }).await;
+    database.sql("DROP TRIGGER lingers ON events");
+    relay.passes();
+    let log = served.audit_when(|log| outcomes(log).len() == 2).await;
+    assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["answered", "refused"]), "the commit went through, and its answer did not");
+    assert_eq!(worker.calls(), ["before"], "what is not known to be in the log is not sent");
 }
 
 /// Calls and refreshes until it is refused, and gives the newest tokens.
