@@ -70,7 +70,7 @@ async fn e1_a_common_issuer_is_filled_by_the_token_s_tenant_of_those_allowed() {
 }
 
 #[tokio::test]
-async fn e1_a_key_that_names_an_issuer_signs_for_no_other() {
+async fn jw_06_e1_a_key_that_names_an_issuer_signs_for_no_other() {
     let form = |sim: &IdpSim| sim.issuer().replace(ENTRA_TENANT, "{tenantid}");
     let another = |sim: &IdpSim| sim.issuer().replace(ENTRA_TENANT, "99999999-0000-0000-0000-000000000000");
     let own = IdpSim::issuer;

@@ -39,7 +39,7 @@ chancery_testkit::both_stores! {
         let page = page.open(&site.browser()).await.has_status(200).text();
 
         assert!(!page.contains("<b>") && !page.contains('\u{202e}'), "{page}");
-        assert!(page.contains("Nobody vouches for this app") && page.contains("app.example"), "{page}");
+        assert!(page.contains("Nobody vouches for this app") && page.contains("<bdi>app.example</bdi>"), "{page}");
     }
 
     async fn oa_22_a_post_from_another_site_does_nothing(site: Site) {
