@@ -5,33 +5,36 @@ use std::net::IpAddr;
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
 use chancery_core::Timestamp;
 
+use crate::spoken_of::SpokenOf;
 use crate::vocabulary::{Kind, Vocabulary};
 use crate::{Arguments, Question};
 
-/// `whole` wants the arguments too; policies that do not speak of them do not miss them.
-pub(crate) fn of(question: &Question<'_>, now: Timestamp, whole: bool) -> Context {
-    let mut pairs = vec![
-        ("client", text(question.client.as_str())),
-        ("roles", set(question.roles.iter().map(|role| text(role)))),
-        ("scope", set(question.scope.iter().map(|scope| text(scope.as_str())))),
-        ("hour", RestrictedExpression::new_long(hour_of(now))),
-        ("weekday", RestrictedExpression::new_long(weekday_of(now))),
-    ];
-    pairs.extend(question.agent.map(|agent| ("agent", text(agent.name.as_str()))));
+/// What was asked about it, where policies speak of it; what they do not speak of they do not miss.
+pub(crate) fn of(question: &Question<'_>, now: Timestamp, spoken_of: &SpokenOf) -> Context {
+    let mut pairs: Vec<(String, RestrictedExpression)> = Vec::new();
+    let mut say = |name: &str, value: &dyn Fn() -> Option<RestrictedExpression>| {
+        if spoken_of.has(name) {
+            pairs.extend(value().map(|value| (name.to_owned(), value)));
+        }
+    };
     let authentication = question.circumstances.authentication;
-    pairs.push(("amr", set(authentication.into_iter().flat_map(|known| &known.amr).map(|means| text(means)))));
-    pairs.extend(authentication.and_then(|known| Some(("acr", text(known.acr.as_deref()?)))));
-    pairs.extend(authentication.and_then(|known| Some(("auth_age", age(known.auth_time?, now)))));
+    say("client", &|| Some(text(question.client.as_str())));
+    say("roles", &|| Some(set(question.roles.iter().map(|role| text(role)))));
+    say("scope", &|| Some(set(question.scope.iter().map(|scope| text(scope.as_str())))));
+    say("hour", &|| Some(RestrictedExpression::new_long(hour_of(now))));
+    say("weekday", &|| Some(RestrictedExpression::new_long(weekday_of(now))));
+    say("agent", &|| question.agent.map(|agent| text(agent.name.as_str())));
+    say("amr", &|| Some(set(authentication.into_iter().flat_map(|known| &known.amr).map(|means| text(means)))));
+    say("acr", &|| authentication.and_then(|known| Some(text(known.acr.as_deref()?))));
+    say("auth_age", &|| authentication.and_then(|known| Some(age(known.auth_time?, now))));
     if question.action != crate::Action::IssueToken {
-        pairs.extend(question.circumstances.address.map(|address| ("address", ip(address))));
+        say("address", &|| question.circumstances.address.map(ip));
     }
     if question.action.has_target() {
-        pairs.push(("target", text(question.target.unwrap_or_default())));
-        if whole {
-            pairs.push(("arguments", arguments(question.circumstances.arguments)));
-        }
+        say("target", &|| Some(text(question.target.unwrap_or_default())));
+        say("arguments", &|| Some(arguments(question.circumstances.arguments)));
     }
-    Context::from_pairs(pairs.into_iter().map(|(key, value)| (key.to_owned(), value))).expect("no key comes twice")
+    Context::from_pairs(pairs).expect("no key comes twice")
 }
 
 fn arguments(given: Option<&Arguments>) -> RestrictedExpression {

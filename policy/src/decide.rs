@@ -4,6 +4,7 @@ use cedar_policy::{AuthorizationError, Authorizer, Decision, EntityUid, PolicyId
 use chancery_core::{AgentId, ClientId, DecisionId, Entropy, Timestamp};
 
 use crate::set::Label;
+use crate::spoken_of::SpokenOf;
 use crate::vocabulary::Vocabulary;
 use crate::{Denied, Permit, PolicySet, Question, context};
 
@@ -33,12 +34,17 @@ impl PolicySet {
     }
 
     fn asked(&self, policies: &cedar_policy::PolicySet, question: &Question<'_>, now: Timestamp) -> Response {
-        let whole = self.reads_arguments() || cfg!(debug_assertions);
-        let request = request(question, now, whole);
-        match question.circumstances.arguments.filter(|_| self.reads_arguments()) {
-            Some(arguments) => Authorizer::new().is_authorized(&request, policies, &context::entities(arguments)),
-            None => Authorizer::new().is_authorized(&request, policies, &Vocabulary::get().entities),
+        let answered = |request: &Request| match question.circumstances.arguments.filter(|_| self.reads_arguments()) {
+            Some(arguments) => Authorizer::new().is_authorized(request, policies, &context::entities(arguments)),
+            None => Authorizer::new().is_authorized(request, policies, &Vocabulary::get().entities),
+        };
+        let response = answered(&request(question, now, &self.spoken_of));
+        if cfg!(debug_assertions) {
+            let whole = answered(&request(question, now, &SpokenOf::Everything));
+            assert_eq!(response.decision(), whole.decision(), "a policy misses something of {question:?}");
+            assert_eq!(response.diagnostics().errors().count(), whole.diagnostics().errors().count(), "{question:?}");
         }
+        response
     }
 
     fn denied(&self, decision: DecisionId, response: &Response) -> Denied {
@@ -67,11 +73,12 @@ fn names(labels: &[&Label]) -> Vec<String> {
     labels.iter().map(|label| label.name.clone()).collect()
 }
 
-fn request(question: &Question<'_>, now: Timestamp, whole: bool) -> Request {
+fn request(question: &Question<'_>, now: Timestamp, spoken_of: &SpokenOf) -> Request {
     let vocabulary = Vocabulary::get();
-    let checked = (whole && cfg!(debug_assertions)).then_some(&vocabulary.schema);
+    // The schema wants everything, so it is tests that are held to it.
+    let checked = (cfg!(debug_assertions) && *spoken_of == SpokenOf::Everything).then_some(&vocabulary.schema);
     let (action, resource) = (vocabulary.action(question.action), vocabulary.resource(question.resource.name.as_str()));
-    Request::new(principal(question), action, resource, context::of(question, now, whole), checked).expect("questions fit the schema")
+    Request::new(principal(question), action, resource, context::of(question, now, spoken_of), checked).expect("questions fit the schema")
 }
 
 /// The one whose authority it is: by the id's prefix, which nobody chooses for themselves.

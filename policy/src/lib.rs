@@ -11,6 +11,7 @@ mod context;
 mod decide;
 mod question;
 mod set;
+mod spoken_of;
 mod vocabulary;
 
 pub use arguments::Arguments;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Policy, PolicyId, ValidationError, ValidationMode, Validator};
 
+use crate::spoken_of::SpokenOf;
 use crate::vocabulary::{BUILT_IN, BUILT_IN_ID, Vocabulary};
 
 /// What is wrong with a policy, and where: the line counts from 1 within the text that was parsed.
@@ -25,6 +26,8 @@ pub struct PolicySet {
     pub(crate) of_any_arguments: Option<cedar_policy::PolicySet>,
     /// What refusals say of each of the tenant's policies.
     pub(crate) labels: BTreeMap<PolicyId, Label>,
+    /// What of a question's circumstances they speak of.
+    pub(crate) spoken_of: SpokenOf,
     resources: BTreeSet<String>,
     agents: BTreeSet<String>,
 }
@@ -62,7 +65,9 @@ impl PolicySet {
         };
         let (resources, agents) = (named(Vocabulary::names_resource), named(Vocabulary::names_agent));
         let of_any_arguments = without_arguments(&own).map(with_built_in);
-        Ok(Self { cedar: with_built_in(own), of_any_arguments, labels, resources, agents })
+        let cedar = with_built_in(own);
+        let spoken_of = SpokenOf::by(&cedar);
+        Ok(Self { cedar, of_any_arguments, labels, spoken_of, resources, agents })
     }
 
     /// Whether a policy speaks of arguments; else nobody needs to read them.
