@@ -141,6 +141,8 @@ pub struct Window {
     pub cpu_micros: f64,
     pub p50_micros: f64,
     pub p99_micros: f64,
+    /// Of the server, at the end, while all connections were open.
+    pub memory_mib: f64,
 }
 
 /// Runs one script on each connection; the first of a window's time is to warm up.
@@ -154,12 +156,14 @@ pub async fn run(address: SocketAddr, process: u32, span: Span, scripts: Vec<Box
         lanes = all(lanes, Span::For(WARM_UP)).await?.0;
     }
     let (before, began) = (cpu::of(process), now());
-    let (_, mut times, counted, failed) = all(lanes, span).await?;
+    let (lanes, mut times, counted, failed) = all(lanes, span).await?;
     let (seconds, cpu) = (began.elapsed().as_secs_f64(), cpu::of(process).saturating_sub(before));
+    let memory_mib = cpu::memory(process);
+    drop(lanes);
     times.sort_unstable();
     let at = |share: f64| times.get(((times.len() as f64 - 1.0) * share) as usize).map_or(f64::NAN, |time| time.as_nanos() as f64 / 1000.0);
     let cpu_micros = cpu.as_secs_f64() * 1e6 / counted.max(1) as f64;
-    Ok(Window { counted, failed, seconds, cpu_micros, p50_micros: at(0.5), p99_micros: at(0.99) })
+    Ok(Window { counted, failed, seconds, cpu_micros, p50_micros: at(0.5), p99_micros: at(0.99), memory_mib })
 }
 
 type Lane = (Connection, Box<dyn Script>);

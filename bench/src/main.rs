@@ -3,6 +3,7 @@
 //!
 //! One program, so that all parts stand on the same libraries: it is the floors, the server behind the gateway, and the load.
 
+mod alone;
 mod browse;
 mod cpu;
 mod floor;
@@ -17,8 +18,9 @@ mod upstream;
 use std::process::ExitCode;
 
 use crate::parts::Fallible;
+use crate::rounds::Wanted;
 
-const USAGE: &str = "chancery-bench run CHANCERY RESULTS.json [PATH] | floor-token ADDRESS FOLDER | floor-proxy ADDRESS UPSTREAM KEY FOLDER | upstream ADDRESS";
+const USAGE: &str = "chancery-bench run CHANCERY RESULTS.json ROUNDS [PATH] | floor-token ADDRESS FOLDER | floor-proxy ADDRESS UPSTREAM KEY FOLDER | upstream ADDRESS";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,8 +28,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     let ended: Fallible<()> = runtime.block_on(async {
         match words.as_slice() {
-            ["run", chancery, results] => rounds::run(chancery, results, "").await,
-            ["run", chancery, results, only] => rounds::run(chancery, results, only).await,
+            ["run", chancery, results, rounds] => rounds::run(chancery, results, Wanted { only: "", rounds: rounds.parse()? }).await,
+            ["run", chancery, results, rounds, only] => rounds::run(chancery, results, Wanted { only, rounds: rounds.parse()? }).await,
             ["floor-token", address, folder] => floor::token::serve(address, folder).await,
             ["floor-proxy", address, upstream, key, folder] => floor::proxy::serve(address, upstream, key, folder).await,
             ["upstream", address] => upstream::serve(address).await,

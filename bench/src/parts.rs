@@ -111,6 +111,13 @@ impl Program {
     pub async fn stop(mut self) {
         let _ = self.child.kill().await;
     }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn end(mut self) -> Fallible<()> {
+        Command::new("kill").arg(self.id.to_string()).status().await?;
+        self.child.wait().await?;
+        Ok(())
+    }
 }
 
 async fn heard(pipe: impl AsyncRead + Unpin, sender: tokio::sync::mpsc::UnboundedSender<String>) {
@@ -127,7 +134,11 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new() -> Fallible<Self> {
-        let path = std::env::temp_dir().join(format!("chancery-bench-{}", std::process::id()));
+        Self::named("cast")
+    }
+
+    pub fn named(what: &str) -> Fallible<Self> {
+        let path = std::env::temp_dir().join(format!("chancery-bench-{what}-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))
     }

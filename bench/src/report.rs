@@ -87,7 +87,7 @@ impl Path {
         let window = |window: &Window| {
             json!({
                 "counted": window.counted, "failed": window.failed, "seconds": window.seconds, "cpu_micros": window.cpu_micros,
-                "p50_micros": window.p50_micros, "p99_micros": window.p99_micros,
+                "p50_micros": window.p50_micros, "p99_micros": window.p99_micros, "memory_mib": window.memory_mib,
             })
         };
         let all = |windows: &[Window]| windows.iter().map(window).collect::<Vec<_>>();
@@ -98,6 +98,25 @@ impl Path {
         })
     }
 }
+
+/// What one process alone must keep to.
+pub struct Limit {
+    pub what: &'static str,
+    pub is: f64,
+    pub most: Option<f64>,
+    pub unit: &'static str,
+}
+
+impl Limit {
+    pub fn line(&self) -> String {
+        let Self { what, is, most, unit } = self;
+        let budget = most.map_or_else(|| "–".to_owned(), |most| format!("≤ {most} {unit}"));
+        let met = most.map_or("", |most| if *is <= most { "pass" } else { "MISS" });
+        format!("| {what} | {is:.1} {unit} | {budget} | {met} |")
+    }
+}
+
+pub const LIMITS_HEAD: &str = "\n| alone | | budget | |\n| --- | --- | --- | --- |";
 
 pub const HEAD: &str = "\
 | path | connections | per second | floor | CPU µs | floor | × floor | p50 µs | floor | p99 µs | added p50 ms | budget | |

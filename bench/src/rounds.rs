@@ -1,4 +1,4 @@
-//! The rounds: every path, of us and of its floor in turn, three times over, at one connection and at sixty-four.
+//! The rounds: every path, of us and of its floor in turn, several times over, at one connection and at sixty-four.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -14,9 +14,8 @@ use crate::load::{Answer, Connection, Script, Span, Window};
 use crate::parts::{BESIDE, Fallible, Folder, MEASURED, Program, SECRET, address, free_port};
 use crate::report::{HEAD, Path};
 use crate::upstream::{EVENTS, LARGE};
-use crate::{cpu, load, revoke};
+use crate::{alone, load, revoke};
 
-const ROUNDS: usize = 3;
 const WINDOW: Duration = Duration::from_millis(2_500);
 const MANY: usize = 64;
 /// Tokens that nobody has seen, of a window at one connection and at many.
@@ -30,62 +29,88 @@ struct Cast {
     proxy_floor: Program,
     upstream: Program,
     credentials: Credentials,
-    folder: Folder,
+    rounds: usize,
+    _folder: Folder,
 }
 
-/// All paths, or those whose name has this in it.
-pub async fn run(chancery: &str, results: &str, only: &str) -> Fallible<()> {
-    let wanted = |name: &str| name.contains(only);
+/// What is wanted of a run.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Paths whose name has this in it.
+    pub only: &'a str,
+    /// How often each of them is measured.
+    pub rounds: usize,
+}
+
+impl Wanted<'_> {
+    fn has(&self, name: &str) -> bool {
+        name.contains(self.only)
+    }
+}
+
+pub async fn run(chancery: &str, results: &str, wanted: Wanted<'_>) -> Fallible<()> {
     let chancery = FilePath::new(chancery);
-    let cast = Cast::start(chancery).await?;
-    let idle = cpu::memory(cast.ours.id);
+    // First, while there is no other process of this binary.
+    let alone = if wanted.has("alone") { Some(alone::run(chancery).await?) } else { None };
+    let paths = if NAMES.iter().any(|name| wanted.has(name)) { paths(chancery, wanted).await? } else { Vec::new() };
+    let revocations = if wanted.has("revocations") { Some(revocations(chancery).await) } else { None };
+    let all = json!({ "paths": paths.iter().map(Path::json).collect::<Vec<_>>(), "revocations": revocations, "alone": alone });
+    std::fs::write(results, format!("{all:#}\n"))?;
+    Ok(())
+}
+
+/// Every path there is.
+const NAMES: [&str; 7] = [CLIENT_CREDENTIALS, REFRESH, CALL, READ, UNSEEN_TOKEN, LARGE_ANSWERS, STREAM];
+const CLIENT_CREDENTIALS: &str = "token, client_credentials";
+const REFRESH: &str = "token, refresh";
+const CALL: &str = "tools/call";
+const READ: &str = "tools/call, only reads";
+const UNSEEN_TOKEN: &str = "tools/call, token not seen before";
+const LARGE_ANSWERS: &str = "1 MiB answers";
+const STREAM: &str = "events of a stream";
+
+async fn paths(chancery: &FilePath, wanted: Wanted<'_>) -> Fallible<Vec<Path>> {
+    let cast = Cast::start(chancery, wanted.rounds).await?;
     let (client, families) = signed_in(cast.demo.port, MANY).await?;
     let mut refreshing = Refreshing { client, ours: families, floor: (0..64).map(first_token).collect() };
     let mut paths = Vec::new();
     println!("{HEAD}");
     for connections in [1, MANY] {
-        if wanted("token, client_credentials") {
+        if wanted.has(CLIENT_CREDENTIALS) {
             paths.push(told(tokens(&cast, connections).await?));
         }
-        if wanted("token, refresh") {
+        if wanted.has(REFRESH) {
             paths.push(told(refreshes(&cast, &mut refreshing, connections).await?));
         }
-        for (name, tool, added) in [("tools/call", "transfer", 0.6), ("tools/call, only reads", "account_balance", 0.35)] {
-            if wanted(name) {
+        for (name, tool, added) in [(CALL, "transfer", 0.6), (READ, "account_balance", 0.35)] {
+            if wanted.has(name) {
                 paths.push(told(calls(&cast, (name, tool), connections, (1.6, added)).await?));
             }
         }
-        if wanted("tools/call, token not seen before") {
+        if wanted.has(UNSEEN_TOKEN) {
             paths.push(told(unseen(&cast, connections).await?));
         }
     }
-    let loaded = cpu::memory(cast.ours.id);
-    for (name, tool) in [("1 MiB answers", "large"), ("events of a stream", "events")].into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, tool) in [(LARGE_ANSWERS, "large"), (STREAM, "events")].into_iter().filter(|(name, _)| wanted.has(name)) {
         let mut path = calls(&cast, (name, tool), 4, (f64::INFINITY, f64::INFINITY)).await?;
         (path.ratio, path.added) = (None, None);
         path.unit = if tool == "events" { "events" } else { "answers" };
         paths.push(told(path));
     }
-    let revocations = if wanted("revocations") {
-        let seen = revoke::run(chancery, &cast.folder, cast.upstream.port).await;
-        seen.unwrap_or_else(|error| Some(json!({ "failed": error.to_string() })))
-    } else {
-        None
+    Ok(paths)
+}
+
+async fn revocations(chancery: &FilePath) -> serde_json::Value {
+    let seen = async {
+        let (own, folder, port) = (std::env::current_exe()?, Folder::named("revocations")?, free_port());
+        let upstream = Program::start(&own, &["upstream", &address(port).to_string()], (port, BESIDE, "listening"), |_| {}).await?;
+        let seen = revoke::run(chancery, &folder, port).await;
+        upstream.stop().await;
+        seen
     };
-    let binary = std::fs::metadata(chancery)?.len() as f64 / 1e6;
-    let start = cast.ours.started.as_secs_f64() * 1000.0;
-    println!(
-        "\nmemory (PSS, with what is shared parted): {idle:.1} MiB idle (≤ 25), {loaded:.1} MiB after load (≤ 40); start {start:.0} ms (< 100); binary {binary:.1} MB (< 40)"
-    );
-    if let Some(seen) = &revocations {
-        println!("revocations under load: {seen}");
-    }
-    let all = json!({
-        "paths": paths.iter().map(Path::json).collect::<Vec<_>>(), "revocations": revocations,
-        "idle_mib": idle, "loaded_mib": loaded, "start_ms": start, "binary_mb": binary,
-    });
-    std::fs::write(results, format!("{all:#}\n"))?;
-    Ok(())
+    let seen = seen.await.unwrap_or_else(|error| Some(json!({ "failed": error.to_string() })));
+    println!("\nrevocations under load (< 1 s): {}", seen.clone().unwrap_or_else(|| json!("there is no PostgreSQL here")));
+    seen.into()
 }
 
 fn told(path: Path) -> Path {
@@ -94,7 +119,7 @@ fn told(path: Path) -> Path {
 }
 
 impl Cast {
-    async fn start(chancery: &FilePath) -> Fallible<Self> {
+    async fn start(chancery: &FilePath, rounds: usize) -> Fallible<Self> {
         let own = std::env::current_exe()?;
         let folder = Folder::new()?;
         let plain = |_: &mut Command| {};
@@ -117,7 +142,7 @@ impl Cast {
         let demo_port = free_port();
         let words = ["demo", "--as", "alice", "--port", &demo_port.to_string(), "--data", &folder.path("demo")];
         let demo = Program::start(chancery, &words, (demo_port, MEASURED, "Now connect a client"), plain).await?;
-        Ok(Self { ours, demo, token_floor, proxy_floor, upstream, credentials: Credentials { client, port }, folder })
+        Ok(Self { ours, demo, token_floor, proxy_floor, upstream, credentials: Credentials { client, port }, rounds, _folder: folder })
     }
 }
 
@@ -202,10 +227,10 @@ impl Script for Credentials {
 }
 
 async fn tokens(cast: &Cast, connections: usize) -> Fallible<Path> {
-    let mut path = Path::new("token, client_credentials", connections);
+    let mut path = Path::new(CLIENT_CREDENTIALS, connections);
     path.ratio = Some(1.4);
     let floor = Credentials { client: CLIENT.to_owned(), port: cast.credentials.port };
-    for _ in 0..ROUNDS {
+    for _ in 0..cast.rounds {
         path.floor.push(at(&cast.token_floor, connections, || Box::new(floor.clone())).await?);
         path.ours.push(at(&cast.ours, connections, || Box::new(cast.credentials.clone())).await?);
     }
@@ -246,10 +271,10 @@ impl Script for Refresh {
 }
 
 async fn refreshes(cast: &Cast, families: &mut Refreshing, connections: usize) -> Fallible<Path> {
-    let mut path = Path::new("token, refresh", connections);
+    let mut path = Path::new(REFRESH, connections);
     path.ratio = Some(1.4);
     let client = families.client.clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..cast.rounds {
         path.floor.push(refreshed(&cast.token_floor, &client, &mut families.floor[..connections]).await?);
         path.ours.push(refreshed(&cast.demo, &client, &mut families.ours[..connections]).await?);
     }
@@ -286,7 +311,7 @@ impl Call {
         Self { port, body: call.to_string(), tokens, next: Arc::default(), count }
     }
 
-    fn sharing(&self) -> Self {
+    pub fn sharing(&self) -> Self {
         Self { port: self.port, body: self.body.clone(), tokens: self.tokens.clone(), next: self.next.clone(), count: self.count }
     }
 }
@@ -316,7 +341,7 @@ async fn calls(cast: &Cast, (name, tool): (&'static str, &str), connections: usi
     let port = cast.credentials.port;
     let call = Call::new(port, tool, revoke::mint(&cast.ours, &cast.credentials, 1).await?);
     let bare = Call::new(port, tool, Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..cast.rounds {
         path.direct.push(at(&cast.upstream, connections, || Box::new(bare.sharing())).await?);
         path.floor.push(at(&cast.proxy_floor, connections, || Box::new(call.sharing())).await?);
         path.ours.push(at(&cast.ours, connections, || Box::new(call.sharing())).await?);
@@ -326,10 +351,10 @@ async fn calls(cast: &Cast, (name, tool): (&'static str, &str), connections: usi
 
 /// Tokens that neither has seen, each once.
 async fn unseen(cast: &Cast, connections: usize) -> Fallible<Path> {
-    let mut path = Path::new("tools/call, token not seen before", connections);
+    let mut path = Path::new(UNSEEN_TOKEN, connections);
     path.ratio = Some(1.4);
     let count = UNSEEN[usize::from(connections > 1)];
-    for _ in 0..ROUNDS {
+    for _ in 0..cast.rounds {
         let tokens = revoke::mint(&cast.ours, &cast.credentials, count).await?;
         let each = Span::Requests((count / connections) as u64);
         for (program, windows) in [(&cast.proxy_floor, &mut path.floor), (&cast.ours, &mut path.ours)] {

@@ -22,7 +22,7 @@ cargo xtask rows [--check]   tie rows, checks and tests; write docs/conformance.
 cargo xtask conformance [--check] [--binary PATH]
                              run the MCP conformance suite through the gateway and at the issuer; write specs/conformance.json and
                              docs/conformance.md (--check: only compare; --binary: this chancery, instead of building one)
-cargo xtask bench [--binary PATH] [--only PATH]
+cargo xtask bench [--binary PATH] [--only PATH] [--rounds N]
                              measure against the floor programs, with the profile `load`; write bench.json into the target folder";
 
 fn main() -> ExitCode {
