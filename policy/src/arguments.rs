@@ -3,6 +3,9 @@
 //! What is judged must be what the upstream reads. So a name that comes twice in one object is refused, and so are two that differ in
 //! letter case only: some JSON libraries take the one for the other. And a path must be one value's alone: names that are empty or hold
 //! a dot, by which one path could be written as another, are refused too.
+//!
+//! A small text may have many long paths, and a policy's question costs more than the text does. So there is a measure for both, and what
+//! goes beyond it is refused.
 
 mod number;
 
@@ -13,6 +16,11 @@ use chancery_core::fold;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use self::number::{Number, Numbers};
+
+/// So many values may stand under paths, or in lists of texts.
+const MOST_VALUES: usize = 16_384;
+/// So long may their paths be together, in bytes.
+const MOST_OF_PATHS: usize = 1024 * 1024;
 
 /// Nobody's business but the policies': it has no telling `Debug`.
 #[derive(Clone, PartialEq, Default)]
@@ -40,24 +48,40 @@ impl Arguments {
         }
         let mut found = Self::default();
         let mut reader = serde_json::Deserializer::from_str(json);
-        Value { path: "", into: &mut found, numbers: &mut Numbers(json) }.deserialize(&mut reader)?;
+        let mut reading = Reading { numbers: Numbers(json), values: MOST_VALUES, paths: MOST_OF_PATHS };
+        Value { path: "", into: Some(&mut found), reading: &mut reading }.deserialize(&mut reader)?;
         reader.end()?;
         Ok(found)
     }
+}
 
-    fn number(&mut self, path: &str, written: Option<&str>) {
-        let Some(number) = written.and_then(Number::of) else { return };
-        self.integers.extend(number.integer().map(|value| (path.to_owned(), value)));
-        self.decimals.extend(number.decimal().map(|value| (path.to_owned(), value)));
+/// What is still to come, and what there is room for.
+struct Reading<'j> {
+    numbers: Numbers<'j>,
+    values: usize,
+    paths: usize,
+}
+
+impl Reading<'_> {
+    fn room_for_value<E: Error>(&mut self) -> Result<(), E> {
+        self.values = self.values.checked_sub(1).ok_or_else(|| E::custom(format_args!("they hold more than {MOST_VALUES} values")))?;
+        Ok(())
+    }
+
+    fn room_for<E: Error>(&mut self, path: &str) -> Result<(), E> {
+        let left = self.paths.checked_sub(path.len());
+        self.paths =
+            left.ok_or_else(|| E::custom(format_args!("the paths of their values are longer than {MOST_OF_PATHS} bytes together")))?;
+        self.room_for_value()
     }
 }
 
 /// One value, read into the arguments under its path. It gives back a text, where it is one: an array may be a list of them.
 struct Value<'p, 'a, 'j> {
     path: &'p str,
-    into: &'a mut Arguments,
-    /// Those that are still to come.
-    numbers: &'a mut Numbers<'j>,
+    /// Nothing within an array: what is there has no path of its own.
+    into: Option<&'a mut Arguments>,
+    reading: &'a mut Reading<'j>,
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_, '_, '_> {
@@ -76,12 +100,18 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.into.texts.push((self.path.to_owned(), text.to_owned()));
+        if let Some(into) = self.into {
+            self.reading.room_for(self.path)?;
+            into.texts.push((self.path.to_owned(), text.to_owned()));
+        }
         Ok(Some(text.to_owned()))
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
-        self.into.flags.push((self.path.to_owned(), flag));
+        if let Some(into) = self.into {
+            self.reading.room_for(self.path)?;
+            into.flags.push((self.path.to_owned(), flag));
+        }
         Ok(None)
     }
 
@@ -103,19 +133,24 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut texts = Some(Vec::new());
-        // What is in an array has no path of its own; only a list of texts is spoken of as a whole.
-        let mut nowhere = Arguments::default();
-        while let Some(element) = elements.next_element_seed(Value { path: self.path, into: &mut nowhere, numbers: self.numbers })? {
-            texts = texts.zip(element).map(|(mut texts, text)| {
+        // Only a list of texts is spoken of as a whole.
+        while let Some(element) = elements.next_element_seed(Value { path: "", into: None, reading: self.reading })? {
+            texts = texts.filter(|_| self.into.is_some()).zip(element).map(|(mut texts, text)| {
                 texts.push(text);
                 texts
             });
+            if texts.is_some() {
+                self.reading.room_for_value()?;
+            }
         }
-        self.into.lists.extend(texts.map(|texts| (self.path.to_owned(), texts)));
+        if let Some((into, texts)) = self.into.zip(texts) {
+            self.reading.room_for(self.path)?;
+            into.lists.push((self.path.to_owned(), texts));
+        }
         Ok(None)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut seen = BTreeSet::new();
         while let Some(name) = members.next_key::<String>()? {
             if !seen.insert(fold(&name).collect::<String>()) {
@@ -124,9 +159,14 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_> {
             if name.is_empty() || name.contains('.') {
                 return Err(A::Error::custom(format_args!("`{name}` is empty or holds a dot, so its path could be another's")));
             }
+            let Some(into) = self.into.as_deref_mut() else {
+                members.next_value_seed(Value { path: "", into: None, reading: self.reading })?;
+                continue;
+            };
             let path = if self.path.is_empty() { name } else { format!("{}.{name}", self.path) };
-            members.next_value_seed(Value { path: &path, into: self.into, numbers: self.numbers })?;
-            if let Some(twice) = self.into.names.replace(path) {
+            self.reading.room_for(&path)?;
+            members.next_value_seed(Value { path: &path, into: Some(into), reading: self.reading })?;
+            if let Some(twice) = into.names.replace(path) {
                 return Err(A::Error::custom(format_args!("the path `{twice}` comes twice")));
             }
         }
@@ -136,9 +176,12 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_> {
 
 impl Value<'_, '_, '_> {
     /// The reader's own value is passed over: it may have been rounded.
-    fn number<E>(self) -> Result<Option<String>, E> {
-        let written = self.numbers.next();
-        self.into.number(self.path, written);
+    fn number<E: Error>(self) -> Result<Option<String>, E> {
+        let written = self.reading.numbers.next();
+        let Some((into, number)) = self.into.zip(written.and_then(Number::of)) else { return Ok(None) };
+        self.reading.room_for(self.path)?;
+        into.integers.extend(number.integer().map(|value| (self.path.to_owned(), value)));
+        into.decimals.extend(number.decimal().map(|value| (self.path.to_owned(), value)));
         Ok(None)
     }
 }
@@ -179,6 +222,31 @@ mod tests {
             assert!(read.names.contains("n"));
         }
         assert!(Arguments::read(r#"{"n":1e400}"#).is_err(), "some readers have no such number");
+    }
+
+    #[test]
+    fn objects_of_an_array_may_be_alike() {
+        let read = Arguments::read(r#"{"lines":[{"sku":"a","n":1},{"sku":"b","n":2}],"amount":3}"#).expect("arguments");
+        assert!(read.names.iter().eq(["amount", "lines"]), "{:?}", read.names);
+        assert_eq!(read.integers, [("amount".to_owned(), 3)]);
+        assert!(read.texts.is_empty());
+    }
+
+    /// A long name over many short ones would have each of them hold it.
+    #[test]
+    fn what_grows_beyond_its_text_is_refused() {
+        let many = |count: usize| (0..count).map(|at| format!("\"{at:x}\":1")).collect::<Vec<_>>().join(",");
+        let long = "a".repeat(100_000);
+        assert!(Arguments::read(&format!("{{\"{long}\":{{{}}}}}", many(3))).is_ok());
+        assert!(Arguments::read(&format!("{{\"{long}\":{{{}}}}}", many(20))).is_err());
+        assert!(Arguments::read(&format!("{{{}}}", many(5_000))).is_ok());
+        assert!(Arguments::read(&format!("{{{}}}", many(20_000))).is_err());
+        assert!(Arguments::read(&format!("{{\"a\":[{}]}}", vec!["\"\""; 20_000].join(","))).is_err());
+        // What no policy can speak of costs nothing.
+        assert!(Arguments::read(&format!("{{\"a\":[{}]}}", vec!["1.5"; 100_000].join(","))).is_ok());
+        assert!(Arguments::read(&format!("{{\"{long}\":[{}]}}", vec!["{\"b\":1}"; 50_000].join(","))).is_ok());
+        assert!(Arguments::read(&"{\"a\":".repeat(1_000_000)).is_err());
+        assert!(Arguments::read(&format!("{{\"a\":{}", "[".repeat(1_000_000))).is_err());
     }
 
     /// Where a number stands among others does not matter.

@@ -105,3 +105,29 @@ async fn mc_01_depth_breaks_nothing() {
     ];
     stage.plays(table).await;
 }
+
+/// What a policy reads of a call may cost no more than a measure, however a small text is made to say much.
+#[tokio::test]
+async fn mc_01_arguments_that_a_policy_reads_have_a_measure() {
+    const NOT_MUCH: &str = r#"@id("not_much") forbid (principal, action == Chancery::Action::"call_tool", resource) when {
+        context.arguments.integers.hasTag("amount") && context.arguments.integers.getTag("amount") > 1000 };"#;
+    let stage = Stage::alone().await;
+    stage.site.apply(|file| file["policies"] = NOT_MUCH.into()).await;
+    let given = |arguments: &str| stage.plain(&CALL.replace("{}", arguments));
+    let many = |count: usize| (0..count).map(|at| format!("\"{at:x}\":1")).collect::<Vec<_>>().join(",");
+    let before = memory::in_use();
+    #[rustfmt::skip]
+    let table = vec![
+        ("what is usual", given(r#"{"amount":1,"lines":[{"sku":"a"},{"sku":"b"}]}"#), "200, after", 1),
+        ("a long name over many", given(&format!("{{\"{}\":{{{}}}}}", "a".repeat(2 * MIB), many(150_000))), "400, after", 0),
+        ("a long name over a list", given(&format!("{{\"{}\":[{}]}}", "a".repeat(MIB / 2), vec!["1"; 500_000].join(","))), "200, after", 1),
+        ("very many names", given(&format!("{{{}}}", many(300_000))), "400, after", 0),
+        ("a list of very many", given(&format!("{{\"a\":[{}]}}", vec!["\"\""; 1_000_000].join(","))), "400, after", 0),
+        ("very deep", given(&format!("{}1{}", "{\"a\":".repeat(500_000), "}".repeat(500_000))), "400, after", 0),
+        ("very deep arrays", given(&format!("{{\"a\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000))), "400, after", 0),
+    ];
+    stage.plays(table).await;
+    let after = memory::in_use();
+    println!("arguments that a policy reads: {before} KiB before, {after} KiB after");
+    assert!(after < before + 96 * 1024, "{} KiB are kept of it", after - before);
+}
