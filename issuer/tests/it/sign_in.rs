@@ -66,6 +66,18 @@ chancery_testkit::both_stores! {
         site.ask(PUBLIC_CLIENT).approved_in(&site.browser(), ALICE).await.redeem().await.granted();
     }
 
+    async fn su_02_what_is_asked_of_a_sign_in_reaches_the_provider(site: Site) {
+        for (asked, said) in [
+            (site.ask(PUBLIC_CLIENT).with("acr_values", "phr mfa").with("max_age", "300"), [Some("phr mfa"), Some("300")]),
+            (site.ask(PUBLIC_CLIENT).with("prompt", "login"), [None, Some("0")]),
+            (site.ask(PUBLIC_CLIENT), [None, None]),
+        ] {
+            let sent = Shown::of(&asked, &site.browser()).await.press("approve").await;
+            assert!(sent.has_status(303).sent("client_id").is_some_and(|id| id == "chancery"), "{sent:?}");
+            assert_eq!([sent.sent("acr_values").as_deref(), sent.sent("max_age").as_deref()], said, "{sent:?}");
+        }
+    }
+
     async fn at_06_a_fresh_sign_in_is_had_by_asking_for_one(site: Site) {
         let browser = site.browser();
         let first = site.ask(PUBLIC_CLIENT).approved_in(&browser, ALICE).await.redeem().await.granted();
