@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use chancery_core::{ClientId, Clock, TenantId};
 use chancery_registry::Registry;
-use chancery_store::feed::{Entry, Follower};
+use chancery_store::feed::{Entry, Follower, News};
 use chancery_store::{Store, Topic};
 use chancery_tokens::{Ended, Keyring};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Between tries while the database does not answer.
@@ -31,16 +32,17 @@ impl Hearers {
     /// Follows until the node stops, or until it lost its place in the feed: then it must not go on, and loads everything as it starts
     /// again.
     pub async fn follow(self, mut follower: Follower, stop: CancellationToken) {
-        let (mut pending, mut highest) = (Vec::new(), 0);
+        let (mut pending, mut highest, mut as_of) = (Vec::new(), 0, Instant::now());
         loop {
             tokio::select! {
                 news = follower.next() => {
-                    let entries = match news {
-                        Ok(news) => news.entries,
+                    let News { entries, as_of: read_at } = match news {
+                        Ok(news) => news,
                         Err(lost) => return tracing::error!("{lost}: it was cut off from the database for too long. Start it again"),
                     };
                     // An end is a moment's work and never waits behind a reload that fails.
                     self.ended.heard(&entries); // RV-05
+                    as_of = read_at;
                     highest = entries.iter().map(|entry| entry.seq).fold(highest, i64::max);
                     pending.extend(entries.into_iter().filter(|entry| entry.topic != Topic::Ended));
                 }
@@ -48,6 +50,10 @@ impl Hearers {
                 () = stop.cancelled() => return,
             }
             pending = self.reload_all(pending).await;
+            // What waits besides is a registry or keys as they were a moment ago. An end is what nobody may miss.
+            if pending.iter().all(|entry| entry.topic != Topic::ManyEnded) {
+                self.ended.followed().up_to(as_of); // RV-05
+            }
             if pending.is_empty() {
                 self.applied.send_if_modified(|applied| std::mem::replace(applied, highest) != highest);
             }

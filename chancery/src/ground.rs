@@ -10,7 +10,7 @@ use chancery_audit::{Counters, Journal};
 use chancery_core::{Clock, Rng, SystemClock};
 use chancery_crypto::random::SystemRng;
 use chancery_crypto::seal::{LocalKeyFile, Sealer};
-use chancery_registry::config::ServerConfig;
+use chancery_registry::config::{FeedConfig, ServerConfig};
 use chancery_registry::{Parts, Registry};
 use chancery_store::feed::Follower;
 use chancery_store::{Store, StoreError, StoreUrl, repo};
@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure};
 pub struct Footing {
     pub store: StoreUrl,
     pub key_file: PathBuf,
+    pub feed: FeedConfig,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }
@@ -46,23 +47,23 @@ pub struct Ground {
 impl Footing {
     /// A footing on this machine's clock and randomness.
     pub fn here(store: StoreUrl, key_file: PathBuf) -> Self {
-        Self { store, key_file, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
+        Self { store, key_file, feed: FeedConfig::default(), clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
     }
 
     pub fn of_server(server: &ServerConfig) -> Self {
-        Self::here(server.store.clone(), server.key_file.clone())
+        Self { feed: server.feed, ..Self::here(server.store.clone(), server.key_file.clone()) }
     }
 
     /// # Errors
     /// [`Exit::Storage`], saying what cannot be used and what to do.
     pub async fn open(self) -> Result<Ground, Failure> {
-        let Self { store: url, key_file, clock, rng } = self;
+        let Self { store: url, key_file, feed, clock, rng } = self;
         let store = Store::open(&url).await.map_err(|error| cannot_open(&url, error))?;
         let follower = Follower::start(&store).await.map_err(|error| cannot_load(&error))?;
         let sealer = sealer(&store, &key_file, &rng).await?;
         let (keyring, signer) =
             chancery_tokens::open(store.clone(), sealer.clone(), clock.now()).await.map_err(|error| cannot_load(&error))?;
-        let ended = Ended::load(&store, clock.now()).await.map_err(|error| cannot_load(&error))?;
+        let ended = Ended::load(&store, feed, clock.now()).await.map_err(|error| cannot_load(&error))?;
         let journal = Journal::new(store.clone(), rng.clone());
         let parts =
             Parts { store: store.clone(), journal: journal.clone(), sealer: sealer.clone(), clock: clock.clone(), rng: rng.clone() };

@@ -20,6 +20,7 @@ pub mod logs;
 pub mod open_files;
 pub mod print;
 pub mod providers;
+pub mod readiness;
 pub mod remote;
 pub mod schedule;
 pub mod stop;

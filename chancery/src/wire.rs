@@ -22,6 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::follower::Hearers;
 use crate::ground::{Footing, Ground};
 use crate::listener::{self, Proxies};
+use crate::readiness::Readiness;
 use crate::schedule::{self, Housekeeping};
 use crate::stop::Stop;
 use crate::telemetry::{Telemetry, Totals};
@@ -51,6 +52,9 @@ pub struct Node {
     /// Where metrics are read.
     metrics: Option<(TcpListener, Router)>,
     applied: watch::Sender<i64>,
+    readiness: Readiness,
+    /// Thrown as the node is told to stop.
+    draining: CancellationToken,
 }
 
 /// The way out, by job.
@@ -86,12 +90,15 @@ impl Node {
         let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer), commands: config.commands };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
         let (telemetry, applied) = (config.telemetry, watch::Sender::new(0));
+        let draining = CancellationToken::new();
+        let readiness = Readiness::new(ground.ended.followed().clone(), endpoints.gateway.clone(), draining.clone());
         let (counters, journal) = (ground.counters.clone(), ground.journal.clone());
-        let metrics = match telemetry.page(Totals { counters, journal, applied: applied.subscribe() }) {
-            Some((address, page)) => Some((listener::bind(address).await?, page)),
+        let totals = Totals { counters, journal, applied: applied.subscribe(), readiness: readiness.clone() };
+        let metrics = match telemetry.page(totals) {
+            Some((address, page)) => Some((listener::bind(address).await?, page.merge(readiness.naming().router()))),
             None => None,
         };
-        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, telemetry, metrics, applied })
+        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, telemetry, metrics, applied, readiness, draining })
     }
 
     pub const fn ground(&self) -> &Ground {
@@ -129,9 +136,18 @@ impl Node {
     /// Serves until told to stop; then drains, writes what is still to be written, and closes the store.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> Exit {
         let Self {
-            ground, socket, endpoints: Endpoints { router, gateway, sign_in, logouts }, proxies, applied, telemetry, metrics, ..
+            ground,
+            socket,
+            endpoints: Endpoints { router, gateway, sign_in, logouts },
+            proxies,
+            applied,
+            telemetry,
+            metrics,
+            readiness,
+            draining: told,
+            ..
         } = self;
-        let router = telemetry.watching(router);
+        let router = telemetry.watching(router.merge(readiness.clone().router()));
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
@@ -140,6 +156,7 @@ impl Node {
         let (drain, draining) = (stop.drain.clone(), gateway.clone());
         tokio::spawn(async move {
             drain.cancelled().await;
+            told.cancel();
             draining.drain();
         });
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
@@ -147,7 +164,7 @@ impl Node {
         beside.spawn(house.keep(served.clone()));
         beside.spawn(schedule::tell(logouts, served.clone()));
         let read = metrics.map(|(listener, page)| tokio::spawn(listener::serve(listener, page, Proxies::default(), stop.clone())));
-        let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, stop.drain.clone())));
+        let asked = socket.map(|socket| tokio::spawn(socket.serve(administration, readiness, stop.drain.clone())));
         let serving = async {
             let drained = listener::serve(listener, router, proxies, stop.clone()).await;
             gateway.close().await;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chancery_core::ScopeSet;
 use chancery_outbound::BoxError;
 use chancery_registry::Resource;
+use chancery_tokens::Standing;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -52,7 +53,7 @@ pub enum Waits {
 
 /// What goes along with an answer.
 pub struct Around<W> {
-    /// `W` says whether what it stands for was ended.
+    /// `W` says how what it stands for stands.
     pub watch: Watch<W>,
     pub waits: Waits,
     /// Given back with the answer's end.
@@ -60,7 +61,7 @@ pub struct Around<W> {
 }
 
 /// The body on its way. `C` is told once how it ended.
-pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> {
+pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> {
     body: B,
     failed: bool,
     verdict: Option<Verdict>,
@@ -70,7 +71,7 @@ pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> {
     over: bool,
 }
 
-impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Answer<B, C, W> {
+impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     /// `head` is the upstream's.
     pub fn new(head: &Parts, body: B, closing: C, around: Around<W>) -> Self {
         let failed = head.status.is_client_error() || head.status.is_server_error();
@@ -105,10 +106,10 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Answer<B, C, W> {
     fn halted(&mut self, halt: Halt) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let refusal = match halt {
             Halt::Ended => {
-                self.over = true;
                 self.close(Outcome::Cut);
-                return Poll::Ready(Some(Err("what this call stands for was ended".into())));
+                return self.last_words(&Refusal::stream_ended());
             }
+            Halt::Blind => Refusal::stream_unsure(),
             Halt::Silent => Refusal::stream_silent(),
             Halt::Long | Halt::Draining => Refusal::stream_long(),
         };
@@ -126,7 +127,7 @@ impl<B, C, W> Body for Answer<B, C, W>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     C: FnOnce(Outcome) + Unpin,
-    W: Fn() -> bool + Unpin,
+    W: Fn() -> Standing + Unpin,
 {
     type Data = Bytes;
     type Error = BoxError;
@@ -134,6 +135,9 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.over {
             return Poll::Ready(None);
+        }
+        if self.around.watch.waits(cx) {
+            return Poll::Pending;
         }
         let polled = loop {
             match Pin::new(&mut self.body).poll_frame(cx) {
@@ -177,7 +181,7 @@ where
     }
 }
 
-impl<B: Body, C: FnOnce(Outcome), W: Fn() -> bool> Drop for Answer<B, C, W> {
+impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Drop for Answer<B, C, W> {
     /// Dropped before its end: the client has gone, and with the body the upstream's connection goes too.
     fn drop(&mut self) {
         if self.body.is_end_stream() { self.ended() } else { self.close(Outcome::ClientGone) }

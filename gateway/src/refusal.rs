@@ -94,6 +94,10 @@ impl Refusal {
 
     pub fn bad_token(trouble: &TokenTrouble) -> Self {
         let counted = trouble.refusal(ENDPOINT);
+        if let TokenTrouble::Unsure(_) = trouble {
+            let refusal = Self::status(counted.reason, StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, &trouble.to_string());
+            return Self { row: counted.row, ..refusal }; // RV-05
+        }
         Self::challenge(counted.reason, counted.row, Some(Code::InvalidToken), trouble.to_string())
     }
 
@@ -105,6 +109,12 @@ impl Refusal {
             Some(Code::InvalidToken),
             "what this token stands for was ended: authorize again".to_owned(),
         )
+    }
+
+    /// The same, when the call is under way.
+    pub fn stream_ended() -> Self {
+        let words = "what this call stands for was ended: authorize again; it may have been carried out, so look before you repeat it";
+        Self { words: words.into(), ..Self::grant_ended() }
     }
 
     /// Names all that is needed and what is granted already, since some clients ask for nothing else.
@@ -277,6 +287,10 @@ impl Refusal {
 
     pub fn stream_silent() -> Self {
         Self::status("stream_silent", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "the MCP server behind the gateway said nothing for too long: the call may have been carried out, so look before you repeat it")
+    }
+
+    pub fn stream_unsure() -> Self {
+        Self::status("feed_lost", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "whether this call may go on cannot be said now, since this server hears nothing from its database: the call may have been carried out, so look before you repeat it")
     }
 
     pub fn stream_long() -> Self {

@@ -1,24 +1,32 @@
 //! Whether a stream may go on: whether the authority behind it still stands, and whether it has time left. A token is checked when a
 //! request begins; its stream may last for hours, and "one switch ends it" holds for streams too.
 //!
-//! That the token has run out meanwhile ends nothing: the call was let through, and tasks outlive tokens.
+//! That the token has run out meanwhile ends nothing: the call was let through, and tasks outlive tokens. Where nobody knows whether it
+//! was ended, since this node hears nothing of ends, the stream waits with it and goes on when there is news; but not for ever, since
+//! another node may know.
 
 use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
 
 use chancery_registry::UpstreamLimits;
+use chancery_tokens::Standing;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// How often a silent stream is looked at; less than the second in which an end takes effect.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a stream waits for news of ends. Longer than a database takes to be replaced by its standby.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Why a stream may not go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Halt {
     /// What it stands for was ended.
     Ended,
+    /// Nobody knows whether it was, and it has waited.
+    Blind,
     /// It was silent for too long.
     Silent,
     /// It lasted for too long.
@@ -27,31 +35,54 @@ pub enum Halt {
     Draining,
 }
 
-/// Looks after one stream: `W` says whether what it stands for was ended.
+/// Looks after one stream: `W` says how what it stands for stands.
 pub struct Watch<W> {
-    was_ended: W,
+    standing: W,
     idle: Duration,
     ends_at: Option<Instant>,
     heard_at: Instant,
+    /// Since when nobody knows how it stands.
+    blind_since: Option<Instant>,
     draining: CancellationToken,
     /// Set when a stream first falls silent: most answers never do.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl<W: Fn() -> bool> Watch<W> {
-    pub fn new(was_ended: W, limits: &UpstreamLimits, draining: CancellationToken) -> Self {
+impl<W: Fn() -> Standing> Watch<W> {
+    pub fn new(standing: W, limits: &UpstreamLimits, draining: CancellationToken) -> Self {
         let now = Instant::now();
-        Self { was_ended, idle: limits.idle, ends_at: now.checked_add(limits.absolute), heard_at: now, draining, alarm: None }
+        let ends_at = now.checked_add(limits.absolute);
+        Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, draining, alarm: None }
+    }
+
+    /// Whether nothing may pass for now, nor be asked of the upstream: then `cx` is woken for the next look. It is asked before
+    /// [`Watch::halts`], which says so where the wait is over.
+    pub fn waits(&mut self, cx: &mut Context<'_>) -> bool {
+        if (self.standing)() != Standing::Unknown {
+            self.blind_since = None;
+            return false;
+        }
+        let now = Instant::now();
+        let since = *self.blind_since.get_or_insert(now);
+        self.heard_at = now; // the silence is ours
+        if self.draining.is_cancelled() || self.is_over(now) || now.duration_since(since) >= PATIENCE {
+            return false;
+        }
+        self.look_again(cx);
+        true
     }
 
     /// Why it may not go on, if so. If the stream is `silent`, `cx` is woken for the next look.
     pub fn halts(&mut self, silent: bool, cx: &mut Context<'_>) -> Option<Halt> {
-        if (self.was_ended)() {
+        if (self.standing)() == Standing::Ended {
             return Some(Halt::Ended);
         }
         let now = Instant::now();
-        if self.ends_at.is_some_and(|end| end <= now) {
+        if self.is_over(now) {
             return Some(Halt::Long);
+        }
+        if self.blind_since.is_some() {
+            return Some(Halt::Blind);
         }
         if !silent {
             self.heard_at = now;
@@ -60,9 +91,17 @@ impl<W: Fn() -> bool> Watch<W> {
         if now.duration_since(self.heard_at) >= self.idle {
             return Some(Halt::Silent);
         }
+        self.look_again(cx);
+        self.draining.is_cancelled().then_some(Halt::Draining)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.ends_at.is_some_and(|end| end <= now)
+    }
+
+    fn look_again(&mut self, cx: &mut Context<'_>) {
         while self.alarm.get_or_insert_with(|| Box::pin(sleep(PAUSE.min(self.idle)))).as_mut().poll(cx).is_ready() {
             self.alarm = None;
         }
-        self.draining.is_cancelled().then_some(Halt::Draining)
     }
 }

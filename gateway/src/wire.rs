@@ -5,7 +5,7 @@ use axum::response::Response;
 use chancery_core::oauth::{self, Code};
 use chancery_core::{DecisionId, EventId};
 use chancery_registry::Resource;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -55,6 +55,9 @@ pub fn respond(refusal: &Refusal, asked: Option<&Resource>, to: &ReplyTo, refere
             _ => challenge,
         };
         headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         let allowed = if matches!(to, ReplyTo::Verb) { "POST" } else { "GET, POST, DELETE" };

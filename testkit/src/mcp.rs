@@ -23,17 +23,30 @@ pub struct Mcp {
     pub session: Option<String>,
     /// The protocol version it names.
     version: &'static str,
+    /// Whom it says it asks, where it goes to one node of several.
+    host: Option<String>,
 }
 
 impl Mcp {
     pub const fn new(program: Browser, url: String, token: Option<String>) -> Self {
-        Self { program, url, token, session: None, version: ERA }
+        Self { program, url, token, session: None, version: ERA, host: None }
     }
 
     /// The same, naming another protocol version.
     #[must_use]
     pub fn speaking(self, version: &'static str) -> Self {
         Self { version, ..self }
+    }
+
+    /// The same, at the node that is reached there, which is asked for what it serves at the front door.
+    ///
+    /// # Panics
+    /// When the server's URL has no path.
+    #[must_use]
+    pub fn at_node(self, node: &str) -> Self {
+        let front = self.url.strip_prefix("http://").expect("a site speaks http");
+        let (host, path) = front.split_once('/').expect("a path");
+        Self { host: Some(host.to_owned()), url: format!("{node}/{path}"), ..self }
     }
 
     /// The same, without sessions.
@@ -109,6 +122,9 @@ impl Mcp {
         let mut request = request(method, &self.url)
             .header(header::ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", self.version);
+        if let Some(host) = &self.host {
+            request = request.header(header::HOST, host);
+        }
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery::admin::Administration;
 use chancery::ground::Footing;
@@ -12,9 +13,9 @@ use chancery::telemetry::Telemetry;
 use chancery::wire::{Node, NodeConfig};
 use chancery_console::Console;
 use chancery_core::Clock;
-use chancery_crypto::random::SystemRng;
 use chancery_crypto::seal::Sealer;
 use chancery_outbound::{Dialer, Reach, Settings};
+use chancery_registry::config::{FeedConfig, WhenLost};
 use chancery_store::{Store, StoreUrl};
 use ipnet::IpNet;
 use serde_json::Value;
@@ -25,6 +26,7 @@ use crate::behind::Behind;
 use crate::chores::Chores;
 use crate::folder::Folder;
 use crate::postgres::Database;
+use crate::relay::Relay;
 use crate::{HandClock, IdentityProvider, SeededRng, balancer, cast};
 
 /// Which database a site keeps its rows in.
@@ -32,6 +34,23 @@ use crate::{HandClock, IdentityProvider, SeededRng, balancer, cast};
 pub enum Kind {
     Sqlite,
     Postgres,
+}
+
+/// What a site is to be.
+pub(crate) struct Setting {
+    pub kind: Kind,
+    pub nodes: usize,
+    pub feed: FeedConfig,
+    /// Whether the last node's way to the database is in the test's hands.
+    pub relayed: bool,
+}
+
+impl Setting {
+    /// A machine that is busy with other tests may stop a node for seconds.
+    pub const fn of(kind: Kind, nodes: usize) -> Self {
+        let feed = FeedConfig { lost_after: Duration::from_secs(60), then: WhenLost::Refuse };
+        Self { kind, nodes, feed, relayed: false }
+    }
 }
 
 /// What a running site is made of.
@@ -42,6 +61,10 @@ pub(crate) struct Nodes {
     pub sealer: Sealer,
     pub chores: Vec<Chores>,
     pub applied: Vec<watch::Receiver<i64>>,
+    /// Where each is reached by itself.
+    pub addresses: Vec<String>,
+    /// On the last one's way to the database.
+    pub relay: Option<Relay>,
     pub file: Value,
     pub provider: IdentityProvider,
     /// Another company's, and its issuer.
@@ -58,7 +81,7 @@ pub(crate) struct StandingOn {
 
 impl Nodes {
     /// Starts them, with nothing applied yet. None where there is no PostgreSQL and that is allowed.
-    pub async fn start(kind: Kind, count: usize, clock: Arc<HandClock>) -> Option<Self> {
+    pub async fn start(Setting { kind, nodes: count, feed, relayed }: Setting, clock: Arc<HandClock>) -> Option<Self> {
         let folder = Folder::new();
         let (url, database) = match kind {
             Kind::Sqlite => (StoreUrl::sqlite(folder.path().join("chancery.db")), None),
@@ -72,14 +95,21 @@ impl Nodes {
         let stop = Stop::new();
 
         let mut nodes = Vec::new();
-        for _ in 0..count {
-            nodes.push(open(&url, folder.path(), clock.clone()).await);
+        let mut relay = None;
+        for at in 1..=count {
+            let mut way = url.clone();
+            if relayed && at == count {
+                let (made, by_way) = Relay::to_database(&database.as_ref().expect("only a database on a server is far away").url()).await;
+                way = by_way.parse().expect("the address of a test's database");
+                relay = Some(made);
+            }
+            nodes.push(open(&way, folder.path(), clock.clone(), feed).await);
         }
         let (administration, store) = (nodes[0].ground().administration(), nodes[0].ground().store.clone());
         let sealer = nodes[0].ground().sealer.clone();
         let chores = nodes.iter().map(Chores::of).collect();
         let applied = nodes.iter().map(Node::applied).collect();
-        run(nodes, front, &stop).await;
+        let addresses = run(nodes, front, &stop, relayed).await;
         let file = cast::file(&base, &behind);
         let standing_on = StandingOn { _folder: folder, _database: database };
         Some(Self {
@@ -89,6 +119,8 @@ impl Nodes {
             sealer,
             chores,
             applied,
+            addresses,
+            relay,
             file,
             provider: behind.provider,
             other: (behind.other, behind.other_provider),
@@ -98,9 +130,9 @@ impl Nodes {
     }
 }
 
-async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
+async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>, feed: FeedConfig) -> Node {
     let config = NodeConfig {
-        footing: Footing { store: url.clone(), key_file: folder.join("chancery.key"), clock, rng: Arc::new(SystemRng) },
+        footing: Footing { clock, feed, ..Footing::here(url.clone(), folder.join("chancery.key")) },
         socket: None,
         dialer: dialer(),
         commands: crate::cast::COMMANDS.map(str::to_owned).to_vec(),
@@ -111,20 +143,27 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>) -> Node {
 }
 
 /// A single node takes the front door itself; several stand behind a balancer.
-async fn run(mut nodes: Vec<Node>, front: TcpListener, stop: &Stop) {
+/// Where one is relayed, the balancer knows the others alone. Gives where each is reached.
+async fn run(mut nodes: Vec<Node>, front: TcpListener, stop: &Stop, relayed: bool) -> Vec<String> {
     if nodes.len() == 1
         && let Some(node) = nodes.pop()
     {
+        let address = format!("http://{}", front.local_addr().expect("it is bound"));
         tokio::spawn(node.run(front, stop.clone()));
-        return;
+        return vec![address];
     }
-    let mut addresses = Vec::new();
+    let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
     for node in nodes {
-        let (listener, _) = listen().await;
-        addresses.push(listener.local_addr().expect("it is bound"));
+        let (listener, address) = listen().await;
+        sockets.push(listener.local_addr().expect("it is bound"));
+        addresses.push(address);
         tokio::spawn(node.run(listener, stop.clone()));
     }
-    balancer::start(front, addresses, Arc::new(SeededRng::new(1)));
+    if relayed {
+        sockets.pop();
+    }
+    balancer::start(front, sockets, Arc::new(SeededRng::new(1)));
+    addresses
 }
 
 /// No test reaches past loopback.

@@ -12,6 +12,7 @@ use chancery::exit::Failure;
 use chancery::stop::Stop;
 use chancery_core::{Clock, Secret, Timestamp};
 use chancery_crypto::seal::Sealer;
+use chancery_registry::config::FeedConfig;
 use chancery_store::{Store, Unit, Value as Column, Write, repo};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -21,7 +22,8 @@ use crate::cast::{AppName, ODD_SECRET, ODD_SECRET_REF, OTHER_PROVIDER, Person, R
 use crate::chores::Chores;
 use crate::idp_sim::{IdpSim, Profile};
 use crate::log::{Log, Logged};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, Setting};
+use crate::relay::Relay;
 use crate::{Answer, Ask, Forge, HandClock, IdentityProvider, Kind, Tokens};
 
 /// How long a change may take until every node follows it. More than the second that is promised, since tests share a machine.
@@ -47,6 +49,8 @@ struct Inner {
     own_reads: AtomicU64,
     /// How far each node has followed the change feed.
     applied: Vec<watch::Receiver<i64>>,
+    addresses: Vec<String>,
+    relay: Option<Relay>,
     file: Mutex<Value>,
     secrets: Mutex<BTreeMap<String, String>>,
     apps: Mutex<BTreeMap<String, String>>,
@@ -81,16 +85,22 @@ impl Site {
 
     /// One node on SQLite whose clock goes with the machine's: for identity providers that are processes of their own.
     pub async fn in_real_time() -> Self {
-        Self::by(HandClock::running(), Kind::Sqlite, 1).await.expect("SQLite is always there")
+        Self::by(HandClock::running(), Setting::of(Kind::Sqlite, 1)).await.expect("SQLite is always there")
     }
 
     async fn of(kind: Kind, nodes: usize) -> Option<Self> {
-        Self::by(HandClock::new(), kind, nodes).await
+        Self::by(HandClock::new(), Setting::of(kind, nodes)).await
     }
 
-    async fn by(clock: HandClock, kind: Kind, nodes: usize) -> Option<Self> {
+    /// Two nodes of which the second may lose the database by [`Site::relay`], and is configured for that so. The balancer knows the first
+    /// alone, so that all goes on.
+    pub async fn that_may_lose_its_feed(feed: FeedConfig) -> Option<Self> {
+        Self::by(HandClock::new(), Setting { feed, relayed: true, ..Setting::of(Kind::Postgres, 2) }).await
+    }
+
+    async fn by(clock: HandClock, setting: Setting) -> Option<Self> {
         let clock = Arc::new(clock);
-        let nodes = Nodes::start(kind, nodes, clock.clone()).await?;
+        let nodes = Nodes::start(setting, clock.clone()).await?;
         let inner = Inner {
             base: nodes.base,
             clock,
@@ -102,6 +112,8 @@ impl Site {
             other: nodes.other,
             own_reads: AtomicU64::new(0),
             applied: nodes.applied,
+            addresses: nodes.addresses,
+            relay: nodes.relay,
             file: Mutex::new(nodes.file),
             secrets: Mutex::default(),
             apps: Mutex::default(),
@@ -150,6 +162,13 @@ impl Site {
     pub async fn revoke(&self, kind: Revocable, id: &str) -> Result<Administered, Failure> {
         let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned(), dry_run: false };
         self.administer(&Task::Revoke(asked)).await
+    }
+
+    /// The same, and waits for nobody.
+    pub async fn revoke_unheard(&self, kind: Revocable, id: &str) {
+        let asked = Revoke { tenant: TENANT.to_owned(), kind, id: id.to_owned(), reason: "a test wants it".to_owned(), dry_run: false };
+        let done = self.0.administration.answer(&Task::Revoke(asked), &Administrator::at_start()).await;
+        done.unwrap_or_else(|failure| panic!("{failure}"));
     }
 
     /// Has the first node's administration do something, and waits until every node knows.
@@ -207,6 +226,19 @@ impl Site {
     /// A program, which has no cookies.
     pub fn program(&self) -> Browser {
         Browser::program(self.0.clock.clone())
+    }
+
+    /// Where each node is reached by itself, past the balancer.
+    pub fn nodes(&self) -> &[String] {
+        &self.0.addresses
+    }
+
+    /// The last node's way to the database.
+    ///
+    /// # Panics
+    /// When this site has none in the test's hands.
+    pub fn relay(&self) -> &Relay {
+        self.0.relay.as_ref().expect("this site's nodes go straight to the database")
     }
 
     /// Where the site is reached, without a slash at the end.

@@ -13,15 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chancery_core::{Actor, TenantId, Timestamp};
+use chancery_registry::config::FeedConfig;
 use chancery_store::{Store, StoreError, Topic, feed, repo};
 
-use crate::VerifiedToken;
 use crate::end::{self, End, EndedKind, forgotten_at};
+use crate::{Followed, VerifiedToken};
 
 /// Shared by all endpoints of a node.
 #[derive(Clone, Default)]
 pub struct Ended {
     set: Arc<Set>,
+    followed: Followed,
 }
 
 #[derive(Default)]
@@ -37,8 +39,8 @@ struct Ends(HashMap<EndedKind, HashMap<String, Timestamp>>);
 
 impl Ended {
     /// Everything whose tokens may still be alive; a node is not ready before. The feed must be followed from before this is called.
-    pub async fn load(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
-        let ended = Self::default();
+    pub async fn load(store: &Store, feed: FeedConfig, now: Timestamp) -> Result<Self, StoreError> {
+        let ended = Self { set: Arc::default(), followed: Followed::new(feed) };
         ended.read(store, now).await?;
         Ok(ended)
     }
@@ -77,6 +79,11 @@ impl Ended {
         if tenants.entry(end.tenant).or_default().add(end) {
             self.set.epoch.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// As of when the set is whole.
+    pub const fn followed(&self) -> &Followed {
+        &self.followed
     }
 
     pub fn epoch(&self) -> u64 {

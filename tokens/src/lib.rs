@@ -7,6 +7,7 @@ pub mod bearer;
 mod claims;
 mod end;
 mod ended;
+mod followed;
 mod keyring;
 mod new_keys;
 mod refresh;
@@ -25,10 +26,11 @@ pub use end::{
     end_of_issuer, end_of_key, end_of_session, end_of_sessions, end_of_subject, end_of_their_session, end_of_token,
 };
 pub use ended::Ended;
+pub use followed::Followed;
 pub use keyring::{Keyring, KeyringError, TenantKeys, open};
 pub use new_keys::{NewKeyError, first_keys};
 pub use refresh::{Presented, RefreshTokenKeys};
 pub use signer::{SignError, Signer};
 pub use step_up::step_up_asked;
 pub use trouble::TokenTrouble;
-pub use verifier::{VerifiedToken, Verifier};
+pub use verifier::{Standing, VerifiedToken, Verifier};

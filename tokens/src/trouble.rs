@@ -30,6 +30,9 @@ pub enum TokenTrouble {
     WrongResource(Arc<VerifiedToken>),
     #[error("what this token stands for was ended: authorize again")]
     Ended,
+    /// It is good, but for that. Another node may know.
+    #[error("whether this token was ended cannot be said now, since this server hears nothing from its database: try again in a moment")]
+    Unsure(Arc<VerifiedToken>),
 }
 
 impl TokenTrouble {
@@ -46,6 +49,7 @@ impl TokenTrouble {
             Self::NotYet => ("token_not_yet_valid", "AT-01"),
             Self::WrongResource(_) => ("wrong_resource", "PR-03"),
             Self::Ended => ("ended_token", "OA-08"),
+            Self::Unsure(_) => ("feed_lost", "RV-05"),
         };
         Counter { endpoint, reason, row }
     }

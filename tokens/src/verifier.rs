@@ -3,7 +3,7 @@
 //! 1. form, algorithm, `typ` and signature, by the strict room in crypto, and the claims' shape; once a token, for it is remembered;
 //! 2. the issuer;
 //! 3. the time, by our clock, each time;
-//! 4. nothing behind it was ended: again whenever the ended set has moved;
+//! 4. nothing behind it was ended: again whenever the ended set has moved, and never while nothing is heard of ends;
 //! 5. the resource it is for.
 //!
 //! A key is published before it is used, so a key that the keyring lacks is nobody's: there is nothing to fetch for an unknown `kid`.
@@ -75,6 +75,15 @@ pub struct Verifier {
     remembered: Arc<Cache<[u8; 32], Arc<VerifiedToken>>>,
 }
 
+/// Whether a token's authority stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    Good,
+    Ended,
+    /// Nothing is heard of ends, so nobody knows.
+    Unknown,
+}
+
 /// Where a token was presented.
 struct At<'a> {
     tenant: TenantId,
@@ -101,7 +110,17 @@ impl Verifier {
     }
 
     /// Whether something behind the token was ended, whatever its own time: for streams that outlive the check at their beginning.
-    pub fn has_ended(&self, token: &VerifiedToken) -> bool {
+    pub fn standing(&self, token: &VerifiedToken) -> Standing {
+        if self.has_ended(token) {
+            Standing::Ended
+        } else if self.ended.followed().is_blind() {
+            Standing::Unknown
+        } else {
+            Standing::Good
+        }
+    }
+
+    fn has_ended(&self, token: &VerifiedToken) -> bool {
         let epoch = self.ended.epoch();
         if token.alive_at.load(Ordering::Acquire) == epoch {
             return false;
@@ -137,7 +156,11 @@ impl Verifier {
 
     fn is_good_now(&self, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), TokenTrouble> {
         in_time(&token.claims, now)?; // AT-01
-        if self.has_ended(token) { Err(TokenTrouble::Ended) } else { Ok(()) } // OA-08
+        match self.standing(token) {
+            Standing::Good => Ok(()),
+            Standing::Ended => Err(TokenTrouble::Ended),                   // OA-08
+            Standing::Unknown => Err(TokenTrouble::Unsure(token.clone())), // RV-05
+        }
     }
 
     fn first_look(&self, tenant: TenantId, issuer: &Issuer, token: &str, digest: [u8; 32]) -> Result<Arc<VerifiedToken>, TokenTrouble> {

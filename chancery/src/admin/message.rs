@@ -13,6 +13,8 @@ use crate::exit::Failure;
 pub enum Question {
     /// What is answered once.
     Do(Task),
+    /// How the node is.
+    Health,
     /// What is answered event by event.
     Tail(Tail),
 }

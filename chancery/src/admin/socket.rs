@@ -16,6 +16,7 @@ use super::message::{Answer, Line, Question, Tail};
 use super::tail::Following;
 use super::{Administration, Administrator};
 use crate::exit::{Exit, Failure};
+use crate::readiness::Readiness;
 
 /// The longest question: configuration files and secrets, in JSON.
 const LONGEST_QUESTION: u64 = 16 * 1024 * 1024;
@@ -49,7 +50,7 @@ impl Socket {
     }
 
     /// Answers until the drain begins.
-    pub async fn serve(self, administration: Administration, drain: CancellationToken) {
+    pub async fn serve(self, administration: Administration, readiness: Readiness, drain: CancellationToken) {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -57,7 +58,7 @@ impl Socket {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    tokio::spawn(converse(stream, administration.clone(), drain.clone()));
+                    tokio::spawn(converse(stream, (administration.clone(), readiness.clone()), drain.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the admin socket could not accept a connection");
@@ -95,7 +96,7 @@ fn bind_privately(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(stream: UnixStream, administration: Administration, drain: CancellationToken) {
+async fn converse(stream: UnixStream, (administration, readiness): (Administration, Readiness), drain: CancellationToken) {
     let by = Administrator::of_socket(stream.peer_cred().ok().map(|peer| peer.uid()));
     let (reading, writing) = stream.into_split();
     let mut line = Vec::new();
@@ -107,6 +108,7 @@ async fn converse(stream: UnixStream, administration: Administration, drain: Can
     let mut speaker = Speaker(writing);
     let said = match question {
         Ok(Question::Do(task)) => speaker.say(administration.answer(&task, &by).await).await,
+        Ok(Question::Health) => speaker.say(Ok(Answer::Health(readiness.health()))).await,
         Ok(Question::Tail(asked)) => tokio::select! {
             said = tail(&mut speaker, &administration, asked) => said,
             () = gone(&mut reader) => Ok(()),

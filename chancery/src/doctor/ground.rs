@@ -23,9 +23,35 @@ pub async fn look(known: &Known, socket: &Path, report: &mut Report) {
             let words = format!("held by the server that runs (admin socket {})", socket.display());
             report.tell(Finding::good("the store", words));
             planned(call.only().await, report);
+            well(socket, report).await;
         }
         Ok(None) => opened(&read.config, Task::Plan(read.files.clone()), report).await,
         Err(failure) => report.tell(told("the admin socket", failure)),
+    }
+}
+
+/// How the server that runs is, and the servers behind it as it met them.
+async fn well(socket: &Path, report: &mut Report) {
+    let answer = match Call::ask(socket, &Question::Health).await {
+        Ok(Some(mut call)) => call.only().await,
+        Ok(None) => return, // it has stopped meanwhile
+        Err(failure) => Err(failure),
+    };
+    let health = match answer {
+        Ok(Answer::Health(health)) => health,
+        Ok(_) => return,
+        Err(failure) => return report.tell(told("the server that runs", failure)),
+    };
+    let of = "the server that runs";
+    report.tell(if health.ready {
+        Finding::good(of, format!("ready; it knows what was ended up to {:.1} s ago", health.feed.lag_seconds))
+    } else {
+        Finding::wrong(of, health.why)
+            .should("be ready")
+            .fix("see to the database and the way there; the server goes on by itself when it answers")
+    });
+    for finding in health.upstreams.iter().filter_map(super::upstream::left_alone) {
+        report.tell(finding);
     }
 }
 

@@ -1,6 +1,19 @@
 //! What stands behind the gateway, asked as a client without a token asks: to be refused is fine, to be there is what matters.
 
+use chancery_console::api::message::UpstreamHealth;
+
 use super::{Doctor, Finding};
+
+/// What the server that runs found of an address, where it does not ask it for now.
+pub fn left_alone(upstream: &UpstreamHealth) -> Option<Finding> {
+    let UpstreamHealth { resource, address, resting } = upstream;
+    let of = format!("resource {resource}, upstream, as the server met it");
+    (!resting.is_empty()).then(|| {
+        Finding::doubtful(of, format!("{address}: {resting}"))
+            .should("answer the gateway's calls")
+            .fix("see that server's log, and the way there from the gateway; it is tried again by itself")
+    })
+}
 
 impl Doctor<'_> {
     pub async fn upstream(&self, resource: &str, url: &str) -> Finding {

@@ -1,6 +1,7 @@
 //! The page of metrics, and what on it others count: refusals of nobody in particular, events of the audit log, Units that could not be
-//! committed, how far the change feed was followed, and the process itself.
+//! committed, how far the change feed was followed, how the upstreams are, and the process itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 
 use super::metrics::Metrics;
 use super::process::Process;
+use crate::readiness::Readiness;
 
 /// What others count, to be read when the page is.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ pub struct Totals {
     pub journal: Journal,
     /// The highest number of the change feed that was followed.
     pub applied: watch::Receiver<i64>,
+    pub readiness: Readiness,
 }
 
 #[derive(Clone)]
@@ -75,6 +78,7 @@ impl Collector for Totals {
         counter(page.encode_descriptor("chancery_commit_failures", help, None, MetricType::Counter)?, self.journal.failures())?;
         let help = "The highest number of the change feed that this node has followed";
         gauge(page.encode_descriptor("chancery_feed_applied", help, None, MetricType::Gauge)?, *self.applied.borrow())?;
+        self.health(&mut page)?;
         let mut build = page.encode_descriptor("chancery_build", "The version that runs", None, MetricType::Gauge)?;
         gauge(build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?, 1)?;
         let Some(process) = Process::now() else { return Ok(()) };
@@ -83,6 +87,33 @@ impl Collector for Totals {
         gauge(page.encode_descriptor("process_resident_memory_bytes", "Memory", None, MetricType::Gauge)?, process.resident_bytes)?;
         gauge(page.encode_descriptor("process_open_fds", "Open files and sockets", None, MetricType::Gauge)?, process.open_files)
     }
+}
+
+impl Totals {
+    fn health(&self, page: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let health = self.readiness.health();
+        let help = "Whether this node should be sent requests";
+        gauge(page.encode_descriptor("chancery_ready", help, None, MetricType::Gauge)?, health.ready.into())?;
+        let help = "How old what this node knows of ends is";
+        measure(page.encode_descriptor("chancery_feed_lag_seconds", help, None, MetricType::Gauge)?, health.feed.lag_seconds)?;
+        let mut addresses: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        for upstream in &health.upstreams {
+            for state in ["asked", "resting"] {
+                let is_so = (state == "resting") != upstream.resting.is_empty();
+                *addresses.entry((&upstream.resource, state)).or_default() += i64::from(is_so);
+            }
+        }
+        let help = "Addresses behind a resource, by whether they are asked or left alone for a while";
+        let mut upstreams = page.encode_descriptor("chancery_upstream_addresses", help, None, MetricType::Gauge)?;
+        for ((resource, state), count) in addresses {
+            gauge(upstreams.encode_family(&[("resource", resource), ("state", state)])?, count)?;
+        }
+        Ok(())
+    }
+}
+
+fn measure(encoder: MetricEncoder<'_>, value: f64) -> Result<(), std::fmt::Error> {
+    prometheus_client::metrics::gauge::ConstGauge::new(value).encode(encoder)
 }
 
 fn counter(encoder: MetricEncoder<'_>, count: u64) -> Result<(), std::fmt::Error> {

@@ -17,6 +17,7 @@ mod login;
 mod offering;
 mod process;
 mod providers;
+mod readiness;
 mod refusals;
 mod registration;
 mod removed_provider;

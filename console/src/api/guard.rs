@@ -178,6 +178,10 @@ fn presented(headers: &HeaderMap) -> Result<&str, Box<Refused>> {
 
 fn bad_token(trouble: &TokenTrouble) -> Box<Refused> {
     let Counter { reason, row, .. } = trouble.refusal(ENDPOINT);
+    if let TokenTrouble::Unsure(_) = trouble {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "nobody is believed at the moment").because(trouble);
+        return refused(problem.remedy("ask another node, or over the admin socket; `GET /ready` says more"), None, reason, row);
+    }
     let problem = Problem::new(StatusCode::UNAUTHORIZED, trouble.to_string()).remedy("log in again: `chancery login`");
     let error = Error::new(Code::InvalidToken, trouble.to_string());
     let refused = refused(problem, Some((Some(error), ScopeSet::default())), reason, row);

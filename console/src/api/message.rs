@@ -199,6 +199,39 @@ pub enum Answer {
     Waiting(Waiting),
     Judged(Judged),
     Event { event: serde_json::Value },
+    Health(NodeHealth),
+}
+
+/// How a node is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NodeHealth {
+    /// Whether it should be sent requests.
+    pub ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub why: String,
+    pub feed: FeedNews,
+    /// Those that were asked so far.
+    pub upstreams: Vec<UpstreamHealth>,
+}
+
+/// How new what a node knows of ends is.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FeedNews {
+    pub lag_seconds: f64,
+    /// From here on nobody can rely on it.
+    pub lost_after_seconds: u64,
+    pub lost: bool,
+}
+
+/// One address of a server behind a resource.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UpstreamHealth {
+    pub resource: String,
+    pub address: String,
+    /// Why it is not asked for now.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub resting: String,
 }
 
 /// What an apply would change.

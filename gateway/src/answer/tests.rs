@@ -31,13 +31,13 @@ fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
     move |outcome| told.lock().expect("no panic").push(outcome)
 }
 
-fn around<W: Fn() -> bool>(was_ended: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
+fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
     let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
-    Around { watch: Watch::new(was_ended, limits, CancellationToken::new()), waits, _room: room }
+    Around { watch: Watch::new(standing, limits, CancellationToken::new()), waits, _room: room }
 }
 
-fn goes_on() -> Around<impl Fn() -> bool> {
-    around(|| false, Waits::ForMore, &UpstreamLimits::default())
+fn goes_on() -> Around<impl Fn() -> Standing> {
+    around(|| Standing::Good, Waits::ForMore, &UpstreamLimits::default())
 }
 
 fn request() -> Waits {
@@ -54,7 +54,7 @@ async fn what_broke_off_between_two_events_is_brought_to_a_proper_end() {
         ("data: {\"method\":", None),                                         // half an event would be taken for a whole one
     ] {
         let (told, (sender, body)) = (Told::default(), stream());
-        let around = around(|| false, request(), &UpstreamLimits::default());
+        let around = around(|| Standing::Good, request(), &UpstreamLimits::default());
         let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around);
         sender.send(data(said)).await.expect("somebody listens");
         answer.frame().await.expect("a frame").expect("no error");
@@ -81,7 +81,7 @@ async fn a_stream_that_is_silent_or_lasts_for_too_long_ends() {
         (UpstreamLimits { idle: 100_000 * second, absolute: 7200 * second, ..UpstreamLimits::default() }, "stream_long"),
     ] {
         let (told, (sender, body)) = (Told::default(), stream());
-        let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around(|| false, request(), &limits));
+        let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around(|| Standing::Good, request(), &limits));
         let begun = tokio::time::Instant::now();
         // An hour of progress harms nobody.
         for _ in 0..60 {
@@ -179,7 +179,11 @@ async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
         &head(200, "text/event-stream"),
         body,
         closing(&told),
-        around(move || seen.load(Ordering::SeqCst), Waits::ForMore, &UpstreamLimits::default()),
+        around(
+            move || if seen.load(Ordering::SeqCst) { Standing::Ended } else { Standing::Good },
+            Waits::ForMore,
+            &UpstreamLimits::default(),
+        ),
     );
     sender.send(data(": hello\n\n")).await.expect("somebody listens");
     answer.frame().await.expect("a frame").expect("no error");
@@ -190,6 +194,67 @@ async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
     let cut = tokio::time::timeout(Duration::from_secs(1), answer.frame()).await.expect("cut in time");
     assert!(cut.expect("an end").is_err());
     assert_eq!(outcomes(&told), [Outcome::Cut]);
+}
+
+#[tokio::test]
+async fn what_was_ended_between_two_events_is_brought_to_a_proper_end() {
+    for (waits, rest) in [(request(), Some("authorize again")), (Waits::ForNothing, None)] {
+        let (told, (sender, body)) = (Told::default(), stream());
+        let ended = Arc::new(AtomicBool::new(false));
+        let seen = ended.clone();
+        let standing = move || if seen.load(Ordering::SeqCst) { Standing::Ended } else { Standing::Good };
+        let around = around(standing, waits, &UpstreamLimits::default());
+        let mut answer = Answer::new(&head(200, "text/event-stream"), body, closing(&told), around);
+        sender.send(data(": hello\n\n")).await.expect("somebody listens");
+        answer.frame().await.expect("a frame").expect("no error");
+
+        ended.store(true, Ordering::SeqCst);
+        sender.send(data("data: {\"id\":7,\"result\":{}}\n\n")).await.expect("somebody listens");
+
+        let last = answer.frame().await.map(|frame| frame.expect("a proper end").into_data().expect("data"));
+        assert_eq!(last.is_some(), rest.is_some());
+        assert!(last.is_none_or(|said| String::from_utf8_lossy(&said).contains("authorize again")), "nothing of the upstream's");
+        assert!(answer.is_end_stream());
+        assert_eq!(outcomes(&told), [Outcome::Cut]);
+    }
+}
+
+/// A stream of which `known` says whether it is known how it stands.
+fn watched(told: &Told, known: &Arc<AtomicBool>) -> (Frames, impl Body<Data = Bytes, Error = BoxError> + Unpin + use<>) {
+    let ((sender, body), seen) = (stream(), known.clone());
+    let standing = move || if seen.load(Ordering::SeqCst) { Standing::Good } else { Standing::Unknown };
+    let around = around(standing, request(), &UpstreamLimits::default());
+    (sender, Answer::new(&head(200, "text/event-stream"), body, closing(told), around))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rv_05_nothing_passes_while_nobody_knows_and_nothing_is_lost_when_there_is_news() {
+    let (told, known) = (Told::default(), Arc::new(AtomicBool::new(false)));
+    let (sender, mut answer) = watched(&told, &known);
+    sender.send(data(": hello\n\n")).await.expect("somebody listens");
+
+    let waited = tokio::time::timeout(Duration::from_secs(50), answer.frame()).await;
+    assert!(waited.is_err(), "nothing passes");
+    known.store(true, Ordering::SeqCst);
+    let frame = answer.frame().await.expect("a frame").expect("no error");
+
+    assert_eq!(frame.into_data().expect("data"), ": hello\n\n");
+    assert!(outcomes(&told).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rv_05_a_stream_of_which_nobody_knows_for_a_minute_ends_and_shows_nothing() {
+    let (told, known) = (Told::default(), Arc::new(AtomicBool::new(false)));
+    let (sender, mut answer) = watched(&told, &known);
+    sender.send(data(": hello\n\n")).await.expect("somebody listens");
+    let begun = tokio::time::Instant::now();
+
+    let last = answer.frame().await.expect("an end").expect("a proper one").into_data().expect("data");
+
+    assert!(begun.elapsed() >= Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(String::from_utf8_lossy(&last).contains("\"reason\":\"feed_lost\""));
+    assert!(answer.is_end_stream());
+    assert_eq!(outcomes(&told), [Outcome::TimedOut]);
 }
 
 async fn poll_once<B: Body + Unpin>(body: &mut B) -> Poll<()> {

@@ -81,7 +81,7 @@ impl Call<'_> {
             return Err(settled.failed(Refusal::list_unreadable())); // mcp_1a_14
         }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
-        let watch = Watch::new(move || verifier.has_ended(&watched), limits, self.gateway.draining.clone());
+        let watch = Watch::new(move || verifier.standing(&watched), limits, self.gateway.draining.clone());
         let waits = match &self.reply_to {
             ReplyTo::Request(id) => Waits::For(id.clone()),
             ReplyTo::Verb if !settled.is_open() => Waits::ForNothing,

@@ -8,6 +8,7 @@ mod eras;
 mod jose;
 mod lists;
 mod log;
+mod lost;
 mod messages;
 mod origin;
 mod passing_on;

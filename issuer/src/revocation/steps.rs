@@ -100,7 +100,8 @@ fn token(arrival: &Arrival<'_>) -> Result<Token, Refused> {
         return Ok(Token::Refresh(presented));
     }
     match arrival.verifier.own(tenant, text, arrival.now) {
-        Ok(token) => Ok(Token::Access(token)),
+        // Whether it was ended already matters to nobody who ends it.
+        Ok(token) | Err(TokenTrouble::Unsure(token)) => Ok(Token::Access(token)),
         Err(TokenTrouble::WrongType) => Err(Refused::new(
             Code::UnsupportedTokenType,
             "tokens of this kind cannot be revoked; send the refresh token, which ends all that came of it, or the access token",

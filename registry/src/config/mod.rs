@@ -9,6 +9,7 @@
 mod access;
 mod declared;
 mod documents;
+mod feed;
 mod identity_provider;
 mod nearest;
 mod objects;
@@ -27,6 +28,7 @@ mod values;
 mod yaml;
 
 pub(crate) use declared::{Declared, DeclaredSecret};
+pub use feed::{FeedConfig, WhenLost};
 pub use identity_provider::PROFILES;
 pub use observed::{MetricsConfig, TracesConfig};
 pub use outline::{ProviderOutline, ResourceOutline};

@@ -7,6 +7,7 @@ use chancery_outbound::{Proxy, ProxyError};
 use chancery_store::{StoreError, StoreUrl};
 use ipnet::IpNet;
 
+use super::feed::{self, FeedConfig};
 use super::observed::{self, MetricsConfig, TracesConfig};
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
@@ -31,6 +32,8 @@ pub struct ServerConfig {
     pub stdio: Vec<String>,
     /// Whether `serve` applies the file before it listens: for a single node only.
     pub apply_at_start: bool,
+    /// What is done while nothing is heard of other nodes.
+    pub feed: FeedConfig,
     pub metrics: Option<MetricsConfig>,
     pub traces: Option<TracesConfig>,
 }
@@ -47,6 +50,7 @@ impl Default for ServerConfig {
             proxies: Vec::new(),
             stdio: Vec::new(),
             apply_at_start: true,
+            feed: FeedConfig::default(),
             metrics: None,
             traces: None,
         }
@@ -66,6 +70,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let stdio = section.optional("stdio", "stdio: [ /usr/bin/npx ]", texts);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
+    let feed = section.optional("feed", "feed: { lost_after: 5s, then: refuse }", |cursor| cursor.section(feed::feed));
     let metrics = section.optional("metrics", "metrics: { listen: 127.0.0.1:9464 }", |cursor| cursor.section(observed::metrics));
     let traces = section.optional("traces", "traces: { endpoint: http://127.0.0.1:4318/v1/traces }", |cursor| {
         cursor.section(|section| observed::traces(section, secrets))
@@ -81,6 +86,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         proxies: proxies?.unwrap_or(default.proxies),
         stdio: stdio?.unwrap_or(default.stdio),
         apply_at_start: apply_at_start?.unwrap_or(single),
+        feed: feed?.unwrap_or_default(),
         metrics: metrics?,
         traces: traces?,
     })

@@ -45,7 +45,7 @@ pub(super) fn resource_url(text: &str) -> Read<ResourceUrl> {
     if url.query().is_some() {
         return Err(Complaint::new("a resource's URL has no query", "leave out the ? and what follows it"));
     }
-    if ["/t/", "/.well-known/"].iter().any(|ours| url.path().starts_with(ours)) {
+    if url.path() == "/ready" || ["/t/", "/.well-known/"].iter().any(|ours| url.path().starts_with(ours)) {
         return Err(Complaint::new("Chancery's own addresses begin like this", "choose another path, such as `/mcp/github`"));
     }
     let plain = if url.path() == "/" && !text.ends_with('/') { origin(&url) } else { url.to_string() };
@@ -191,6 +191,7 @@ mod tests {
             ("https://gw.example.com/mcp/github?x", "no query"),
             ("https://gw.example.com/t/acme", "own addresses"),
             ("https://gw.example.com/.well-known/x", "own addresses"),
+            ("https://gw.example.com/ready", "own addresses"),
             ("https://gw.example.com/a/../b", "write `https://gw.example.com/b`"),
             ("https://GW.example.com", "write `https://gw.example.com`"),
             ("https://gw.example.com/ü", "write `https://gw.example.com/%C3%BC`"),

@@ -80,7 +80,12 @@ impl Driver for Postgres {
         async move {
             let read = self.read(&self.feed, (sql, &values), FEED_SILENCE);
             let late = |_| StoreError::Unreachable(format!("no connection could be had within {} seconds", 2 * FEED_SILENCE.as_secs()));
-            tokio::time::timeout(2 * FEED_SILENCE, read).await.map_err(late)?
+            let found = tokio::time::timeout(2 * FEED_SILENCE, read).await.map_err(late).flatten();
+            if matches!(found, Err(StoreError::Unreachable(_))) {
+                // What else lies idle was connected by the same way, and whoever took it would wait to find out.
+                let _ = self.pool.retain(|_, _| false);
+            }
+            found
         }
         .boxed()
     }

@@ -51,13 +51,13 @@ async fn an_end_is_heard_of_by_a_node_that_runs_and_loaded_by_one_that_starts() 
     let Draft { writes, changes, .. } = end_of_grant(&site.tenant, &grant, "replayed", NOW).writing(write).telling(change);
     let _receipt = site.store.commit(Unit { changes, ..Unit::new(site.tenant, writes) }).await.expect("a commit");
 
-    let (running, started) = (Ended::default(), Ended::load(&site.store, NOW).await.expect("a load"));
+    let (running, started) = (Ended::default(), Ended::load(&site.store, FeedConfig::default(), NOW).await.expect("a load"));
     running.heard(&follower.next().await.expect("nothing was lost").entries);
     for node in [&running, &started] {
         assert_eq!(at(node, site.tenant, "usr_1"), Some(NOW));
         let tenants = node.set.tenants.read().unwrap();
         assert_eq!(tenants[&site.tenant].at(EndedKind::Grant, &grant.to_string()), Some(NOW));
     }
-    let late = Ended::load(&site.store, forgotten_at(NOW)).await.expect("a load");
+    let late = Ended::load(&site.store, FeedConfig::default(), forgotten_at(NOW)).await.expect("a load");
     assert_eq!(at(&late, site.tenant, "usr_1"), None);
 }

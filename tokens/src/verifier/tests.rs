@@ -319,3 +319,25 @@ async fn an_agent_that_acts_as_itself_ends_with_its_own_end() {
     gateway.end(EndedKind::Agent, agent, NOW);
     assert_eq!(said(gateway.bank(&token, NOW)), "ended_token");
 }
+
+#[tokio::test(start_paused = true)]
+async fn rv_05_a_token_is_not_taken_while_nothing_is_heard_of_ends() {
+    let gateway = Gateway::new().await;
+    let token = gateway.site.sign(&claims());
+    let remembered = gateway.bank(&token, NOW).expect("a good token");
+    let read_at = tokio::time::Instant::now() + 6 * SECOND;
+
+    tokio::time::advance(6 * SECOND).await;
+
+    assert_eq!(said(gateway.bank(&token, NOW)), "feed_lost");
+    assert_eq!(gateway.verifier.standing(&remembered), Standing::Unknown);
+    assert_eq!(said(gateway.bank("garbage", NOW)), "malformed_token", "what is no good is told as that");
+    gateway.end(EndedKind::Token, remembered.claims().jti, NOW);
+    assert_eq!(said(gateway.bank(&token, NOW)), "ended_token");
+
+    gateway.ended.followed().up_to(read_at);
+    let mut other = claims();
+    other.jti = chancery_core::TokenId::mint(NOW, &mut Entropy::draw(&SystemRng));
+    assert_eq!(said(gateway.bank(&gateway.site.sign(&other), NOW)), "good");
+    assert_eq!(said(gateway.bank(&token, NOW)), "ended_token");
+}

@@ -33,6 +33,8 @@ pub(super) struct Server {
     stdio: Option<Vec<String>>,
     /// Whether `serve` applies this file before it listens; for a single node only.
     apply_at_start: Option<bool>,
+    /// What this node does while it hears nothing of what other nodes ended.
+    feed: Option<Feed>,
     /// Where metrics are read, as Prometheus does.
     metrics: Option<Metrics>,
     /// Where traces go.
@@ -44,6 +46,22 @@ pub(super) struct Server {
 struct Keys {
     /// The local key provider's file. Keep a copy of it where the database's copies are not.
     file: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Feed {
+    /// How long the database may say nothing until its change feed counts as lost and this node as not ready: 3s to 1h, 5s unless told.
+    lost_after: Option<String>,
+    /// Whether tokens are refused then (503, until there is news), or taken though they may have been ended. They are refused unless told.
+    then: Option<WhenLost>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum WhenLost {
+    Refuse,
+    Serve,
 }
 
 #[derive(JsonSchema)]
