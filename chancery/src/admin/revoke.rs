@@ -21,7 +21,7 @@ use chancery_tokens::{
 
 use super::found::Found;
 use super::message::{Answer, Revocable, Revoke, Revoked, Stand};
-use super::{Administration, Administrator, unavailable};
+use super::{Administration, Administrator, TRIES, unavailable};
 use crate::exit::{Exit, Failure};
 
 /// What ends, and what whoever ended it should know.
@@ -40,17 +40,24 @@ impl Administration {
         let tenant = self.tenant(&asked.tenant)?;
         let found = self.found(&tenant, asked.kind, &asked.id).await?;
         let id = found.id();
-        let Ending { draft, note } = self.ending(&tenant, &found, &asked.reason).await?;
         let answer = |ended, note: &str| {
             let (tenant, note, kind, dry_run) = (tenant.name.to_string(), note.to_owned(), asked.kind, asked.dry_run);
             Ok(Answer::Revoked(Revoked { tenant, kind, id: id.clone(), ended, note, dry_run }))
         };
         if asked.dry_run {
-            return answer(self.would_end(&tenant.id, &found).await?, "");
+            return answer(self.would_end(&tenant, &found).await?, "");
         }
-        let event =
-            self.revoked(tenant.id, field_of(asked.kind), &id).with(Field::Reason, &asked.reason).with(Field::Administrator, by.name());
-        answer(self.end(&tenant.id, draft.recording(event), asked.kind, &id).await?, note)
+        let mut tries = 1;
+        loop {
+            let Ending { draft, note } = self.ending(&tenant, &found, &asked.reason).await?;
+            let event =
+                self.revoked(tenant.id, field_of(asked.kind), &id).with(Field::Reason, &asked.reason).with(Field::Administrator, by.name());
+            match self.end(&tenant.id, draft.recording(event), asked.kind, &id).await {
+                // What is allowed in a session may grow as it is ended.
+                Err(failure) if asked.kind == Revocable::Session && failure.exit == Exit::Refused && tries < TRIES => tries += 1,
+                ended => return answer(ended?, note),
+            }
+        }
     }
 
     /// Suspends a person, and with that ends all that is theirs; or lets them sign in again.
@@ -121,7 +128,14 @@ impl Administration {
             }
             Found::Grant(id) => ending(end_of_grant(of, id, reason, now), ""),
             Found::Token(id) => ending(end_of_token(of, id, now), "what it was issued for can still be refreshed"),
-            Found::Session(id) => ending(end_of_session(of, id, None, reason, now), "what was allowed from this browser goes on"),
+            Found::Session(id) if tenant.sign_out.ends_grants => {
+                let grants = grants::of_session(&self.store, of, id).await.map_err(|error| unavailable(&error))?;
+                ending(end_of_session(of, id, Some(&grants), reason, now), "what was allowed from this browser ended with it")
+            }
+            Found::Session(id) => ending(
+                end_of_session(of, id, None, reason, now),
+                "what was allowed from this browser goes on, since `sign_out.ends_grants` is false",
+            ),
             Found::Key(key) => {
                 let ended = end_of_key(key, &self.sealer, now, &*self.rng).await;
                 let draft = ended.map_err(|error| Failure::new(Exit::Storage, "no new key could be made").because(error))?;
@@ -145,15 +159,22 @@ impl Administration {
         Ok(ended)
     }
 
-    async fn would_end(&self, tenant: &TenantId, found: &Found) -> Result<BTreeMap<String, u64>, Failure> {
-        let count = |of| grants::not_ended(&self.store, tenant, of);
+    async fn would_end(&self, tenant: &Tenant, found: &Found) -> Result<BTreeMap<String, u64>, Failure> {
+        let count = |of| grants::not_ended(&self.store, &tenant.id, of);
         let (subject, one) = (found.id(), |what: &str| BTreeMap::from([(what.to_owned(), 1)]));
         let counted = match found {
             Found::Subject(_) => count(Of::Subject(&subject)).await,
             Found::Client(client) => count(Of::Client(&client.id)).await,
             Found::Agent(agent) => count(Of::Agent(agent)).await,
             Found::Grant(_) => return Ok(one("grants")),
-            Found::Session(_) => return Ok(one("sessions")),
+            Found::Session(id) => {
+                let mut ended = one("sessions");
+                if tenant.sign_out.ends_grants {
+                    let grants = grants::of_session(&self.store, &tenant.id, id).await.map_err(|error| unavailable(&error))?;
+                    ended.insert("grants".to_owned(), grants.len() as u64);
+                }
+                return Ok(ended);
+            }
             Found::Token(_) | Found::Key(_) => return Ok(BTreeMap::new()),
         };
         Ok(BTreeMap::from([("grants".to_owned(), counted.map_err(|error| unavailable(&error))?)]))

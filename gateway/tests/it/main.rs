@@ -15,6 +15,7 @@ mod passing_on;
 mod permission;
 mod reads;
 mod resource_server;
+mod revoked;
 mod sessions;
 mod stalled;
 mod stdio;
