@@ -104,9 +104,9 @@ async fn calls_stop_while_the_database_is_dead_and_go_on_by_themselves() {
         let mcp = mcp.clone();
         tokio::spawn(async move { coming::post(&mcp, &transfer("waits", "waits")).await.response })
     };
+    site.worker.has_done(2).await;
     let mut streaming = coming::post(&mcp, &transfer("streams", "streams")).await;
     assert!(streaming.piece().await.contains("progress"));
-    site.worker.has_done(3).await;
     site.served.audit_when(|log| outcomes(log).len() == 1).await;
 
     site.mortal.kill();
