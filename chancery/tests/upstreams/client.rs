@@ -1,13 +1,13 @@
 //! The MCP TypeScript SDK v1 in front of a site, on a journey that a test plans (testkit/clients/mcp-journey.mjs).
 
-use std::process::Command;
-
 use chancery_testkit::node;
 use serde_json::{Value, json};
 
 use crate::process::Ended;
 
-pub struct Client(Command);
+pub struct Client;
+
+const SCRIPT: &str = "mcp-journey.mjs";
 
 /// What the client saw, step by step, and what became of its session.
 pub struct Journey(Value);
@@ -15,12 +15,13 @@ pub struct Journey(Value);
 impl Client {
     /// None where there is none, and that is allowed.
     pub fn here() -> Option<Self> {
-        node::script("mcp-journey.mjs").map(Self)
+        node::script(SCRIPT).map(|_| Self)
     }
 
     /// Alice signs in, and the steps are taken in one session, which is deleted at the end.
-    pub fn goes(mut self, server: &str, steps: &Value) -> Journey {
-        let ended = Ended::from(self.0.args([server, &steps.to_string(), "alice"]).output().expect("node runs"));
+    pub fn goes(&self, server: &str, steps: &Value) -> Journey {
+        let mut client = node::script(SCRIPT).expect("it was here");
+        let ended = Ended::from(client.args([server, &steps.to_string(), "alice"]).output().expect("node runs"));
         ended.with(0, &[]);
         let journey: Value = serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}", ended.out));
         assert_eq!(journey["version"], "2025-11-25", "{journey:#}");

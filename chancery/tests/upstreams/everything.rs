@@ -47,7 +47,7 @@ fn steps(refused: &str) -> Value {
     ])
 }
 
-fn arrived(journey: &Journey, behind: &Behind) {
+async fn arrived(journey: &Journey, behind: &Behind) {
     assert_eq!(journey.text(1), "Echo: as it came: \u{1F426} \\u0000");
     journey.refused(2, "tool_not_mapped");
     let long = journey.step(3);
@@ -58,10 +58,7 @@ fn arrived(journey: &Journey, behind: &Behind) {
     journey.asked(5, "elicitation/create", 0);
     assert!(journey.result(5)["content"].to_string().contains("what the person wrote"), "{:#}", journey.result(5));
     assert_eq!(journey.result(6)["contents"][0]["uri"], DOCUMENT);
-    let log = behind.log();
-    for kind in ["call_opened", "call_closed", "call_refused"] {
-        assert!(log.iter().any(|event| event == kind), "{kind} is not in {log:#?}");
-    }
+    behind.logs(&["call_opened", "call_closed", "call_refused"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,12 +74,19 @@ async fn server_everything_over_http_sees_no_credential_where_it_is_to_have_none
 
     let journey = client.goes(&behind.url(), &steps("get-env"));
 
-    arrived(&journey, &behind);
+    arrived(&journey, &behind).await;
     journey.ended(400); // which is what this server says of sessions that it does not have
     let mapped = ["echo", "trigger-elicitation-request", "trigger-long-running-operation", "trigger-sampling-request"];
     assert_eq!(journey.listed(0), mapped);
     let heard = heard(&mut server, journey.token());
     assert!(heard.iter().all(|headers| headers.get("authorization").is_none()), "{heard:#?}");
+
+    let drafted = behind.drafted(None);
+    let journey = client.goes(&drafted, &json!([{ "list": "tools" }, { "call": "get-sum", "arguments": { "a": 2, "b": 3 } }]));
+
+    let shown = journey.listed(0);
+    assert!(shown.contains(&"get-env") && !shown.contains(&"trigger-sampling-request"), "what it had for `import`: {shown:?}");
+    assert!(journey.text(1).contains('5'), "{}", journey.text(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,7 +105,7 @@ async fn server_everything_as_a_child_of_the_gateway_sees_its_own_environment_al
 
     let journey = client.goes(&behind.url(), &steps);
 
-    arrived(&journey, &behind);
+    arrived(&journey, &behind).await;
     journey.ended(404);
     let environment: Value = serde_json::from_str(journey.text(7)).expect("JSON");
     assert_eq!((&environment["KEY"], &environment["OF"]), (&json!(cast::SECRET), &json!(behind.address())));

@@ -56,5 +56,16 @@ async fn fastmcp_knows_who_calls_by_a_token_that_its_own_verifier_accepts() {
     journey.refused(3, "denied_by_policy");
     assert_eq!(journey.result(4)["contents"][0]["text"], "buy bread");
     journey.ended(404);
-    behind.heard_our_token(&mut server, journey.token());
+    let token = behind.heard_our_token(&mut server, journey.token());
+
+    let drafted = behind.drafted(Some(&token));
+    let steps = json!([{ "list": "tools" }, { "call": "who" }, { "call": "count", "arguments": { "to": 1 } }, { "list": "tools" }]);
+    let journey = client.goes(&drafted, &steps);
+
+    assert_eq!((journey.listed(0), journey.listed(3)), (vec!["who"], vec!["count", "erase", "who"]));
+    // `who` says that it only reads; `count` says nothing, so it is taken to write.
+    assert_eq!((journey.step(1).get("scope"), &journey.step(2)["scope"]), (None, &json!("drafted:read drafted:write")));
+    assert_eq!(journey.text(2), "accept: 1 of 1");
+    let who: Value = serde_json::from_str(journey.text(1)).expect("JSON");
+    assert_eq!(&who["client_id"], journey.client(), "not the one whose token `import` bore: {who:#}");
 }

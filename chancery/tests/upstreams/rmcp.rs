@@ -49,4 +49,10 @@ async fn rmcp_serves_a_whole_session_through_the_gateway() {
     assert_eq!(journey.result(4)["contents"][0]["text"], "nothing owed");
     journey.ended(404);
     behind.heard_our_token(&mut server, journey.token());
+
+    let drafted = behind.drafted(None);
+    let journey = client.goes(&drafted, &json!([{ "list": "tools" }, { "call": "sum" }]));
+
+    assert_eq!(journey.listed(0), ["sum"], "the others do not say that they only read");
+    assert_eq!(journey.text(1), "42");
 }

@@ -1,12 +1,16 @@
 //! A server that others wrote, behind a site of its own: where it stands, and what it heard of each request.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use chancery_testkit::{Kind, claims};
 use serde_json::{Value, json};
 
-use crate::process::{Running, free_port};
+use crate::process::{Ended, Running, chancery, free_port, run, write};
 use crate::served::Served;
+
+const FILE: &str = "chancery.yaml";
+const DRAFTED: &str = "drafted";
 
 /// What a resource of these tests is called.
 pub const NAME: &str = "theirs";
@@ -52,18 +56,41 @@ impl Behind {
         format!("{}/t/demo", self.site.base)
     }
 
-    /// The kinds of the events in the log.
-    pub fn log(&self) -> Vec<String> {
-        self.site.audit().iter().filter_map(|event| event["kind"].as_str().map(str::to_owned)).collect()
+    /// Each of these comes to stand in the log.
+    pub async fn logs(&self, kinds: &[&str]) {
+        self.site.audit_when(|log| kinds.iter().all(|kind| log.iter().any(|event| event["kind"] == *kind))).await;
     }
 
-    /// Every request carried a token that we made for this server and nobody else, and none the caller's.
-    pub fn heard_our_token(&self, server: &mut Running, callers: &str) {
-        for headers in heard(server, callers) {
-            let token = headers["authorization"].as_str().and_then(|value| value.strip_prefix("Bearer "));
-            let claims = claims(token.unwrap_or_else(|| panic!("no token: {headers:#}")));
-            assert_eq!((&claims["iss"], &claims["aud"]), (&json!(self.issuer()), &json!(self.address())), "{claims:#}");
+    /// The resource is another one from now on, as `chancery import` drafts it from what the server says to whoever bears this; gives its address.
+    pub fn drafted(&self, token: Option<&str>) -> String {
+        let mut import = chancery(&self.site.folder, &["import", &self.address(), "--name", DRAFTED]);
+        if let Some(token) = token {
+            import.env("TOKEN", format!("Bearer {token}")).args(["--header", "Authorization=env:TOKEN"]);
         }
+        let drafted = Ended::from(import.output().expect("the binary can be run"));
+        drafted.with(0, &["CHECK"]);
+        let file = fs::read_to_string(self.site.folder.path().join(FILE)).expect("we wrote it");
+        let mut file: Value = serde_json::from_str(&file).expect("JSON, which is YAML");
+        let members = file.as_object_mut().expect("an object");
+        members.retain(|key, _| !["resources", "policies"].contains(&key.as_str()));
+        let kept: String = members.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+        // The token was good for this test's reading alone: from now on the server sees one of ours for each caller.
+        let draft: Vec<&str> = drafted.out.lines().filter(|line| !line.contains("it let `import` in by")).collect();
+        write(&self.site.folder, FILE, &format!("{kept}{}\n", draft.join("\n")));
+        run(&self.site.folder, &["apply"]).with(0, &["version 2"]);
+        format!("{}/mcp/{DRAFTED}", self.site.base)
+    }
+
+    /// Every request carried a token that we made for this server and nobody else, and none the caller's. Gives the last.
+    pub fn heard_our_token(&self, server: &mut Running, callers: &str) -> String {
+        let tokens = heard(server, callers).into_iter().map(|headers| {
+            let token = headers["authorization"].as_str().and_then(|value| value.strip_prefix("Bearer "));
+            let token = token.unwrap_or_else(|| panic!("no token: {headers:#}")).to_owned();
+            let claims = claims(&token);
+            assert_eq!((&claims["iss"], &claims["aud"]), (&json!(self.issuer()), &json!(self.address())), "{claims:#}");
+            token
+        });
+        tokens.collect::<Vec<_>>().pop().expect("it heard something")
     }
 }
 

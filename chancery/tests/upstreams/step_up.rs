@@ -1,7 +1,7 @@
 //! A client that others wrote, asked for more scope in the middle of its session.
 
 use chancery_testkit::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::served::Served;
@@ -25,7 +25,7 @@ async fn mcp_3_2_the_typescript_sdk_v1_steps_up_to_the_union_of_scopes_and_goes_
     }
     assert!([0, 2].iter().all(|at| journey.step(*at).get("scope").is_none()), "nobody is asked twice");
     journey.ended(404);
-    let log = site.audit();
-    let kinds = |kind: &str| log.iter().filter(|event| event["kind"] == kind).count();
-    assert_eq!((kinds("consent_given"), kinds("call_opened")), (2, 3), "{log:#?}");
+    let kinds = |log: &[Value], kind: &str| log.iter().filter(|event| event["kind"] == kind).count();
+    let log = site.audit_when(|log| kinds(log, "call_closed") == 3).await;
+    assert_eq!((kinds(&log, "consent_given"), kinds(&log, "call_opened")), (2, 3), "{log:#?}");
 }
