@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chancery_core::SystemClock;
 use chancery_crypto::digest;
-use chancery_testkit::Mcp;
 use chancery_testkit::cast::ALICE;
 use chancery_testkit::coming::{self, call};
 use chancery_testkit::postgres::{Database, Mortal};
 use chancery_testkit::relay::Relay;
+use chancery_testkit::{Browser, Mcp};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -127,10 +128,17 @@ async fn calls_stop_while_the_database_is_dead_and_go_on_by_themselves() {
     assert!(streaming.piece().await.contains("\"done\""));
     assert!(streaming.next().await.is_none(), "a proper end");
 
-    tokio::time::sleep(OUTAGE).await;
+    let begun = Instant::now();
+    let is_ready = async || Browser::program(Arc::new(SystemClock)).get(&format!("{}/ready", site.served.base)).await.status == 200;
+    while is_ready().await {
+        assert!(begun.elapsed() < PATIENCE, "the database is dead, and the node says that it is ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(OUTAGE.saturating_sub(begun.elapsed())).await;
     site.mortal.start_again();
 
     site.is_back(&mcp, "after").await;
+    assert!(is_ready().await, "calls pass, and the node says that it is not ready");
     let log = site.served.audit_when(|log| outcomes(log).len() == opened(log).0).await;
     assert_eq!((opened(&log), outcomes(&log)), ((4, 0), vec!["answered"; 4]), "how they ended was known, and had to wait");
     assert_eq!(site.worker.calls(), ["before", "waits", "streams", "read", "after"]);
