@@ -84,36 +84,30 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
         }
     }
 
-    /// What the client is told in place of the rest. An event stream is brought to a proper end where that is true to what happened: with
-    /// an error for the request that waits, or with nothing where a client goes on elsewhere by itself. All else is seen to be torn.
+    /// What the client is told in place of the rest. It is brought to a proper end where that is true to what happened: with an error for
+    /// the request that waits, between two events or as the JSON of which nothing has come; or with nothing where a client goes on
+    /// elsewhere by itself. All else is seen to be torn.
     fn last_words(&mut self, refusal: &Refusal) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.over = true;
-        let whole = self.verdict.as_ref().filter(|verdict| verdict.is_between_events());
-        let (Some(verdict), false) = (whole, self.failed) else { return Poll::Ready(Some(Err(refusal.words.to_string().into()))) };
+        let torn = Poll::Ready(Some(Err(refusal.words.to_string().into())));
+        let say = |words: String| Poll::Ready(Some(Ok(Frame::data(Bytes::from(words)))));
+        let Some(verdict) = self.verdict.as_ref().filter(|_| !self.failed) else { return torn };
+        let json_to_come = verdict.is_json_to_come() && self.body.size_hint().exact().is_none();
         match &self.around.waits {
+            Waits::For(id) if json_to_come => say(wire::error(refusal, id)),
+            _ if !verdict.is_between_events() => torn,
             Waits::ForNothing => Poll::Ready(None),
             _ if verdict.is_answered() => Poll::Ready(None),
             // It can be taken up again where it was left, so nothing is decided.
-            Waits::For(id) if !verdict.is_resumable() => {
-                let event = format!("event: message\ndata: {}\n\n", wire::error(refusal, id));
-                Poll::Ready(Some(Ok(Frame::data(Bytes::from(event)))))
-            }
-            _ => Poll::Ready(Some(Err(refusal.words.to_string().into()))),
+            Waits::For(id) if !verdict.is_resumable() => say(format!("event: message\ndata: {}\n\n", wire::error(refusal, id))),
+            _ => torn,
         }
     }
 
     /// By us, and why.
     fn halted(&mut self, halt: Halt) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let refusal = match halt {
-            Halt::Ended => {
-                self.close(Outcome::Cut);
-                return self.last_words(&Refusal::stream_ended());
-            }
-            Halt::Blind => Refusal::stream_unsure(),
-            Halt::Silent => Refusal::stream_silent(),
-            Halt::Long | Halt::Draining => Refusal::stream_long(),
-        };
-        self.close(Outcome::TimedOut);
+        let refusal = halt.refusal();
+        self.close(refusal.outcome());
         self.last_words(&refusal)
     }
 

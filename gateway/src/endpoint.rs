@@ -106,7 +106,7 @@ impl Call<'_> {
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
         let onward =
             Onward { method: self.head.method.clone(), headers: &self.head.headers, session: session.as_ref(), body: body.clone() };
-        let held = self.gateway.way.send(passage, (&self.resource, &backend), onward).await?; // MC-02
+        let held = self.gateway.way.send(passage, (&self.resource, &backend), onward, self.halted(&token)).await?; // MC-02
         let released = held.released().await?;
         let outward = |named: Named<'_>| {
             let seal = |place: Place<'_>| place.seal(named, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));

@@ -177,14 +177,26 @@ impl From<Refusal> for Failed {
 }
 
 impl Way {
-    /// Sends the request on, with a credential of its own in place of the caller's (MC-02).
+    /// Sends the request on, with a credential of its own in place of the caller's (MC-02), unless it is `halted` before its answer begins:
+    /// then the upstream is let go of.
     ///
     /// # Panics
     /// When a permit is for another resource.
-    pub async fn send(&self, passage: Passage, (resource, backend): (&Resource, &Backend), onward: Onward<'_>) -> Result<Held, Failed> {
+    pub async fn send(
+        &self,
+        passage: Passage,
+        (resource, backend): (&Resource, &Backend),
+        onward: Onward<'_>,
+        halted: impl Future<Output = Refusal>,
+    ) -> Result<Held, Failed> {
         let Passage { token, permits, record } = passage;
         assert!(permits.0.iter().all(|permit| permit.resource_id() == resource.id), "a permit is for one resource");
-        match self.answered(token, (resource, backend), onward).await {
+        let answered = tokio::select! {
+            biased;
+            answered = self.answered(token, (resource, backend), onward) => answered,
+            refusal = halted => Err(refusal), // RV-05
+        };
+        match answered {
             Ok(answer) => Ok(Held { answer, record }),
             Err(refusal) => Err(record.failed(refusal).await),
         }

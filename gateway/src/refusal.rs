@@ -29,6 +29,8 @@ pub struct Refusal {
     pub decision: Option<DecisionId>,
     pub about: Option<Box<About>>,
     pub wanted: Option<Box<Wanted>>,
+    /// How a call ends that it halts on its way, where its form does not say.
+    pub halts: Option<Outcome>,
     pub(crate) wire: Wire,
 }
 
@@ -114,7 +116,7 @@ impl Refusal {
     /// The same, when the call is under way.
     pub fn stream_ended() -> Self {
         let words = "what this call stands for was ended: authorize again; it may have been carried out, so look before you repeat it";
-        Self { words: words.into(), ..Self::grant_ended() }
+        Self { words: words.into(), ..Self::grant_ended() }.halting(Outcome::Cut)
     }
 
     /// Names all that is needed and what is granted already, since some clients ask for nothing else.
@@ -136,7 +138,8 @@ impl Refusal {
     }
 
     fn challenge(reason: &'static str, row: &'static str, code: Option<Code>, words: String) -> Self {
-        Self { reason, row, words: words.into(), decision: None, about: None, wanted: None, wire: Wire::Challenge { code, scope: None } }
+        let wire = Wire::Challenge { code, scope: None };
+        Self { reason, row, words: words.into(), decision: None, about: None, wanted: None, halts: None, wire }
     }
 }
 
@@ -214,7 +217,8 @@ impl Refusal {
     }
 
     fn status(reason: &'static str, status: StatusCode, code: i32, words: &str) -> Self {
-        Self { reason, row: "", words: words.into(), decision: None, about: None, wanted: None, wire: Wire::Status(status, code) }
+        let wire = Wire::Status(status, code);
+        Self { reason, row: "", words: words.into(), decision: None, about: None, wanted: None, halts: None, wire }
     }
 }
 
@@ -249,6 +253,7 @@ impl Refusal {
             decision: Some(decision),
             about: None,
             wanted: None,
+            halts: None,
             wire: Wire::InBand(code::REFUSED),
         }
     }
@@ -286,15 +291,15 @@ impl Refusal {
     }
 
     pub fn stream_silent() -> Self {
-        Self::status("stream_silent", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "the MCP server behind the gateway said nothing for too long: the call may have been carried out, so look before you repeat it")
+        Self::status("stream_silent", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "the MCP server behind the gateway said nothing for too long: the call may have been carried out, so look before you repeat it").halting(Outcome::TimedOut)
     }
 
     pub fn stream_unsure() -> Self {
-        Self::status("feed_lost", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "whether this call may go on cannot be said now, since this server hears nothing from its database: the call may have been carried out, so look before you repeat it")
+        Self::status("feed_lost", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "whether this call may go on cannot be said now, since this server hears nothing from its database: the call may have been carried out, so look before you repeat it").halting(Outcome::TimedOut)
     }
 
     pub fn stream_long() -> Self {
-        Self::status("stream_long", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "this answer lasted longer than the gateway allows: the call may have been carried out, so look before you repeat it")
+        Self::status("stream_long", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "this answer lasted longer than the gateway allows: the call may have been carried out, so look before you repeat it").halting(Outcome::TimedOut)
     }
 
     pub fn upstream_refused_us() -> Self {
@@ -318,6 +323,21 @@ impl Refusal {
         Self { about: Some(Box::new(about)), ..self }
     }
 
+    /// The same, as what halts a call on its way.
+    fn halting(self, outcome: Outcome) -> Self {
+        Self { halts: Some(outcome), ..self }
+    }
+
+    /// The same as an answer, over 200. Who is refused by a status cures it and sends the request again, and this one may have been
+    /// carried out.
+    pub fn in_answer(self) -> Self {
+        let code = match self.wire {
+            Wire::Challenge { .. } => code::CHALLENGED,
+            Wire::Status(_, code) | Wire::InBand(code) => code,
+        };
+        Self { wire: Wire::InBand(code), ..self }
+    }
+
     /// The client should come back with more than a refresh brings.
     pub(crate) const fn asks_to_authorize_anew(&self) -> bool {
         matches!(self.wire, Wire::Challenge { code: Some(Code::InsufficientScope | Code::InsufficientUserAuthentication), .. })
@@ -330,6 +350,9 @@ impl Refusal {
 
     /// What it makes of a call that was opened already.
     pub(crate) const fn outcome(&self) -> Outcome {
+        if let Some(outcome) = self.halts {
+            return outcome;
+        }
         match self.wire {
             Wire::Challenge { code: Some(Code::InvalidToken), .. } => Outcome::Cut,
             Wire::InBand(_) => Outcome::Denied,

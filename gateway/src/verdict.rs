@@ -82,6 +82,11 @@ impl Verdict {
         matches!(self.framing, Framing::Events(Events { between: true, .. }))
     }
 
+    /// It is one JSON text, of which nothing has come.
+    pub fn is_json_to_come(&self) -> bool {
+        matches!(self.framing, Framing::Json) && self.message == Scanner::default()
+    }
+
     /// It is an event stream that a client can take up again (`Last-Event-ID`).
     pub const fn is_resumable(&self) -> bool {
         matches!(self.framing, Framing::Events(Events { resumable: true, .. }))

@@ -5,14 +5,17 @@
 //! was ended, since this node hears nothing of ends, the stream waits with it and goes on when there is news; but not for ever, since
 //! another node may know.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chancery_registry::UpstreamLimits;
 use chancery_tokens::Standing;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
+
+use crate::refusal::Refusal;
 
 /// How often a silent stream is looked at; less than the second in which an end takes effect.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,6 +38,18 @@ pub enum Halt {
     Draining,
 }
 
+impl Halt {
+    /// What whoever waits is told.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::Ended => Refusal::stream_ended(),
+            Self::Blind => Refusal::stream_unsure(),
+            Self::Silent => Refusal::stream_silent(),
+            Self::Long | Self::Draining => Refusal::stream_long(),
+        }
+    }
+}
+
 /// Looks after one stream: `W` says how what it stands for stands.
 pub struct Watch<W> {
     standing: W,
@@ -53,6 +68,24 @@ impl<W: Fn() -> Standing> Watch<W> {
         let now = Instant::now();
         let ends_at = now.checked_add(limits.absolute);
         Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, draining, alarm: None }
+    }
+
+    /// The same before an answer begins: how long that may take is the upstream's own limit.
+    pub fn of_head(standing: W, draining: CancellationToken) -> Self {
+        let heard_at = Instant::now();
+        Self { standing, idle: Duration::MAX, ends_at: None, heard_at, blind_since: None, draining, alarm: None }
+    }
+
+    /// Waits until it may not go on. `for_nothing` says that a drain is reason enough.
+    pub async fn halted(&mut self, for_nothing: bool) -> Halt {
+        poll_fn(|cx| {
+            if self.waits(cx) {
+                return Poll::Pending;
+            }
+            let halt = self.halts(true, cx).filter(|halt| for_nothing || *halt != Halt::Draining);
+            halt.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Whether nothing may pass for now, nor be asked of the upstream: then `cx` is woken for the next look. It is asked before

@@ -7,8 +7,8 @@ use axum::response::Response;
 use chancery_core::{Entropy, EventId, Timestamp};
 use chancery_policy::Permit;
 use chancery_registry::UpstreamLimits;
-use chancery_tokens::{VerifiedToken, step_up_asked};
-use http::StatusCode;
+use chancery_tokens::{Standing, VerifiedToken, step_up_asked};
+use http::{Method, StatusCode};
 use http_body::Body as _;
 
 use super::Call;
@@ -66,6 +66,21 @@ impl Call<'_> {
         }
     }
 
+    /// Why a request may not wait any longer for its answer to begin.
+    pub(super) async fn halted(&self, token: &VerifiedToken) -> Refusal {
+        let mut watch = Watch::of_head(|| self.gateway.verifier.standing(token), self.gateway.draining.clone());
+        let halt = watch.halted(self.head.method == Method::GET).await;
+        self.midway(halt.refusal())
+    }
+
+    /// A refusal of what went out already. Who waits for an answer is answered.
+    fn midway(&self, refusal: Refusal) -> Refusal {
+        match self.reply_to {
+            ReplyTo::Request(_) | ReplyTo::Batch(_) => refusal.in_answer(),
+            ReplyTo::Nobody | ReplyTo::Verb => refusal,
+        }
+    }
+
     /// The upstream's answer as the client may see it.
     pub(super) fn streamed(
         &self,
@@ -73,6 +88,9 @@ impl Call<'_> {
         Answering { token, limits, room, lists, outward }: Answering<'_, impl Fn(Named<'_>) -> String>,
     ) -> Result<Response, Failed> {
         let Answered { head, body, replica } = answer;
+        if self.gateway.verifier.standing(token) == Standing::Ended {
+            return Err(settled.failed(self.midway(Refusal::stream_ended()))); // RV-05
+        }
         if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
             return Err(settled.failed(refusal));
         }

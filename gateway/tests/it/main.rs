@@ -25,4 +25,5 @@ mod tokens;
 mod upstream;
 mod upstream_trouble;
 mod upstreams;
+mod waiting;
 mod wire;

@@ -15,7 +15,7 @@ use crate::wire;
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/clients/stdio_server.py");
 
 /// A site whose bank is a child process.
-async fn with_child(site: &Site, more: Value) {
+pub async fn with_child(site: &Site, more: Value) {
     site.secret("env:TOKEN", "hunter2");
     let mut stdio =
         json!({ "command": "/usr/bin/python3", "args": ["-u", SERVER], "env": { "TOKEN": "env:TOKEN" }, "settings": { "LEVEL": "info" } });
@@ -33,7 +33,7 @@ async fn with_child(site: &Site, more: Value) {
     .await;
 }
 
-async fn session(site: &Site, person: &'static str) -> Mcp {
+pub async fn session(site: &Site, person: &'static str) -> Mcp {
     let mut mcp = site.sign_in(person, PUBLIC_CLIENT).await.mcp(BANK);
     mcp.initialize().await.expect("a session");
     assert!(mcp.session.is_some());
@@ -52,7 +52,7 @@ fn runs(pid: &Value) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < end, "{what}");

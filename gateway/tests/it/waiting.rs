@@ -1,0 +1,125 @@
+//! A call whose answer has not begun: a switch ends it like any other. Whoever waits is answered, and the upstream is let go of.
+
+use std::time::Duration;
+
+use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
+use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Method, header};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::stdio::{session, until, with_child};
+use crate::upstream::{Heard, PATIENCE, Upstream};
+use crate::wire::{self, Coming, call};
+
+/// What is promised, and what a machine that is busy with other tests may take besides.
+const SOON: Duration = Duration::from_secs(3);
+
+fn grant(tokens: &Tokens) -> String {
+    tokens.claims()["grants"][0].as_str().expect("a grant").to_owned()
+}
+
+async fn waits(upstream: &mut Upstream, mcp: Mcp, message: Value) -> (JoinHandle<Coming>, Heard) {
+    let asking = tokio::spawn(async move { wire::post(&mcp, &message).await });
+    let heard = upstream.heard().await;
+    (asking, heard)
+}
+
+async fn answered(asking: JoinHandle<Coming>) -> (Coming, Value) {
+    let mut coming = timeout(SOON, asking).await.expect("it goes on though it was ended").expect("it ran");
+    let said = coming.piece().await;
+    (coming, serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}")))
+}
+
+chancery_testkit::both_stores! {
+    async fn rv_05_a_call_whose_answer_has_not_begun_is_cut_too(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let ask = site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer");
+        let alice = ask.approved_by(ALICE).await.redeem().await.granted();
+        let bob = site.sign_in(BOB, PUBLIC_CLIENT).await;
+        let (others, his) = waits(&mut upstream, bob.mcp(BANK), call("account_balance", &json!({}))).await;
+        let mut calls = Vec::new();
+        for tool in ["account_balance", "transfer"] {
+            calls.push((tool, waits(&mut upstream, alice.mcp(BANK), call(tool, &json!({}))).await));
+        }
+
+        let asked = Instant::now();
+        site.revoke_unheard(Revocable::Grant, &grant(&alice)).await;
+        for (tool, (asking, mut heard)) in calls {
+            let (coming, said) = answered(asking).await;
+            // No 401: whoever takes it for a refusal signs in anew and repeats the call, which may have been carried out.
+            assert_eq!((coming.response.status().as_u16(), coming.response.headers().get(WWW_AUTHENTICATE)), (200, None), "{tool}");
+            assert_eq!((&said["id"], &said["error"]["data"]["reason"]), (&json!(1), &json!("grant_ended")), "{said}");
+            assert!(said["error"]["message"].as_str().is_some_and(|words| words.contains("look before you repeat it")), "{said}");
+            heard.gone().await;
+        }
+        println!("{} ms", asked.elapsed().as_millis());
+
+        upstream.left_alone(alice.mcp(BANK).send("tools/list", json!({}))).await.challenged("invalid_token");
+        his.done();
+        others.await.expect("it ran").piece().await;
+        let log = site.audit().await;
+        let outcome = |tool| {
+            let closed = log.of_kind("call_closed").into_iter().filter(|event| event.fields["target"] == tool);
+            closed.map(|event| (event.fields["outcome"].clone(), event.fields.get("reason").cloned())).collect::<Vec<_>>()
+        };
+        let cut = ("cut".to_owned(), Some("grant_ended".to_owned()));
+        assert_eq!(outcome("transfer"), std::slice::from_ref(&cut));
+        let mut both = outcome("account_balance");
+        both.sort_unstable();
+        assert_eq!(both, [("answered".to_owned(), None), cut]);
+        assert_eq!(log.of_kind("call_opened").len(), 3);
+    }
+}
+
+/// Nobody waits for its answer, so nothing is repeated, and a challenge is what clients know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rv_05_a_stream_that_has_not_begun_is_challenged() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    let mcp = alice.mcp(BANK);
+    let asking = tokio::spawn(async move { wire::get(&mcp).await });
+    let mut heard = upstream.heard().await;
+    assert_eq!(heard.method, Method::GET);
+
+    site.revoke_unheard(Revocable::Grant, &grant(&alice)).await;
+
+    let (coming, _) = answered(asking).await;
+    assert_eq!(coming.response.status(), 401);
+    let challenge = coming.response.headers()[WWW_AUTHENTICATE].to_str().expect("text");
+    assert!(challenge.contains("error=\"invalid_token\"") && challenge.contains("resource_metadata="), "{challenge}");
+    heard.gone().await;
+}
+
+/// The head of a child's answer goes out at once, so the error is the body.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rv_05_a_call_of_a_child_process_is_cut_with_an_answer() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
+    let told = folder.path().join("told");
+    let message = json!({ "jsonrpc": "2.0", "id": "mine", "method": "tools/call",
+        "params": { "name": "wait", "arguments": { "tell": told } } });
+    let mut request = mcp.posting(&message);
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let program = site.program();
+    let asking = tokio::spawn(async move { program.send(request).await });
+    let begun = async {
+        while site.audit().await.of_kind("call_opened").is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, begun).await.expect("the call goes out");
+
+    let subject = site.audit().await.only("call_opened").field("subject").expect("whose it is").to_owned();
+    site.revoke_unheard(Revocable::Subject, &subject).await;
+
+    let answer = timeout(SOON, asking).await.expect("it goes on though it was ended").expect("it ran");
+    let said = answer.has_status(200).json();
+    assert_eq!((&said["id"], &said["error"]["data"]["reason"]), (&json!("mine"), &json!("grant_ended")), "{said}");
+    until("the child hears nothing of it", || std::fs::read_to_string(&told).is_ok_and(|text| text == "\"mine\"")).await;
+    site.audit().await.only("call_closed").says("outcome", "cut");
+}
