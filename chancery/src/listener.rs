@@ -4,7 +4,7 @@
 //! 1. wait for room, accept [within bounds for each peer](peers); 2. serve HTTP/1.1 or HTTP/2, requests with [one reading](head) alone,
 //!    their bodies [in time](paced), each with [who asks](source); 3. what is [of no use](pulse) any more is closed;
 //! 4. on drain: no new connections, open ones finish their answer; 5. at the deadline, or at the second signal, what is still open
-//!    (streams) is cut.
+//!    is cut (shortly before, the gateway has brought to an end what it could).
 
 mod head;
 mod paced;

@@ -10,6 +10,9 @@ use crate::exit::{Exit, Failure};
 /// How long a drain waits for open answers, unless told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long before its end a drain tells whoever still waits.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Two switches that are thrown once, in this order.
 #[derive(Clone, Debug)]
 pub struct Stop {
@@ -29,6 +32,11 @@ impl Stop {
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// After how much of a drain whoever still waits is told that nothing comes.
+    pub fn last_words(&self) -> Duration {
+        self.patience.saturating_sub(LAST_WORDS.min(self.patience / 2))
     }
 
     /// Throws the switches when this process is sent signals.

@@ -153,11 +153,13 @@ impl Node {
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
         let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
 
-        let (drain, draining) = (stop.drain.clone(), gateway.clone());
+        let (drain, leaving, last_words) = (stop.drain.clone(), gateway.clone(), stop.last_words());
         tokio::spawn(async move {
             drain.cancelled().await;
             told.cancel();
-            draining.drain();
+            leaving.drain();
+            tokio::time::sleep(last_words).await;
+            leaving.finish();
         });
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));

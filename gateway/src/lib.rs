@@ -16,6 +16,7 @@ mod endpoint;
 mod era;
 mod events;
 mod headers;
+mod leaving;
 mod leg;
 mod listing;
 mod members;
@@ -46,9 +47,9 @@ use chancery_core::{Clock, Credentials, Rng};
 use chancery_outbound::Upstreams;
 use chancery_registry::{Registry, Resource};
 use chancery_tokens::{Keyring, Verifier};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::leaving::Leaving;
 pub use crate::leg::{Authenticated, Leg};
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
@@ -86,17 +87,16 @@ struct Inner {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
-    /// Cancelled when this node is about to stop.
-    draining: CancellationToken,
+    leaving: Leaving,
 }
 
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, commands, clock, rng } = parts;
-        let (messages, writing) = (MessageCounts::default(), TaskTracker::new());
-        let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing };
+        let (messages, writing, leaving) = (MessageCounts::default(), TaskTracker::new(), Leaving::default());
+        let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing, leaving: leaving.clone() };
         let way = Way { backends: Backends::new(upstreams, commands, (clock.clone(), rng.clone())), credentials };
-        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, draining: CancellationToken::new() }) }
+        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving }) }
     }
 
     /// The metadata of all resources, and, as the fallback, every path that is a resource's. So it can be merged with routers that
@@ -137,7 +137,12 @@ impl Gateway {
 
     /// Call it when this node is about to stop: streams that wait for nothing in particular end, and their clients open them elsewhere.
     pub fn drain(&self) {
-        self.inner.draining.cancel();
+        self.inner.leaving.begin();
+    }
+
+    /// Call it a second before what is still open is cut: calls that are under way are brought to an end, and whoever waits is told.
+    pub fn finish(&self) {
+        self.inner.leaving.finish();
     }
 
     /// Ends all children. Call it after the listener has drained.

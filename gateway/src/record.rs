@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::leaving::Leaving;
 use crate::message_counts::{MessageCounts, Tallied};
 use crate::refusal::{ENDPOINT, Refusal};
 
@@ -48,6 +49,7 @@ pub struct Recorder {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub writing: TaskTracker,
+    pub leaving: Leaving,
 }
 
 /// How a call ended.
@@ -65,6 +67,8 @@ pub enum Outcome {
     Cut,
     /// By us: it was silent for too long, or took too long in all.
     TimedOut,
+    /// By us: this node stopped.
+    Stopped,
     /// By us, since nobody could say whether the call was in the log. It did not go out, or, of a tool that only reads, nothing came back.
     Refused,
 }
@@ -79,6 +83,7 @@ impl Outcome {
             Self::Denied => "denied",
             Self::Cut => "cut",
             Self::TimedOut => "timed_out",
+            Self::Stopped => "stopped",
             Self::Refused => "refused",
         }
     }
@@ -189,6 +194,8 @@ impl Closing {
             return tracing::error!("a call could not be closed in the audit log: the process is ending");
         };
         let (tenant, recorder) = (self.tenant, self.recorder.clone());
+        // A node that stops has hung up itself.
+        let outcome = if outcome == Outcome::ClientGone && recorder.leaving.is_over() { Outcome::Stopped } else { outcome };
         let now = recorder.clock.now();
         let event = |call: Call| {
             let event = Event::new(Kind::CallClosed, tenant, now, &mut Entropy::draw(&*recorder.rng))

@@ -302,6 +302,10 @@ impl Refusal {
         Self::status("stream_long", StatusCode::GATEWAY_TIMEOUT, code::UPSTREAM, "this answer lasted longer than the gateway allows: the call may have been carried out, so look before you repeat it").halting(Outcome::TimedOut)
     }
 
+    pub fn node_stopped() -> Self {
+        Self::status("node_stopped", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "this gateway stops, and there was no answer by then: the call may have been carried out, so look before you repeat it").halting(Outcome::Stopped)
+    }
+
     pub fn upstream_refused_us() -> Self {
         Self::status("upstream_refused_us", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway refused the gateway's credential: its operator must let it in")
     }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use chancery_registry::UpstreamLimits;
 use chancery_tokens::Standing;
 use tokio::time::{Instant, Sleep, sleep};
-use tokio_util::sync::CancellationToken;
 
+use crate::leaving::Leaving;
 use crate::refusal::Refusal;
 
 /// How often a silent stream is looked at; less than the second in which an end takes effect.
@@ -36,6 +36,8 @@ pub enum Halt {
     Long,
     /// This node is about to stop, so what waits for nothing in particular may as well wait elsewhere.
     Draining,
+    /// It stops now.
+    Stopped,
 }
 
 impl Halt {
@@ -45,7 +47,8 @@ impl Halt {
             Self::Ended => Refusal::stream_ended(),
             Self::Blind => Refusal::stream_unsure(),
             Self::Silent => Refusal::stream_silent(),
-            Self::Long | Self::Draining => Refusal::stream_long(),
+            Self::Long => Refusal::stream_long(),
+            Self::Draining | Self::Stopped => Refusal::node_stopped(),
         }
     }
 }
@@ -58,22 +61,22 @@ pub struct Watch<W> {
     heard_at: Instant,
     /// Since when nobody knows how it stands.
     blind_since: Option<Instant>,
-    draining: CancellationToken,
+    leaving: Leaving,
     /// Set when a stream first falls silent: most answers never do.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<W: Fn() -> Standing> Watch<W> {
-    pub fn new(standing: W, limits: &UpstreamLimits, draining: CancellationToken) -> Self {
+    pub fn new(standing: W, limits: &UpstreamLimits, leaving: Leaving) -> Self {
         let now = Instant::now();
         let ends_at = now.checked_add(limits.absolute);
-        Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, draining, alarm: None }
+        Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, leaving, alarm: None }
     }
 
     /// The same before an answer begins: how long that may take is the upstream's own limit.
-    pub fn of_head(standing: W, draining: CancellationToken) -> Self {
+    pub fn of_head(standing: W, leaving: Leaving) -> Self {
         let heard_at = Instant::now();
-        Self { standing, idle: Duration::MAX, ends_at: None, heard_at, blind_since: None, draining, alarm: None }
+        Self { standing, idle: Duration::MAX, ends_at: None, heard_at, blind_since: None, leaving, alarm: None }
     }
 
     /// Waits until it may not go on. `for_nothing` says that a drain is reason enough.
@@ -98,7 +101,7 @@ impl<W: Fn() -> Standing> Watch<W> {
         let now = Instant::now();
         let since = *self.blind_since.get_or_insert(now);
         self.heard_at = now; // the silence is ours
-        if self.draining.is_cancelled() || self.is_over(now) || now.duration_since(since) >= PATIENCE {
+        if self.leaving.has_begun() || self.is_over(now) || now.duration_since(since) >= PATIENCE {
             return false;
         }
         self.look_again(cx);
@@ -125,7 +128,11 @@ impl<W: Fn() -> Standing> Watch<W> {
             return Some(Halt::Silent);
         }
         self.look_again(cx);
-        self.draining.is_cancelled().then_some(Halt::Draining)
+        // What is there already may still pass.
+        if self.leaving.is_over() {
+            return Some(Halt::Stopped);
+        }
+        self.leaving.has_begun().then_some(Halt::Draining)
     }
 
     fn is_over(&self, now: Instant) -> bool {

@@ -1,6 +1,7 @@
 //! `chancery serve`: a server from a configuration file, until a signal.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chancery_console::Console;
 use chancery_outbound::{Dialer, Fetcher, Reach, Settings};
@@ -38,12 +39,12 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let Some(opened) = stop.drain.run_until_cancelled(open(&args)).await else {
         return Ok(Exit::Done); // there is nothing to drain yet
     };
-    let (node, listener) = opened?;
-    Ok(node.run(listener, stop).await)
+    let (node, listener, drain) = opened?;
+    Ok(node.run(listener, stop.with_patience(drain)).await)
 }
 
 /// All that comes before the first connection is accepted. It may wait long, for another node's migrations or for a provider.
-async fn open(args: &Args) -> Result<(Node, TcpListener), Failure> {
+async fn open(args: &Args) -> Result<(Node, TcpListener, Duration), Failure> {
     let read = args.config.read()?;
     let server = &read.config.server;
     let listener = listener::bind(server.listen).await?;
@@ -51,7 +52,7 @@ async fn open(args: &Args) -> Result<(Node, TcpListener), Failure> {
     apply_own_file(&node, &read).await?;
     look_at_providers(&node, args.require_providers).await?;
     announce(&node, server, args.config.socket(&read))?;
-    Ok((node, listener))
+    Ok((node, listener, server.drain))
 }
 
 fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {

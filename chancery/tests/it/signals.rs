@@ -5,11 +5,13 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use chancery_testkit::cast::ALICE;
+use chancery_testkit::coming::{self, call};
 use chancery_testkit::{Called, Folder, Kind};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::app::App;
+use crate::killed_gateway::{opened, outcomes};
 use crate::process::{Running, chancery, configuration, free_port, write};
 use crate::served::Served;
 use crate::slow::Slow;
@@ -68,6 +70,39 @@ async fn a_drain_lets_a_running_stream_come_to_its_end() {
     assert_eq!((&mut streaming.call).await.expect("the stream was whole").answered()["content"][0]["text"], "done");
     assert_eq!(streaming.server.wait().code(), Some(0));
     assert_eq!(streaming.outcomes(), ["answered"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_still_waits_when_a_drain_is_over_is_told() {
+    let slow = Slow::start().await;
+    let upstream = slow.url.clone();
+    let served = Served::on(Kind::Sqlite, |file| {
+        file["resources"][0]["upstream"]["url"] = json!(upstream);
+        file["server"]["drain"] = json!("2s");
+    });
+    let served = served.await.expect("SQLite is always there");
+    let mut server = served.serve();
+    let app = App::registered_at(&served.base).await;
+    let mut mcp = app.mcp(&app.redeem(&app.approved_by(ALICE).await).await);
+    mcp.initialize().await.expect("a session");
+    let mut streaming = coming::post(&mcp, &call("transfer", &json!({ "to": "bob", "amount": 1 }))).await;
+    assert!(streaming.piece().await.contains("a while"));
+    slow.begun().await;
+    let waiting = tokio::spawn(async move { coming::post(&mcp, &call("transfer", &json!({ "silent": true }))).await });
+    slow.begun().await;
+
+    server.signal("TERM");
+
+    let mut waiting = waiting.await.expect("it ran");
+    assert_eq!(waiting.response.status(), 200);
+    for coming in [&mut streaming, &mut waiting] {
+        let last = coming.piece().await;
+        assert!(last.contains("\"id\":1") && last.contains("\"reason\":\"node_stopped\"") && last.contains("look before"), "{last}");
+        assert!(coming.next().await.is_none(), "a proper end");
+    }
+    assert_eq!(server.wait().code(), Some(0));
+    let log = served.audit();
+    assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["stopped", "stopped"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

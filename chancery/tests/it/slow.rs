@@ -1,4 +1,4 @@
-//! An MCP server that answers a call with a stream, and ends the stream when the test says so.
+//! An MCP server that answers a call with a stream, and ends the stream when the test says so; or never, if it is asked for that.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 #[derive(Clone)]
 pub struct Slow {
     pub url: String,
-    /// A permit for each call whose stream has begun.
+    /// A permit for each call whose stream has begun, or that will not be answered.
     begun: Arc<Semaphore>,
     /// A permit for each stream that may end.
     may_end: Arc<Semaphore>,
@@ -31,7 +31,7 @@ impl Slow {
         slow
     }
 
-    /// Waits until a call's stream has begun.
+    /// Waits until a call's stream has begun, or it is here for ever.
     pub async fn begun(&self) {
         self.begun.acquire().await.expect("nobody closes it").forget();
     }
@@ -49,6 +49,10 @@ async fn answer(State(slow): State<Slow>, body: Bytes) -> Response {
         Some("initialize") => {
             let server = json!({ "name": "slow", "version": "1" });
             Json(result(json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} }, "serverInfo": server }))).into_response()
+        }
+        Some("tools/call") if message["params"]["arguments"]["silent"] == true => {
+            slow.begun.add_permits(1);
+            std::future::pending().await
         }
         Some("tools/call") => {
             let begins = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": "a while" } });

@@ -7,10 +7,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixtures::{bank, scopes};
+use crate::leaving::Leaving;
 use crate::upstream::Crowd;
 
 type Told = Arc<Mutex<Vec<Outcome>>>;
@@ -33,7 +33,7 @@ fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
 
 fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
     let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
-    Around { watch: Watch::new(standing, limits, CancellationToken::new()), waits, _room: room }
+    Around { watch: Watch::new(standing, limits, Leaving::default()), waits, _room: room }
 }
 
 fn goes_on() -> Around<impl Fn() -> Standing> {
@@ -216,6 +216,39 @@ async fn what_was_ended_between_two_events_is_brought_to_a_proper_end() {
         assert!(last.is_none_or(|said| String::from_utf8_lossy(&said).contains("authorize again")), "nothing of the upstream's");
         assert!(answer.is_end_stream());
         assert_eq!(outcomes(&told), [Outcome::Cut]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlasts_a_drain_is_brought_to_an_end_when_the_node_stops() {
+    for (kind, said, rest) in [
+        ("text/event-stream", ": hello\n\n", Some("event: message\ndata: {")),
+        ("text/event-stream", "data: {", None),
+        ("application/json", "", Some("{")),
+        ("application/json", "{", None),
+    ] {
+        let (told, (sender, body), leaving) = (Told::default(), stream(), Leaving::default());
+        let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
+        let watch = Watch::new(|| Standing::Good, &UpstreamLimits::default(), leaving.clone());
+        let around = Around { watch, waits: request(), _room: room };
+        let mut answer = Answer::new(&head(200, kind), body, closing(&told), around);
+        sender.send(data(said)).await.expect("somebody listens");
+        answer.frame().await.expect("a frame").expect("no error");
+
+        leaving.begin();
+        assert!(poll_once(&mut answer).await.is_pending(), "it may come to its end");
+        leaving.finish();
+
+        match (rest, answer.frame().await.expect("an end")) {
+            (Some(rest), Ok(frame)) => {
+                let text = String::from_utf8_lossy(frame.data_ref().expect("data")).into_owned();
+                assert!(text.starts_with(rest) && text.contains("\"id\":7") && text.contains("\"reason\":\"node_stopped\""), "{text}");
+                assert!(answer.is_end_stream());
+            }
+            (None, Err(_)) => {}
+            (_, other) => panic!("{kind} {said}: {:?}", other.map(|_| "a frame")),
+        }
+        assert_eq!(outcomes(&told), [Outcome::Stopped]);
     }
 }
 

@@ -68,7 +68,7 @@ impl Call<'_> {
 
     /// Why a request may not wait any longer for its answer to begin.
     pub(super) async fn halted(&self, token: &VerifiedToken) -> Refusal {
-        let mut watch = Watch::of_head(|| self.gateway.verifier.standing(token), self.gateway.draining.clone());
+        let mut watch = Watch::of_head(|| self.gateway.verifier.standing(token), self.gateway.leaving.clone());
         let halt = watch.halted(self.head.method == Method::GET).await;
         self.midway(halt.refusal())
     }
@@ -99,7 +99,7 @@ impl Call<'_> {
             return Err(settled.failed(Refusal::list_unreadable())); // mcp_1a_14
         }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
-        let watch = Watch::new(move || verifier.standing(&watched), limits, self.gateway.draining.clone());
+        let watch = Watch::new(move || verifier.standing(&watched), limits, self.gateway.leaving.clone());
         let waits = match &self.reply_to {
             ReplyTo::Request(id) => Waits::For(id.clone()),
             ReplyTo::Verb if !settled.is_open() => Waits::ForNothing,

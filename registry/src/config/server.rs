@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chancery_outbound::{Proxy, ProxyError};
 use chancery_store::{StoreError, StoreUrl};
 use ipnet::IpNet;
 
 use super::feed::{self, FeedConfig};
+use super::objects::up_to;
 use super::observed::{self, MetricsConfig, TracesConfig};
 use super::problem::Complaint;
 use super::reader::{Cursor, Section};
@@ -34,6 +36,8 @@ pub struct ServerConfig {
     pub apply_at_start: bool,
     /// What is done while nothing is heard of other nodes.
     pub feed: FeedConfig,
+    /// How long open answers have as this node stops.
+    pub drain: Duration,
     pub metrics: Option<MetricsConfig>,
     pub traces: Option<TracesConfig>,
 }
@@ -51,6 +55,7 @@ impl Default for ServerConfig {
             stdio: Vec::new(),
             apply_at_start: true,
             feed: FeedConfig::default(),
+            drain: Duration::from_secs(10),
             metrics: None,
             traces: None,
         }
@@ -71,6 +76,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
     let feed = section.optional("feed", "feed: { lost_after: 5s, then: refuse }", |cursor| cursor.section(feed::feed));
+    let drain = section.optional("drain", "drain: 10s", |cursor| cursor.parsed(drain));
     let metrics = section.optional("metrics", "metrics: { listen: 127.0.0.1:9464 }", |cursor| cursor.section(observed::metrics));
     let traces = section.optional("traces", "traces: { endpoint: http://127.0.0.1:4318/v1/traces }", |cursor| {
         cursor.section(|section| observed::traces(section, secrets))
@@ -87,6 +93,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         stdio: stdio?.unwrap_or(default.stdio),
         apply_at_start: apply_at_start?.unwrap_or(single),
         feed: feed?.unwrap_or_default(),
+        drain: drain?.unwrap_or(default.drain),
         metrics: metrics?,
         traces: traces?,
     })
@@ -138,6 +145,15 @@ fn holds_password(text: &str) -> bool {
     let authority = text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
     user.contains(':') || text.contains("password=")
+}
+
+/// Its last second is for telling whoever still waits.
+fn drain(text: &str) -> Result<Duration, Complaint> {
+    let drain = up_to(60 * 60, text)?;
+    if drain < Duration::from_secs(2) {
+        return Err(Complaint::new(format!("{text} is too short"), "choose between 2s and 1h"));
+    }
+    Ok(drain)
 }
 
 fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {

@@ -190,6 +190,8 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:36: access[0]: there is no identity provider `crop` — name one of `identity_providers`"]),
     ("registration:", "access: [ { groups: [ t ] } ]\nregistration:", &[
         "chancery.yaml:36: access[0]: this rule gives nothing — add `roles: [ … ]`, `scopes: [ … ]`, or both"]),
+    ("server:\n", "server:\n  drain: 1s\n", &[
+        "chancery.yaml:2: server.drain: 1s is too short — choose between 2s and 1h"]),
     ("server:\n", "server: [\n", &[
         "chancery.yaml:3: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}' — correct the line, or the one before it"]),
 ];

@@ -35,6 +35,8 @@ pub(super) struct Server {
     apply_at_start: Option<bool>,
     /// What this node does while it hears nothing of what other nodes ended.
     feed: Option<Feed>,
+    /// How long calls that are under way have as this node stops: 2s to 1h, 10s unless told.
+    drain: Option<String>,
     /// Where metrics are read, as Prometheus does.
     metrics: Option<Metrics>,
     /// Where traces go.
