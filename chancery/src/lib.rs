@@ -13,6 +13,7 @@ pub mod exit;
 pub mod files;
 pub mod follower;
 pub mod ground;
+pub mod hosts;
 pub mod import;
 pub mod init;
 pub mod listener;

@@ -21,6 +21,7 @@ use crate::admin::socket::Socket;
 use crate::exit::{Exit, Failure};
 use crate::follower::Hearers;
 use crate::ground::{Footing, Ground};
+use crate::hosts::Hosts;
 use crate::listener::{self, Proxies};
 use crate::readiness::Readiness;
 use crate::schedule::{self, Housekeeping};
@@ -38,6 +39,8 @@ pub struct NodeConfig {
     pub commands: Vec<String>,
     /// Whose word on where a request came from is taken.
     pub proxies: Proxies,
+    /// Further names that it is called by.
+    pub hosts: Vec<String>,
     pub telemetry: Telemetry,
 }
 
@@ -48,6 +51,7 @@ pub struct Node {
     endpoints: Endpoints,
     documents: Documents,
     proxies: Proxies,
+    hosts: Hosts,
     telemetry: Telemetry,
     /// Where metrics are read.
     metrics: Option<(TcpListener, Router)>,
@@ -92,13 +96,14 @@ impl Node {
         let (telemetry, applied) = (config.telemetry, watch::Sender::new(0));
         let draining = CancellationToken::new();
         let readiness = Readiness::new(ground.ended.followed().clone(), endpoints.gateway.clone(), draining.clone());
+        let hosts = Hosts::new(ground.registry.clone(), ground.counters.clone(), config.hosts);
         let (counters, journal) = (ground.counters.clone(), ground.journal.clone());
         let totals = Totals { counters, journal, applied: applied.subscribe(), readiness: readiness.clone() };
         let metrics = match telemetry.page(totals) {
             Some((address, page)) => Some((listener::bind(address).await?, page.merge(readiness.naming().router()))),
             None => None,
         };
-        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, telemetry, metrics, applied, readiness, draining })
+        Ok(Self { ground, socket, endpoints, documents, proxies: config.proxies, hosts, telemetry, metrics, applied, readiness, draining })
     }
 
     pub const fn ground(&self) -> &Ground {
@@ -140,6 +145,7 @@ impl Node {
             socket,
             endpoints: Endpoints { router, gateway, sign_in, logouts },
             proxies,
+            hosts,
             applied,
             telemetry,
             metrics,
@@ -147,7 +153,7 @@ impl Node {
             draining: told,
             ..
         } = self;
-        let router = telemetry.watching(router.merge(readiness.clone().router()));
+        let router = telemetry.watching(hosts.only(router).merge(readiness.clone().router()));
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };

@@ -80,6 +80,11 @@ impl Registry {
         self.inner.snapshot.load().resource_at(host, path).cloned()
     }
 
+    /// Whether a tenant or a resource is public under this name: a host in lower case, without a port.
+    pub fn is_public_at(&self, host: &str) -> bool {
+        self.inner.snapshot.load().is_public_at(host)
+    }
+
     /// Documents of clients are fetched by this; before it is said, none are.
     pub fn go_out_by(&self, fetcher: Fetcher) {
         self.inner.documents.go_out_by(fetcher);

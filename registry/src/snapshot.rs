@@ -1,7 +1,7 @@
 //! From rows to tenants, and all tenants of an installation at one moment.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_core::{ClientId, Issuer, ScopeSet, Secret, TenantId, Timestamp};
@@ -45,13 +45,17 @@ pub(crate) struct Snapshot {
     by_id: HashMap<TenantId, Arc<Tenant>>,
     /// By path, and then by host and port: a resource is known by its whole URL, but a proxy may call us by another host.
     by_path: HashMap<String, HashMap<String, Served>>,
+    /// The names, without ports, under which tenants and resources are public.
+    hosts: HashSet<String>,
 }
 
 impl Snapshot {
     pub(crate) fn of(tenants: impl IntoIterator<Item = Arc<Tenant>>) -> Self {
         let mut snapshot = Self::default();
         for tenant in tenants {
+            snapshot.hosts.extend(host_of(tenant.issuer.as_str()).map(str::to_owned));
             for resource in &tenant.resources {
+                snapshot.hosts.extend(host_of(resource.url.as_str()).map(str::to_owned));
                 let hosts = snapshot.by_path.entry(resource.path().to_owned()).or_default();
                 hosts.insert(authority_of(&resource.url).to_owned(), (Arc::clone(&tenant), Arc::clone(resource)));
             }
@@ -83,7 +87,12 @@ impl Snapshot {
         self.by_id.values()
     }
 
-    /// The resource at this host and path. Where one resource alone has the path, the host may be another: a proxy's for us.
+    pub(crate) fn is_public_at(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+
+    /// The resource at this host and path. Where one resource alone has the path, the host may be another: a proxy's for us. That it is
+    /// one of ours at all was seen before.
     pub(crate) fn resource_at(&self, host: &str, path: &str) -> Option<&Served> {
         let hosts = self.by_path.get(path)?;
         let only = || hosts.values().next().filter(|_| hosts.len() == 1);
@@ -95,6 +104,13 @@ impl Snapshot {
 fn as_in_urls(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() }
+}
+
+/// The host of a URL as URLs are written here, without its port.
+fn host_of(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    let port = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    Some(port.map_or(authority, |(host, _)| host))
 }
 
 /// A tenant from its rows.

@@ -99,5 +99,8 @@ fn exchange(upstream: &str) -> Value {
     })
 }
 
+/// What a node of a test may be called besides its public name.
+pub const INNER_HOST: &str = "gateway.internal";
+
 /// What a node of a test runs as upstreams.
 pub const COMMANDS: [&str; 3] = ["/bin/sh", "/usr/bin/env", "/usr/bin/python3"];

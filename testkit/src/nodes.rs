@@ -137,6 +137,7 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>, feed: FeedCo
         dialer: dialer(),
         commands: crate::cast::COMMANDS.map(str::to_owned).to_vec(),
         proxies: Proxies::new(&[IpNet::from(IpAddr::from([127, 0, 0, 1]))]),
+        hosts: vec![crate::cast::INNER_HOST.to_owned()],
         telemetry: Telemetry::default(),
     };
     Node::open(config, Console).await.unwrap_or_else(|failure| panic!("{failure}"))

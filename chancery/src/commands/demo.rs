@@ -115,6 +115,7 @@ async fn furnished(place: &Place, acting: Option<Person>, dialer: &Dialer) -> Re
         dialer: dialer.clone(),
         commands: Vec::new(),
         proxies: Proxies::default(),
+        hosts: Vec::new(),
         telemetry: Telemetry::default(),
     };
     let node = Node::open(config, StandIn::new(acting.is_some())).await?;

@@ -69,6 +69,7 @@ fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
         telemetry: Telemetry::new(server.metrics, server.traces.as_ref(), Fetcher::new(&dialer))?,
         dialer,
         proxies: Proxies::new(&server.proxies),
+        hosts: server.hosts.clone(),
     })
 }
 

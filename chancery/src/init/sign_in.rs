@@ -59,8 +59,8 @@ impl Check<'_> {
         let listener = listener::bind(listen).await?;
         let footing = Footing::here(StoreUrl::sqlite(folder.0.join("check.db")), folder.0.join("check.key"));
         let proxies = Proxies::new(&config.server.proxies);
-        let (dialer, commands) = (self.dialer.clone(), Vec::new());
-        let node = NodeConfig { footing, socket: None, dialer, commands, proxies, telemetry: Telemetry::default() };
+        let (dialer, commands, hosts) = (self.dialer.clone(), Vec::new(), Vec::new());
+        let node = NodeConfig { footing, socket: None, dialer, commands, proxies, hosts, telemetry: Telemetry::default() };
         let node = Node::open(node, Console).await?;
         let (administration, counters) = (node.ground().administration(), node.ground().counters.clone());
         let applied = administration.apply_config(&config, &Administrator::at_start()).await?;

@@ -1,6 +1,7 @@
 //! HTTP/2 with prior knowledge, as it is served in clear: what is malformed never becomes a request, and the rest is judged as over
 //! HTTP/1.1.
 
+use chancery_testkit::cast::INNER_HOST;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::frames::{
@@ -82,6 +83,9 @@ async fn mc_01_fields_of_http_2_have_one_reading() {
         ("with the host besides", call(&[("host", host)]), "200, after", 1),
         ("with the host instead", stage.call(":authority", &[("host", host)]), "200, after", 1),
         ("with another host besides", call(&[("host", "evil.example")]), "400, after", 0),
+        ("of another name of ours", stage.called(":authority", INNER_HOST), "200, after", 1),
+        ("of a name that is not ours", stage.called(":authority", "evil.example"), "421, after", 0),
+        ("of a name that is not ours, instead", stage.call(":authority", &[("host", "evil.example:80")]), "421, after", 0),
         ("with two hosts", call(&[("host", host), ("host", host)]), "400, after", 0),
         ("without any", stage.call(":authority", &[]), "400, after", 0),
         ("a user", stage.called(":authority", &format!("a@{host}")), "400, after", 0),

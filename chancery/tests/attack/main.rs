@@ -5,6 +5,7 @@ mod duplicates;
 mod flood;
 mod frames;
 mod garbage;
+mod hosts;
 mod http_2;
 mod memory;
 mod oversize;

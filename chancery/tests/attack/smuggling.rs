@@ -1,6 +1,8 @@
 //! One request passed off as another: framing that two readers read differently, targets and hosts with two meanings, requests hidden in
 //! bodies, and headers that ask for other headers to vanish. What reaches the upstream is one request for one call that was allowed.
 
+use chancery_testkit::cast::INNER_HOST;
+
 use crate::stage::{CALL, Stage};
 
 /// A body in one chunk.
@@ -155,9 +157,12 @@ async fn mc_01_an_address_has_one_reading() {
         ("a list in Host", at("/mcp/bank", &format!("Host: {host}, evil.example\r\n")), "400", 0),
         ("a user in Host", at("/mcp/bank", &format!("Host: evil@{host}\r\n")), "400", 0),
         ("a path in Host", at("/mcp/bank", &format!("Host: {host}/x\r\n")), "400", 0),
-        // A path that one resource alone has is its own under whatever name a proxy has for us; a page of that name is foreign by its Origin.
-        ("another name for us", at("/mcp/bank", "Host: proxy.example\r\n"), "200, after", 1),
-        ("another name for us, and a page of it", at("/mcp/bank", "Host: evil.example\r\nOrigin: http://evil.example\r\n"), "403, after", 0),
+        // A path that one resource alone has is its own under every name of ours; a page of that name is foreign by its Origin all the same.
+        ("another name of ours", at("/mcp/bank", &format!("Host: {INNER_HOST}\r\n")), "200, after", 1),
+        ("another name of ours, and a page of it", at("/mcp/bank", &format!("Host: {INNER_HOST}\r\nOrigin: http://{INNER_HOST}\r\n")), "403, after", 0),
+        ("a name that is not ours", at("/mcp/bank", "Host: evil.example\r\n"), "421, after", 0),
+        ("a name that is not ours, absolute", at("http://evil.example/mcp/bank", "Host: evil.example\r\n"), "421, after", 0),
+        ("a name that is not ours, and a page of it", at("/mcp/bank", "Host: evil.example\r\nOrigin: http://evil.example\r\n"), "421, after", 0),
         ("a path that is named elsewhere", at("/mcp/none", &format!("{ours}X-Original-URL: /mcp/bank\r\nX-Rewrite-URL: /mcp/bank\r\nX-Forwarded-Prefix: /mcp/bank\r\n")), "404, after", 0),
         ("HTTP/1.0 without Host", String::from_utf8(at("/mcp/bank", "")).expect("it is text").replacen("HTTP/1.1", "HTTP/1.0", 1).into_bytes(), "200", 1),
         ("a path with dots", at("/mcp/x/../bank", &ours), "404, after", 0),

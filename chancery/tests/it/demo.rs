@@ -114,5 +114,5 @@ async fn it_is_on_127_0_0_1_and_answers_to_no_other_name() {
     let metadata = format!("http://127.0.0.1:{port}/demo/idp/.well-known/openid-configuration");
     program.get(&metadata).await.has_status(200);
     let rebound = request(Method::GET, &metadata).header("host", format!("attacker.example:{port}"));
-    program.send(rebound.body(Bytes::new()).expect("a request")).await.has_status(403);
+    program.send(rebound.body(Bytes::new()).expect("a request")).await.has_status(421);
 }

@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub proxy: Option<Proxy>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
+    /// Further names that this node is called by: a proxy's for it.
+    pub hosts: Vec<String>,
     /// The commands that may be run here as upstreams: who may apply a file may not therefore run whatever they like.
     pub stdio: Vec<String>,
     /// Whether `serve` applies the file before it listens: for a single node only.
@@ -52,6 +54,7 @@ impl Default for ServerConfig {
             trust: Vec::new(),
             proxy: None,
             proxies: Vec::new(),
+            hosts: Vec::new(),
             stdio: Vec::new(),
             apply_at_start: true,
             feed: FeedConfig::default(),
@@ -72,6 +75,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let trust = section.optional("trust", "trust: [ ./company-ca.pem ]", files);
     let proxy = proxy(section, secrets);
     let proxies = section.optional("proxies", "proxies: [ 10.0.0.0/8 ]", networks);
+    let hosts = section.optional("hosts", "hosts: [ gateway.internal ]", hosts);
     let stdio = section.optional("stdio", "stdio: [ /usr/bin/npx ]", texts);
     let single = !matches!(&store, Some(Some(shared)) if shared.path().is_none());
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
@@ -90,6 +94,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         trust: trust?.unwrap_or(default.trust),
         proxy: proxy?,
         proxies: proxies?.unwrap_or(default.proxies),
+        hosts: hosts?.unwrap_or(default.hosts),
         stdio: stdio?.unwrap_or(default.stdio),
         apply_at_start: apply_at_start?.unwrap_or(single),
         feed: feed?.unwrap_or_default(),
@@ -179,6 +184,19 @@ fn networks(cursor: &Cursor<'_>) -> Option<Vec<IpNet>> {
     };
     let networks: Vec<_> = cursor.list()?.iter().map(|item| item.parsed(read)).collect();
     networks.into_iter().collect()
+}
+
+/// Names as a `Host` has them, whatever the port.
+fn hosts(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let read = |text: &str| match url::Host::parse(text) {
+        Ok(url::Host::Domain(name)) if !name.contains('*') => Ok(name),
+        Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => {
+            Err(Complaint::new(format!("`{text}` is an address"), "leave it out: whoever comes by an address is answered anyway"))
+        }
+        _ => Err(Complaint::new(format!("`{text}` is not a host's name"), "write it without scheme, port and path, like gateway.internal")),
+    };
+    let hosts: Vec<_> = cursor.list()?.iter().map(|item| item.parsed(read)).collect();
+    hosts.into_iter().collect()
 }
 
 fn apply_at_start(cursor: &Cursor<'_>, single: bool) -> Option<bool> {

@@ -319,3 +319,14 @@ fn the_way_out_may_lead_through_a_proxy() {
         assert!(complaints.iter().any(|complaint| complaint.contains(words) && !complaint.contains("hunter2")), "{complaints:?}");
     }
 }
+
+#[test]
+fn a_node_may_have_further_names() {
+    let with = |hosts: &str| GOOD.replacen("server:\n", &format!("server:\n  hosts: [ {hosts} ]\n"), 1);
+    let config = read(&[("chancery.yaml", &with("Gateway.Internal, chancery"))]).expect("a good file");
+    assert_eq!(config.server.hosts, ["gateway.internal", "chancery"]);
+    for bad in ["https://gateway.internal", "gateway.internal:8080", "\"*.internal\"", "gateway.internal/x", "\"\"", "10.0.0.7"] {
+        let complaints = complaints(&with(bad));
+        assert!(complaints.len() == 1 && complaints[0].contains("server.hosts[0]"), "{bad}: {complaints:?}");
+    }
+}

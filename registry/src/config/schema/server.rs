@@ -29,6 +29,9 @@ pub(super) struct Server {
     no_proxy: Option<Vec<String>>,
     /// Proxies in front of this server whose X-Forwarded-For is believed.
     proxies: Option<Vec<String>>,
+    /// Further names by which this node is called, such as one that a proxy in front has for it. The hosts of base_url and of resources, and
+    /// addresses, need not be named.
+    hosts: Option<Vec<String>>,
     /// The commands that may be run as upstreams on this node, by their absolute paths. None, unless told.
     stdio: Option<Vec<String>>,
     /// Whether `serve` applies this file before it listens; for a single node only.
