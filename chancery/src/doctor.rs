@@ -4,6 +4,7 @@
 pub mod file;
 pub mod finding;
 pub mod ground;
+pub mod program;
 pub mod provider;
 pub mod resource;
 pub mod upstream;
@@ -22,7 +23,7 @@ pub struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    /// Identity providers, the issuer's metadata, each resource and its upstream.
+    /// Identity providers, the issuer's metadata, each resource and all that stands behind it.
     pub async fn visit(&self, config: &Config, report: &mut Report) {
         for provider in config.providers() {
             report.going(&format!("identity provider {}", provider.name));
@@ -41,8 +42,12 @@ impl Doctor<'_> {
                 }
             }
             if let Some(upstream) = &resource.upstream {
-                report.going(upstream);
-                report.tell(self.upstream(&resource.name, upstream).await);
+                let of = format!("resource {}", resource.name);
+                report.going(&upstream.url);
+                match &upstream.stdio {
+                    Some(stdio) => report.tell(program::look(&of, stdio, &config.server.stdio)),
+                    None => self.upstreams(&of, upstream).await.into_iter().for_each(|finding| report.tell(finding)),
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;
 use crate::upstream::Backends;
-pub use crate::upstream::Health;
+pub use crate::upstream::{Health, client as way_to};
 
 /// What a gateway works with.
 pub struct Parts {

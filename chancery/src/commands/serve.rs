@@ -1,10 +1,12 @@
 //! `chancery serve`: a server from a configuration file, until a signal.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_console::Console;
 use chancery_outbound::{Dialer, Fetcher, Reach, Settings};
+use chancery_registry::Tenant;
 use chancery_registry::config::ServerConfig;
 use tokio::net::TcpListener;
 
@@ -88,11 +90,22 @@ async fn apply_own_file(node: &Node, read: &Read) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Callers are refused what this node does not run, so whoever starts it hears of it first.
+fn warn_of_programs(tenants: &[Arc<Tenant>], server: &ServerConfig) {
+    for resource in tenants.iter().flat_map(|tenant| &tenant.resources) {
+        let stdio = resource.upstream.as_ref().and_then(|upstream| upstream.stdio.as_ref());
+        if let Some(stdio) = stdio.filter(|stdio| !server.stdio.contains(&stdio.command)) {
+            tracing::warn!(resource = %resource.url, command = %stdio.command, "this node does not run this command: name it in `server.stdio`");
+        }
+    }
+}
+
 fn announce(node: &Node, server: &ServerConfig, socket: &Path) -> Result<(), Failure> {
     let tenants = node.ground().registry.tenants();
     if tenants.is_empty() {
         tracing::warn!("there is no tenant yet, so nothing is answered: run `chancery apply` with a file that makes one");
     }
+    warn_of_programs(&tenants, server);
     for tenant in &tenants {
         print::line(&format_args!("issuer {}", tenant.issuer))?;
         tenant.resources.iter().try_for_each(|resource| print::line(&format_args!("  {}  {}", resource.url, resource.title)))?;

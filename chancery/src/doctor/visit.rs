@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use chancery_core::Timestamp;
+use chancery_core::{Secret, Timestamp};
 use chancery_outbound::{BoxError, Upstreams};
 use http::header::{ACCEPT, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use serde_json::Value;
 
@@ -36,8 +36,21 @@ impl Visitor {
     /// # Errors
     /// As [`Visitor::get`].
     pub async fn initialize(&self, url: &str) -> Result<Seen, String> {
+        self.initialize_showing(url, None).await
+    }
+
+    /// The same with a header.
+    ///
+    /// # Errors
+    /// As [`Visitor::get`].
+    pub async fn initialize_showing(&self, url: &str, shown: Option<(&str, &Secret<String>)>) -> Result<Seen, String> {
         const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"chancery-doctor","version":"1"}}}"#;
-        let request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json");
+        let mut request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json");
+        if let Some((name, secret)) = shown {
+            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| "the secret holds what no header may hold".to_owned())?;
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
         self.send(request.header(PROTOCOL_VERSION, "2025-11-25"), HELLO.to_owned()).await
     }
 

@@ -3,7 +3,7 @@
 use chancery_testkit::{Folder, Kind};
 use serde_json::Value;
 
-use crate::process::{configuration, free_port, run, write};
+use crate::process::{Running, configuration, free_port, run, write};
 use crate::served::Served;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -61,6 +61,40 @@ fn what_is_wrong_is_named_with_what_to_do() {
         .with(10, &["`env:NOWHERE_SET` is not set", "not looked at, since secrets are missing", "BAD  identity provider corp"]);
     write(&folder, "chancery.yaml", &text.replace("title:", "titel:"));
     run(&folder, &["doctor"]).with(10, &["chancery.yaml:", "did you mean `title`?", "1 wrong"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_behind_a_resource_is_asked_as_the_gateway_asks() {
+    let (private, folder) = (chancery_testkit::private::start().await, Folder::new());
+    let path = configuration(&folder, free_port());
+    let of_testkit = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/src/https");
+    let upstream = format!(
+        "upstream: {{ url: {private}, replicas: [ https://127.0.0.1:1/mcp, {private}/2 ], authority: \"file:{of_testkit}/private-root.pem\", \
+         certificate: {{ chain: \"file:{of_testkit}/gateway.pem\", key: \"file:{of_testkit}/gateway.key\" }} }}"
+    );
+    let text = std::fs::read_to_string(&path).unwrap().replace("upstream: { url: http://127.0.0.1:1/mcp }", &upstream);
+    let text = text.replace("server: {", "server: { stdio: [ /bin/sh ],")
+        + "  - { name: files, upstream: { stdio: { command: /bin/sh } } }\n  - { name: notes, upstream: { stdio: { command: /bin/ls } } }\n";
+    write(&folder, "chancery.yaml", &text);
+
+    let whole = run(&folder, &["doctor"]);
+    whole.with(
+        10,
+        &[
+            &format!("ok   resource bank, upstream: {private} answers who shows the certificate"),
+            "BAD  resource bank, replica: https://127.0.0.1:1/mcp:",
+            "correct `upstream.replicas`",
+            &format!("ok   resource bank, replica: {private}/2 answers"),
+            "ok   resource files, program: /bin/sh is there",
+            "BAD  resource notes, program: /bin/ls is not among the commands",
+            "write `stdio: [ /bin/ls ]`",
+        ],
+    );
+    write(&folder, "chancery.yaml", &text.replace("gateway.key", "none.key"));
+    run(&folder, &["doctor"]).with(10, &["look resource bank, upstream: not asked, since secrets are missing"]);
+
+    write(&folder, "chancery.yaml", &text);
+    Running::start(&folder, &["serve"], "listening on").logs("/bin/ls");
 }
 
 #[test]

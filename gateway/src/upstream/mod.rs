@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 pub use crowd::{Crowd, Place};
 pub use flow::Flow;
 use network::Network;
+pub use network::client;
 use stdio::{Children, Yard};
 
 use crate::refusal::Refusal;

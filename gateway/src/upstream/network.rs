@@ -37,16 +37,24 @@ struct Replica {
     breaker: Breaker,
 }
 
+/// The way to this upstream: whom it is believed by, what it is shown of us, and how long a connection may take.
+///
+/// # Errors
+/// What of its TLS cannot be used.
+pub fn client(upstream: &Upstream, out: &Upstreams) -> Result<Upstreams, String> {
+    let (tls, connect) = (&upstream.tls, upstream.limits.connect);
+    let special = tls.authority.is_some() || tls.certificate.is_some() || connect != UpstreamLimits::default().connect;
+    let identity = match (&tls.certificate, upstream.secrets.key()) {
+        (Some(chain), Some(key)) => Some((chain.as_str(), key.expose().as_str())),
+        (Some(_), None) => return Err("the key of its certificate is missing".to_owned()),
+        (None, _) => None,
+    };
+    if special { out.special(&Special { authority: tls.authority.as_deref(), identity }, connect) } else { Ok(out.clone()) }
+}
+
 impl Network {
     pub fn new(upstream: &Upstream, out: &Upstreams, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let (tls, connect) = (&upstream.tls, upstream.limits.connect);
-        let special = tls.authority.is_some() || tls.certificate.is_some() || connect != UpstreamLimits::default().connect;
-        let identity = match (&tls.certificate, upstream.secrets.key()) {
-            (Some(chain), Some(key)) => Some((chain.as_str(), key.expose().as_str())),
-            (Some(_), None) => return Err("the key of its certificate is missing".to_owned()),
-            (None, _) => None,
-        };
-        let client = if special { out.special(&Special { authority: tls.authority.as_deref(), identity }, connect)? } else { out.clone() };
+        let client = client(upstream, out)?;
         let replica = |address: &str| {
             let uri = address.parse().map_err(|error| format!("{address} cannot be asked: {error}"))?;
             Ok(Replica { uri, address: address.into(), breaker: Breaker::default() })

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Config;
-use crate::Tool;
 use crate::definition::{Definition, ProviderDefinition};
+use crate::{Tool, Upstream};
 
 /// What every kind of provider is asked for, where the file does not say.
 const USUAL_SCOPES: &str = "openid profile email";
@@ -31,8 +31,8 @@ pub struct ProviderOutline {
 pub struct ResourceOutline {
     pub name: String,
     pub url: String,
-    /// The address that the gateway forwards to, where it does; a child process has none.
-    pub upstream: Option<String>,
+    /// What the gateway forwards to, where it does.
+    pub upstream: Option<Upstream>,
     /// What its tools need, and whether those that are not named are refused.
     pub tools: BTreeMap<String, Tool>,
     pub strict: bool,
@@ -70,7 +70,7 @@ impl Config {
             Definition::Resource(resource) => Some(ResourceOutline {
                 name: declared.name.to_string(),
                 url: resource.url.to_string(),
-                upstream: resource.upstream.as_ref().filter(|upstream| upstream.stdio.is_none()).map(|upstream| upstream.url.clone()),
+                upstream: resource.upstream.clone(),
                 tools: resource.tools.clone(),
                 strict: resource.strict,
             }),
