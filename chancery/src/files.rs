@@ -106,7 +106,7 @@ fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => "write the file, or name another with --config",
+            std::io::ErrorKind::NotFound => "make one with `chancery init`, or name another with --config",
             std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
             _ => "let this user read it",
         };

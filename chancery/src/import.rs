@@ -110,7 +110,11 @@ impl Says {
     }
 }
 
-/// A name where nobody gave one: the first word of the host that says anything, or the program's own.
+/// What runs something else, so that its own name says little; a version may follow (`python3.12`).
+const INTERPRETERS: [&str; 14] =
+    ["bash", "bun", "bunx", "deno", "dotnet", "java", "node", "npx", "perl", "python", "ruby", "sh", "uv", "uvx"];
+
+/// A name where nobody gave one: the first word of the host that says anything, or the program's own; of an interpreter, what it runs.
 pub fn named(upstream: &Upstream) -> String {
     let words: Vec<String> = match upstream {
         Upstream::Address { url, .. } => {
@@ -118,8 +122,15 @@ pub fn named(upstream: &Upstream) -> String {
             host.split('.').map(str::to_owned).collect()
         }
         Upstream::Program { command, .. } => {
-            let file = command.first().and_then(|command| command.rsplit('/').next()).unwrap_or_default();
-            vec![file.split('.').next().unwrap_or_default().to_ascii_lowercase().replace('_', "-")]
+            let words = command.iter().filter(|word| !word.starts_with('-') && *word != "run");
+            let mut stems: Vec<String> = words.map(|word| stem(word)).take(2).collect();
+            let is_interpreter = stems.first().is_some_and(|stem| INTERPRETERS.contains(&stem.trim_end_matches(char::is_numeric)));
+            if is_interpreter {
+                stems.reverse();
+            } else {
+                stems.truncate(1);
+            }
+            stems
         }
     };
     let says_something = |word: &&String| {
@@ -128,6 +139,12 @@ pub fn named(upstream: &Upstream) -> String {
             && word.parse::<Slug>().is_ok()
     };
     words.iter().find(says_something).cloned().unwrap_or_else(|| "server".to_owned())
+}
+
+/// Of a program, a script or a package, the name without its folder, its kind and its version, as resources are named.
+fn stem(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    file.split(['.', '@']).next().unwrap_or_default().to_ascii_lowercase().replace('_', "-")
 }
 
 #[cfg(test)]
@@ -150,8 +167,20 @@ mod tests {
             let upstream = Upstream::Address { url: url.to_owned(), header: None, authority: None };
             assert_eq!(named(&upstream), name, "{url}");
         }
-        for (command, name) in [("/usr/bin/npx", "npx"), ("/opt/My_Server.py", "my-server"), ("/", "server"), ("/usr/bin/7z", "server")] {
-            let upstream = Upstream::Program { command: vec![command.to_owned()], settings: BTreeMap::new(), env: BTreeMap::new() };
+        for (command, name) in [
+            ("/usr/bin/npx", "npx"),
+            ("/opt/My_Server.py", "my-server"),
+            ("/", "server"),
+            ("/usr/bin/7z", "server"),
+            ("/opt/files /srv/notes", "files"),
+            ("/usr/bin/python3 srv.py", "srv"),
+            ("/usr/bin/python3.12 -m my_notes", "my-notes"),
+            ("/usr/bin/npx -y @corp/server-files@2026.7.1 /srv", "server-files"),
+            ("/usr/bin/uv run /opt/bank.py", "bank"),
+            ("/usr/bin/node", "node"),
+        ] {
+            let words = command.split(' ').map(str::to_owned).collect();
+            let upstream = Upstream::Program { command: words, settings: BTreeMap::new(), env: BTreeMap::new() };
             assert_eq!(named(&upstream), name, "{command}");
         }
     }

@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// More events than a journey leaves.
 const MOST_EVENTS: u32 = 200;
 
+/// Its address would have no port in it.
+const PORT_OF_HTTP: u16 = 80;
+
 const DATA_OF_ANOTHER_PORT: &str = "start the demo on the port that its data was made on, or name another folder with --data";
 
 #[derive(clap::Args)]
@@ -57,6 +60,11 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     logs::start(logs::Format::Text, Some("warn"));
     let stop = Stop::new().with_patience(PATIENCE).on_signals()?;
+    if args.port == PORT_OF_HTTP {
+        return Err(Failure::new(Exit::Usage, "the demo cannot be on port 80")
+            .because("that is the default port of http, so clients leave it out of the address, which they compare as a string")
+            .remedy("choose another port: chancery demo --port 8081"));
+    }
     let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = listener::bind(asked).await.map_err(|failure| failure.remedy("choose another port: chancery demo --port 8081"))?;
     let address = listener.local_addr().map_err(|error| Failure::new(Exit::Address, "the port is lost").because(error))?;

@@ -30,7 +30,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(clap::Args)]
 pub struct Args {
     /// The MCP server's address, as the gateway will reach it
-    #[arg(value_name = "URL", required_unless_present = "stdio", conflicts_with = "stdio")]
+    #[arg(value_name = "URL", conflicts_with = "stdio")]
     url: Option<String>,
     /// Run a program instead, which speaks MCP on its standard input and output
     #[arg(long, requires = "command", conflicts_with_all = ["header", "ca"])]
@@ -38,7 +38,7 @@ pub struct Args {
     /// The program, by its whole path, and its arguments
     #[arg(last = true, value_name = "COMMAND", requires = "stdio")]
     command: Vec<String>,
-    /// What the resource is called: a part of its address and of its scopes [default: a word of the server's host, or the program's name]
+    /// What the resource is called: a part of its address and of its scopes [default: a word of the server's host, or the name of the program or script]
     #[arg(long)]
     name: Option<Slug>,
     /// A header that the server wants, whose value lies elsewhere: env:VARIABLE or file:PATH
@@ -122,6 +122,7 @@ fn drafted(args: &Args) -> Result<Draft, Failure> {
     let env = args.env.iter().map(|(name, value)| Ok((name.clone(), whole(value)?))).collect::<Result<BTreeMap<_, _>, Failure>>()?;
     let upstream = match &args.url {
         Some(url) => Upstream::Address { url: url.clone(), header, authority },
+        None if !args.stdio => return Err(nothing_named()),
         None => Upstream::Program { command: args.command.clone(), settings: args.setting.iter().cloned().collect(), env },
     };
     let name = args.name.as_ref().map_or_else(|| named(&upstream), ToString::to_string);
@@ -173,6 +174,12 @@ fn whole(reference: &SecretRef) -> Result<SecretRef, Failure> {
     let SecretRef::File(path) = reference else { return Ok(reference.clone()) };
     let path = std::path::absolute(path).map_err(|error| Failure::new(Exit::File, format!("{path} is no file")).because(error))?;
     Ok(SecretRef::File(path.display().to_string()))
+}
+
+fn nothing_named() -> Failure {
+    Failure::new(Exit::Usage, "no MCP server is named")
+        .because("it is an address, or a program")
+        .remedy("write `chancery import http://127.0.0.1:9001/mcp`, or `chancery import --stdio -- /usr/bin/my-mcp-server`")
 }
 
 fn there_already(path: &Path) -> Failure {

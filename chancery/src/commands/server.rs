@@ -78,7 +78,10 @@ impl ConfigArgs {
         if let (Some(socket), Some(tenant)) = (&self.socket, tenant) {
             return Ok((socket.clone(), tenant.to_owned()));
         }
-        let config = files::read_without_secrets(&self.config)?;
+        let config = files::read_without_secrets(&self.config).map_err(|failure| match tenant {
+            None if self.socket.is_some() => failure.remedy("say whose it is with --tenant; with --socket no configuration is needed then"),
+            _ => failure,
+        })?;
         let socket = self.socket.clone().unwrap_or(config.server.socket);
         Ok((socket, tenant.map_or_else(|| config.tenant.to_string(), str::to_owned)))
     }

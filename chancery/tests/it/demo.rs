@@ -100,6 +100,11 @@ fn data_of_another_port_is_refused() {
 }
 
 #[test]
+fn the_port_that_addresses_leave_out_is_not_taken() {
+    run(&Folder::new(), &["demo", "--once", "--port", "80"]).with(2, &["default port of http", "chancery demo --port 8081"]);
+}
+
+#[test]
 fn nobody_else_can_sign_in() {
     run(&Folder::new(), &["demo", "--once", "--as", "mallory"]).with(2, &["alice and bob"]);
 }

@@ -37,7 +37,9 @@ fn a_folder_that_cannot_be_written_to() {
 #[test]
 fn a_broken_file() {
     let folder = Folder::new();
-    run(&folder, &["serve"]).with(3, &["chancery.yaml", "cannot be read", "--config"]);
+    run(&folder, &["serve"]).with(3, &["chancery.yaml", "cannot be read", "chancery init", "--config"]);
+    run(&folder, &["revoke", "subject", "usr_x", "--socket", "data/x.sock"]).with(3, &["--tenant"]);
+    run(&folder, &["import"]).with(2, &["--stdio"]);
 
     let path = configuration(&folder, free_port());
     let text = std::fs::read_to_string(&path).unwrap();
