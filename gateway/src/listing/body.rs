@@ -1,5 +1,6 @@
 //! A list on its way: the whole of a JSON answer, or one event of a stream at a time, read before it goes on. Both are bounded.
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -78,8 +79,12 @@ where
             };
             let Some(frame) = polled else {
                 let last = std::mem::replace(form, Form::Done);
-                // What is left of a stream is no whole event, which nobody would hear (WHATWG HTML §9.2.6).
-                return Poll::Ready(if let Form::Json(text) = last { Some(Ok(Frame::data(whole(text, by, unreadable)))) } else { None });
+                let rest = match last {
+                    Form::Json(text) => Some(whole(text, by, unreadable)),
+                    Form::Events(events) => Some(events.last(by, unreadable)).filter(|rest| !rest.is_empty()),
+                    Form::Other | Form::Failed | Form::Done => None,
+                };
+                return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
             };
             let Ok(data) = frame.into_data() else { continue };
             match form {
@@ -108,7 +113,8 @@ where
         match &self.form {
             Form::Done => true,
             Form::Json(_) => false,
-            Form::Events(_) | Form::Other | Form::Failed => self.body.is_end_stream(),
+            Form::Events(events) => events.text.is_empty() && self.body.is_end_stream(),
+            Form::Other | Form::Failed => self.body.is_end_stream(),
         }
     }
 
@@ -134,7 +140,9 @@ fn whole(text: Vec<u8>, by: &impl Shows, unreadable: &Bytes) -> Bytes {
 #[derive(Default)]
 struct Events {
     text: Vec<u8>,
-    /// So far it has been looked through,
+    /// Here the next event begins,
+    event: usize,
+    /// so far it has been looked through,
     at: usize,
     /// and here its last line begins.
     line: usize,
@@ -144,27 +152,44 @@ impl Events {
     /// The events that these bytes complete, with their lists cut down. An event without data is nobody's message.
     fn hear(&mut self, bytes: &[u8], by: &impl Shows, unreadable: &[u8]) -> Result<Vec<u8>, BoxError> {
         self.text.extend_from_slice(bytes);
-        let mut out = Vec::new();
-        while let Some(event) = self.next() {
-            let data = event_data(&event);
-            match std::str::from_utf8(&data).ok().and_then(|data| cut_down(data, by).ok()) {
-                Some(Some(shown)) => rewrite(&event, shown.as_bytes(), &mut out),
-                Some(None) => out.extend_from_slice(&event),
-                None if data.trim_ascii().is_empty() => out.extend_from_slice(&event),
-                None => rewrite(&event, unreadable, &mut out),
-            }
-        }
+        let out = self.whole(false, by, unreadable);
+        // Once for all events of a piece: there may be a million in it.
+        self.text.drain(..self.event);
+        (self.at, self.line, self.event) = (self.at - self.event, self.line - self.event, 0);
         if self.text.len() > LONGEST { Err("an event of the upstream's is longer than any list".into()) } else { Ok(out) }
     }
 
-    /// The next event with the empty line that ends it. A CR at the end of what is here waits for what follows: it may be a LF.
-    fn next(&mut self) -> Option<Vec<u8>> {
+    /// The event that the end of the stream completes: after a CR no LF will come. What is left otherwise is no whole event, which nobody
+    /// would hear (WHATWG HTML §9.2.6).
+    fn last(mut self, by: &impl Shows, unreadable: &[u8]) -> Bytes {
+        self.whole(true, by, unreadable).into()
+    }
+
+    fn whole(&mut self, ended: bool, by: &impl Shows, unreadable: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        while let Some(event) = self.next(ended) {
+            let event = &self.text[event];
+            let data = event_data(event);
+            match std::str::from_utf8(&data).ok().and_then(|data| cut_down(data, by).ok()) {
+                Some(Some(shown)) => rewrite(event, shown.as_bytes(), &mut out),
+                Some(None) => out.extend_from_slice(event),
+                None if data.trim_ascii().is_empty() => out.extend_from_slice(event),
+                None => rewrite(event, unreadable, &mut out),
+            }
+        }
+        out
+    }
+
+    /// Where the next event is, with the empty line that ends it. A CR at the end of what is here waits for what follows, unless the stream
+    /// has ended: it may be a LF.
+    fn next(&mut self, ended: bool) -> Option<Range<usize>> {
         while let Some(byte) = self.text.get(self.at) {
             let width = match (byte, self.text.get(self.at + 1)) {
                 (b'\n', _) => 1,
                 (b'\r', Some(b'\n')) => 2,
                 (b'\r', Some(_)) => 1,
-                (b'\r', None) => return None,
+                (b'\r', None) if !ended => return None,
+                (b'\r', None) => 1,
                 _ => {
                     self.at += 1;
                     continue;
@@ -174,9 +199,7 @@ impl Events {
             self.at += width;
             self.line = self.at;
             if is_empty {
-                let event = self.text.drain(..self.at).collect();
-                (self.at, self.line) = (0, 0);
-                return Some(event);
+                return Some(std::mem::replace(&mut self.event, self.at)..self.at);
             }
         }
         None

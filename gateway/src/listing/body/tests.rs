@@ -1,5 +1,5 @@
 use http::{HeaderValue, Response};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 
 use super::*;
 use crate::listing::tests::Only;
@@ -50,6 +50,29 @@ async fn mcp_1a_14_a_list_is_cut_down_however_it_comes_in_pieces() {
     let expected = format!("data: {}\n\n", SHOWN.replace(",\"result\"", ",\ndata: \"result\""));
     however_cut("text/event-stream", &format!("data: {in_lines}\n\n"), &expected).await;
     however_cut("text/event-stream", &format!("\u{feff}data:{LIST}\n\n"), &format!("data: {SHOWN}\n\n")).await;
+}
+
+/// After the last CR no LF will come, and a reader does not wait for one.
+#[tokio::test]
+async fn mcp_1a_14_an_event_that_the_end_of_the_stream_completes_is_an_event() {
+    let stream = format!("data: {{}}\r\rdata: {LIST}\r\r");
+    however_cut("text/event-stream", &stream, &format!("data: {{}}\r\rdata: {SHOWN}\n\n")).await;
+    however_cut("text/event-stream", &format!("data: {{}}\r\rdata: {LIST}\r"), "data: {}\r\r").await;
+    // A server does not ask for more of a body that says it has ended.
+    let body = Full::new(Bytes::from(stream));
+    let mut shown = Shown::new(&head(200, &["text/event-stream"]), body, Only(&["a"], false), Bytes::new());
+    let mut last = String::new();
+    while !shown.is_end_stream() {
+        let Some(frame) = shown.frame().await else { break };
+        last = String::from_utf8_lossy(frame.expect("no error").data_ref().expect("data")).into_owned();
+    }
+    assert_eq!(last, format!("data: {SHOWN}\n\n"));
+}
+
+#[tokio::test]
+async fn many_small_events_in_one_piece_cost_what_they_hold() {
+    let text = "\n".repeat(1024 * 1024);
+    assert!(shown("text/event-stream", &[text.as_bytes()]).await.expect("a body") == text);
 }
 
 #[tokio::test]
