@@ -36,6 +36,8 @@ struct Events {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Line {
+    /// So many bytes of the byte order mark that a stream may begin with have been seen.
+    Start(usize),
     /// So many bytes of `data:` have been seen.
     Field(usize),
     Data,
@@ -47,6 +49,7 @@ enum Line {
 }
 
 const DATA: &[u8] = b"data:";
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Verdict {
     /// `None` where the body cannot be read: another type, or compressed unasked.
@@ -54,7 +57,7 @@ impl Verdict {
         let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         let framing = match kind.as_str() {
             "application/json" => Framing::Json,
-            "text/event-stream" => Framing::Events(Events { line: Line::Field(0), between: true, resumable: false }),
+            "text/event-stream" => Framing::Events(Events { line: Line::Start(0), between: true, resumable: false }),
             _ => return None,
         };
         (!headers.contains_key(CONTENT_ENCODING)).then(|| Self { framing, message: Scanner::default() })
@@ -99,7 +102,7 @@ impl Events {
         while let Some((first, rest)) = bytes.split_first() {
             let within = match self.line {
                 Line::Data | Line::Other => until(bytes, |byte| byte == b'\n' || byte == b'\r'),
-                Line::Field(_) | Line::Id(_) | Line::Cr => 0,
+                Line::Start(_) | Line::Field(_) | Line::Id(_) | Line::Cr => 0,
             };
             if within == 0 {
                 self.step(*first, message);
@@ -115,7 +118,16 @@ impl Events {
     }
 
     fn step(&mut self, byte: u8, message: &mut Scanner) {
-        let (before, now) = (self.line, next(self.line, byte, message));
+        let before = match self.line {
+            Line::Start(seen) if MARK[seen] == byte => {
+                self.line = if seen + 1 == MARK.len() { Line::Field(0) } else { Line::Start(seen + 1) };
+                return;
+            }
+            Line::Start(0) => Line::Field(0),
+            Line::Start(_) => Line::Other,
+            line => line,
+        };
+        let now = next(before, byte, message);
         match (before, byte) {
             (Line::Cr, b'\n') => {}
             (Line::Field(0) | Line::Cr, b'\n' | b'\r') => self.between = true,

@@ -30,7 +30,7 @@ pub(super) struct Scanner {
     depth: usize,
     batch: bool,
     in_string: bool,
-    escaped: bool,
+    escape: Escape,
     /// A string here is a member's name.
     at_name: bool,
     name: Name,
@@ -47,11 +47,44 @@ enum Member {
     IsError,
 }
 
-/// The first bytes of a name, as many as the longest that tells and one more.
+/// Where in an escaped character of a string we are.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+enum Escape {
+    #[default]
+    Not,
+    /// After the backslash.
+    Begun,
+    /// So many hexadecimal digits are to come, and what those before them say. Only in names: elsewhere nothing in them tells.
+    Digits(u8, u32),
+}
+
+/// The first characters of a name, as many as the longest that tells and one more. What is not ASCII is of no name that tells.
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Name {
     bytes: [u8; 8],
     length: usize,
+}
+
+impl Name {
+    const fn has_room(&self) -> bool {
+        self.length < self.bytes.len()
+    }
+
+    fn push(&mut self, character: u8) {
+        self.bytes[self.length] = character;
+        self.length += 1;
+    }
+}
+
+/// In place of a character that is in no name that tells.
+const NO_ASCII: u8 = 0xff;
+
+/// What a letter after a backslash says.
+const fn escaped(letter: u8) -> u8 {
+    match letter {
+        b'b' | b'f' | b'n' | b'r' | b't' => NO_ASCII,
+        other => other,
+    }
 }
 
 impl Scanner {
@@ -72,7 +105,7 @@ impl Scanner {
     /// and the like.
     fn dull(&self, bytes: &[u8]) -> usize {
         match self.in_string {
-            true if self.escaped || (self.at_name && self.name.length < self.name.bytes.len()) => 0,
+            true if self.escape != Escape::Not || (self.at_name && self.name.has_room()) => 0,
             true => until(bytes, |byte| byte == b'"' || byte == b'\\'),
             false if self.awaited.is_some() => 0,
             false => bytes.iter().position(|byte| TELLS[usize::from(*byte)]).unwrap_or(bytes.len()),
@@ -115,15 +148,23 @@ impl Scanner {
     }
 
     fn step_in_string(&mut self, byte: u8) {
-        match byte {
-            _ if self.escaped => self.escaped = false,
-            b'\\' => self.escaped = true,
-            b'"' => return self.in_string = false,
-            _ => {}
-        }
-        if self.at_name && self.name.length < self.name.bytes.len() {
-            self.name.bytes[self.name.length] = byte;
-            self.name.length += 1;
+        let named = self.at_name && self.name.has_room();
+        let character = match (std::mem::take(&mut self.escape), byte) {
+            (Escape::Begun, b'u') if named => return self.escape = Escape::Digits(4, 0),
+            (Escape::Begun, _) => escaped(byte),
+            (Escape::Digits(left, before), _) if byte.is_ascii_hexdigit() => {
+                let code = before * 16 + char::from(byte).to_digit(16).unwrap_or_default();
+                match left {
+                    1 => u8::try_from(code).unwrap_or(NO_ASCII),
+                    _ => return self.escape = Escape::Digits(left - 1, code),
+                }
+            }
+            (_, b'\\') => return self.escape = Escape::Begun,
+            (_, b'"') => return self.in_string = false,
+            _ => byte,
+        };
+        if named {
+            self.name.push(character);
         }
     }
 

@@ -20,6 +20,9 @@ const ERRORS: &[&str] = &[
     r#"{"result":{"a":{"b":[1,{"c":"}"}]},"isError" : true}}"#,
     r#"[{"result":{}},{"error":{}}]"#,
     r#"[{"result":{"isError":true}}]"#,
+    r#"{"jsonrpc":"2.0","id":1,"\u0065rror":{"code":-32602}}"#,
+    r#"{"result":{"isErr\u006fr":true},"id":1}"#,
+    r#"{"r\u0065sult":{"\u0069\u0073\u0045\u0072\u0072\u006F\u0072":true}}"#,
 ];
 
 const ANSWERS: &[&str] = &[
@@ -31,6 +34,7 @@ const ANSWERS: &[&str] = &[
     r#"{"errors":1,"erro":2,"Error":3,"isErrorX":true}"#,
     r#"{"params":{"result":{"isError":true}},"method":"error"}"#,
     r#"[{"result":{}},["error"],{"id":1}]"#,
+    r#"{"\\u0065rror":1,"\u0165rror":2,"\ud83d\ude00error":3,"err\r":4,"error\u0000":5,"erro\u007":6}"#,
     "",
     "}}}",
 ];
@@ -61,6 +65,23 @@ fn in_an_event_stream_each_event_is_a_message() {
         let other = format!("dat: {{\"error\":1}}{end}datax:{{\"error\":1}}{end}: data: {{\"error\":1}}{end}{end}");
         assert!(!verdict(EVENTS, &[other.as_bytes()]), "{end:?}");
     }
+}
+
+/// A reader skips one, at the beginning of the stream.
+#[test]
+fn a_byte_order_mark_hides_nothing() {
+    let error = format!("data: {}\n\n", ERRORS[0]);
+    for (mark, found) in [("", true), ("\u{feff}", true), ("\u{feff}\u{feff}", false), ("\u{feff}\n\n\u{feff}", false), ("\u{fec0}", false)]
+    {
+        let text = format!("{mark}{error}");
+        let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+        assert_eq!((verdict(EVENTS, &[text.as_bytes()]), verdict(EVENTS, &bytes)), (found, found), "{mark:?}");
+    }
+    let mut verdict = Verdict::of(&[(CONTENT_TYPE, HeaderValue::from_static(EVENTS))].into_iter().collect()).expect("a type");
+    verdict.hear("\u{feff}".as_bytes());
+    assert!(verdict.is_between_events() && !verdict.is_answered());
+    verdict.hear(br#"data: {"id":1,"r\u0065sult":{}}"#);
+    assert!(!verdict.is_between_events() && verdict.is_answered());
 }
 
 #[test]
@@ -96,6 +117,10 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
         "\\",
         "\\\"",
         "\"error\":",
+        "\"\\u0065rror\":",
+        "\\u006",
+        "\\uD83D",
+        "\u{feff}",
         "\"result\":",
         "\"isError\":",
         "true",
@@ -153,6 +178,15 @@ proptest! {
             || value.get("result").and_then(|result| result.get("isError")) == Some(&serde_json::Value::Bool(true));
         prop_assert_eq!(verdict(JSON, &[value.to_string().as_bytes()]), expected, "{}", value);
     }
+
+    #[test]
+    fn an_error_is_found_however_its_names_are_written(value in any_json(), mask in any::<u8>()) {
+        let plain = value.to_string();
+        let written = ["error", "isError", "result"].iter().fold(plain.clone(), |text, name| text.replace(&format!("\"{name}\":"), &escaped(name, mask)));
+        let read = serde_json::from_str::<serde_json::Value>(&written).expect("JSON");
+        prop_assert_eq!(&read, &value);
+        prop_assert_eq!(verdict(JSON, &[written.as_bytes()]), verdict(JSON, &[plain.as_bytes()]), "{}", written);
+    }
 }
 
 /// JSON objects over the names that matter.
@@ -170,6 +204,15 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         ]
     });
     prop::collection::btree_map(name(), value, 0..4).prop_map(serde_json::Value::from_iter)
+}
+
+/// The name, with those of its letters escaped that the mask says.
+fn escaped(name: &str, mask: u8) -> String {
+    let letters = name.bytes().enumerate().map(|(at, byte)| match mask >> at & 1 {
+        1 => format!("\\u{byte:04x}"),
+        _ => char::from(byte).to_string(),
+    });
+    format!("\"{}\":", letters.collect::<String>())
 }
 
 fn name() -> impl Strategy<Value = String> {
