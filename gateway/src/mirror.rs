@@ -33,8 +33,8 @@ pub fn agreed(headers: &HeaderMap, messages: &Messages<'_>) -> Result<Era, Refus
     // A name says nothing where the method has no target that we read; then it passes like any other header.
     match only.map(|message| (message, message.known.target)) {
         Some((message, Some(_))) => agrees(headers, NAME, message.target.as_deref(), needed(&message))?,
-        Some((_, None)) => {}
-        None => agrees(headers, NAME, None, false)?,
+        Some((message, None)) if message.method.is_some() => {}
+        _ => agrees(headers, NAME, None, false)?,
     }
     Ok(era)
 }
@@ -50,7 +50,8 @@ fn version_agrees(headers: &HeaderMap, message: &Message<'_>) -> Result<(), Refu
 
 fn agrees(headers: &HeaderMap, name: &'static str, body: Option<&str>, needed: bool) -> Result<(), Refusal> {
     let mut values = headers.get_all(name).iter();
-    let says_so = |value: &HeaderValue| value.to_str().ok().and_then(decoded).as_deref() == body;
+    // What cannot be read says nothing, which is not the same as that there is nothing to say.
+    let says_so = |value: &HeaderValue| value.to_str().ok().and_then(decoded).is_some_and(|value| Some(&*value) == body);
     match (values.next(), values.next()) {
         (None, _) if !needed => Ok(()),
         (Some(value), None) if says_so(value) => Ok(()),
@@ -105,6 +106,27 @@ mod tests {
         assert!(agrees(&[("mcp-method", "ping"), ("mcp-name", "whatever")], ping));
         assert!(!agrees(&[("mcp-method", "ping")], &format!("[{ping},{ping}]")));
         assert!(!agrees(&[("mcp-method", "ping")], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#));
+    }
+
+    #[test]
+    fn mcp_1a_15_a_header_that_nobody_can_read_agrees_with_nothing() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        let batch = format!("[{ping},{ping}]");
+        for unreadable in [&b"=?base64?!?="[..], b"=?base64?/w==?=", b"=?base64?cGluZw?=", b"p\xc3\xafng", b"\xff"] {
+            for (name, body) in [
+                (METHOD, ping),
+                (METHOD, &batch),
+                (NAME, &batch),
+                (METHOD, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+                (NAME, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+            ] {
+                let headers =
+                    [(HeaderName::from_static(name), HeaderValue::from_bytes(unreadable).expect("a value"))].into_iter().collect();
+                let read = super::agreed(&headers, &Messages::read(body.as_bytes()).expect("messages"));
+                let refused = read.expect_err("it agrees with nothing");
+                assert_eq!(refused.reason, "header_mismatch", "{name}: {} {body}", unreadable.escape_ascii());
+            }
+        }
     }
 
     #[test]
