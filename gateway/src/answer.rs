@@ -1,10 +1,15 @@
 //! The upstream's answer on its way to the client: streamed as it comes, never gathered, closed in the log when it has ended, cut when
 //! what it stands for is ended.
 //!
+//! Who does not take it asks for no more of it; it is [looked after](attended) all the same.
+//!
 //! Some answers are not for the client: those that are about our credential, and redirects. They become errors of ours.
+
+mod attended;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::ScopeSet;
@@ -15,6 +20,8 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use serde_json::value::RawValue;
+
+pub use attended::Attended;
 
 use crate::challenge;
 use crate::record::Outcome;
@@ -109,6 +116,19 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
         let refusal = halt.refusal();
         self.close(refusal.outcome());
         self.last_words(&refusal)
+    }
+
+    /// Looks whether it may go on, though nobody has asked for more for so long. What is ready are the last words.
+    fn looked_at(&mut self, unasked: Duration) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.around.watch.halts_unasked() {
+            Some(halt) => self.halted(halt),
+            None if unasked < attended::UNREAD => Poll::Pending,
+            None => {
+                self.over = true;
+                self.close(Outcome::ClientGone);
+                Poll::Ready(Some(Err("nobody read this answer for too long".into())))
+            }
+        }
     }
 
     fn ended(&mut self) {

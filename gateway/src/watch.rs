@@ -18,7 +18,7 @@ use crate::leaving::Leaving;
 use crate::refusal::Refusal;
 
 /// How often a silent stream is looked at; less than the second in which an end takes effect.
-const PAUSE: Duration = Duration::from_millis(500);
+pub const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a stream waits for news of ends. Longer than a database takes to be replaced by its standby.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -133,6 +133,18 @@ impl<W: Fn() -> Standing> Watch<W> {
             return Some(Halt::Stopped);
         }
         self.leaving.has_begun().then_some(Halt::Draining)
+    }
+
+    /// Why it may not go on, though nobody asks for more of it: so nobody hears whether it is silent.
+    pub fn halts_unasked(&mut self) -> Option<Halt> {
+        let now = Instant::now();
+        match (self.standing)() {
+            Standing::Ended => return Some(Halt::Ended),
+            Standing::Good => self.blind_since = None,
+            Standing::Unknown if now.duration_since(*self.blind_since.get_or_insert(now)) >= PATIENCE => return Some(Halt::Blind),
+            Standing::Unknown => {}
+        }
+        self.is_over(now).then_some(Halt::Long)
     }
 
     fn is_over(&self, now: Instant) -> bool {

@@ -42,6 +42,14 @@ pub async fn post_by_http_2(mcp: &Mcp, message: &Value) -> Coming {
     Coming::by(Client::builder(TokioExecutor::new()).http2_only(true), request).await.expect("the gateway answers")
 }
 
+/// The same by a client that takes nothing of the answer but its head.
+pub async fn post_and_take_nothing(mcp: &Mcp, message: &Value) -> Coming {
+    let mut request = mcp.posting(message).map(Full::new);
+    *request.version_mut() = Version::HTTP_2;
+    let mut client = Client::builder(TokioExecutor::new());
+    Coming::by(client.http2_only(true).http2_initial_stream_window_size(0), request).await.expect("the gateway answers")
+}
+
 /// Opens a stream.
 pub async fn get(mcp: &Mcp) -> Coming {
     let request = mcp.request(Method::GET).body(Full::default()).expect("a request");

@@ -35,7 +35,30 @@ struct Set {
 
 /// A tenant's ends: what, which, and when it was last ended.
 #[derive(Default)]
-struct Ends(HashMap<EndedKind, HashMap<String, Timestamp>>);
+struct Ends {
+    known: HashMap<EndedKind, HashMap<String, Known>>,
+    forgotten: Forgotten,
+}
+
+struct Known {
+    at: Timestamp,
+    /// The epoch that began with it.
+    epoch: u64,
+}
+
+/// What was forgotten concerns tokens that had run out by then, and of these whose streams had not looked since it came: streams outlive
+/// tokens. Nobody can say any more which of them it was that ended, so none goes on.
+struct Forgotten {
+    by: Timestamp,
+    /// The last that began with such an end.
+    epoch: u64,
+}
+
+impl Default for Forgotten {
+    fn default() -> Self {
+        Self { by: Timestamp::from_millis(i64::MIN), epoch: 0 }
+    }
+}
 
 impl Ended {
     /// Everything whose tokens may still be alive; a node is not ready before. The feed must be followed from before this is called.
@@ -76,8 +99,9 @@ impl Ended {
     /// Adds an end. To add it twice is harmless.
     pub fn apply(&self, end: End) {
         let mut tenants = self.set.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        if tenants.entry(end.tenant).or_default().add(end) {
-            self.set.epoch.fetch_add(1, Ordering::Release);
+        let next = self.epoch() + 1; // it moves under this lock alone
+        if tenants.entry(end.tenant).or_default().add(end, next) {
+            self.set.epoch.store(next, Ordering::Release);
         }
     }
 
@@ -96,28 +120,39 @@ impl Ended {
         tenants.get(token.tenant()).is_some_and(|ends| ends.concern(token))
     }
 
-    /// Forgets the ends that no living token can concern.
+    /// Forgets the ends that no living token can concern. What they mean for streams that have not looked since is kept.
     pub fn prune(&self, now: Timestamp) {
         let mut tenants = self.set.tenants.write().unwrap_or_else(PoisonError::into_inner);
         for ends in tenants.values_mut() {
-            ends.0.values_mut().for_each(|ends| ends.retain(|_, at| forgotten_at(*at) > now));
+            ends.prune(now);
         }
     }
 }
 
 impl Ends {
     /// Whether it was news.
-    fn add(&mut self, end: End) -> bool {
-        let known = self.0.entry(end.kind).or_default().entry(end.key).or_insert(Timestamp::from_millis(i64::MIN));
-        let news = *known < end.at;
-        *known = end.at.max(*known);
+    fn add(&mut self, end: End, epoch: u64) -> bool {
+        let never = Known { at: Timestamp::from_millis(i64::MIN), epoch: 0 };
+        let known = self.known.entry(end.kind).or_default().entry(end.key).or_insert(never);
+        let news = known.at < end.at;
+        if news {
+            *known = Known { at: end.at, epoch };
+        }
         news
+    }
+
+    fn prune(&mut self, now: Timestamp) {
+        let Self { known, forgotten } = self;
+        for (_, gone) in known.values_mut().flat_map(|ends| ends.extract_if(|_, end| forgotten_at(end.at) <= now)) {
+            *forgotten = Forgotten { by: now, epoch: forgotten.epoch.max(gone.epoch) };
+        }
     }
 
     fn concern(&self, token: &VerifiedToken) -> bool {
         let claims = token.claims();
         let up_to = |kind, key: &str| self.at(kind, key).is_some_and(|at| claims.iat <= at.seconds_up());
-        claims.grants.iter().any(|grant| self.at(EndedKind::Grant, &grant.to_string()).is_some())
+        self.forgotten.may_concern(token)
+            || claims.grants.iter().any(|grant| self.at(EndedKind::Grant, &grant.to_string()).is_some())
             || self.at(EndedKind::Token, &claims.jti.to_string()).is_some()
             || self.at(EndedKind::Key, &token.key().to_string()).is_some()
             || up_to(EndedKind::Subject, &claims.sub)
@@ -128,7 +163,13 @@ impl Ends {
     }
 
     fn at(&self, kind: EndedKind, key: &str) -> Option<Timestamp> {
-        self.0.get(&kind)?.get(key).copied()
+        Some(self.known.get(&kind)?.get(key)?.at)
+    }
+}
+
+impl Forgotten {
+    fn may_concern(&self, token: &VerifiedToken) -> bool {
+        Timestamp::from_seconds(token.claims().exp) <= self.by && token.alive_at() < self.epoch
     }
 }
 

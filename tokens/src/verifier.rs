@@ -54,6 +54,11 @@ impl VerifiedToken {
         &self.key
     }
 
+    /// The ended set's epoch at which nothing behind it had ended; beyond all of them if nobody has looked.
+    pub(crate) fn alive_at(&self) -> u64 {
+        self.alive_at.load(Ordering::Acquire)
+    }
+
     /// SHA-256 of the token.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.caller.token_digest
@@ -122,7 +127,7 @@ impl Verifier {
 
     fn has_ended(&self, token: &VerifiedToken) -> bool {
         let epoch = self.ended.epoch();
-        if token.alive_at.load(Ordering::Acquire) == epoch {
+        if token.alive_at() == epoch {
             return false;
         }
         let ended = self.ended.refuses(token);

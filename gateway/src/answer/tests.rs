@@ -13,9 +13,9 @@ use crate::fixtures::{bank, scopes};
 use crate::leaving::Leaving;
 use crate::upstream::Crowd;
 
-type Told = Arc<Mutex<Vec<Outcome>>>;
+pub(super) type Told = Arc<Mutex<Vec<Outcome>>>;
 
-fn head(status: u16, kind: &'static str) -> Parts {
+pub(super) fn head(status: u16, kind: &'static str) -> Parts {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -26,12 +26,12 @@ fn json(status: u16) -> Parts {
     head(status, "application/json")
 }
 
-fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
+pub(super) fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
     let told = told.clone();
     move |outcome| told.lock().expect("no panic").push(outcome)
 }
 
-fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
+pub(super) fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
     let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
     Around { watch: Watch::new(standing, limits, Leaving::default()), waits, _room: room }
 }
@@ -40,7 +40,7 @@ fn goes_on() -> Around<impl Fn() -> Standing> {
     around(|| Standing::Good, Waits::ForMore, &UpstreamLimits::default())
 }
 
-fn request() -> Waits {
+pub(super) fn request() -> Waits {
     Waits::For(RawValue::from_string("7".to_owned()).expect("an id"))
 }
 
@@ -96,19 +96,19 @@ async fn a_stream_that_is_silent_or_lasts_for_too_long_ends() {
     }
 }
 
-fn outcomes(told: &Told) -> Vec<Outcome> {
+pub(super) fn outcomes(told: &Told) -> Vec<Outcome> {
     told.lock().expect("no panic").clone()
 }
 
-type Frames = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
+pub(super) type Frames = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
 
 /// A stream whose frames the test sends.
-fn stream() -> (Frames, impl Body<Data = Bytes, Error = BoxError> + Unpin) {
+pub(super) fn stream() -> (Frames, impl Body<Data = Bytes, Error = BoxError> + Unpin) {
     let (sender, mut receiver) = mpsc::channel(1);
     (sender, StreamBody::new(futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx))))
 }
 
-fn data(text: &'static str) -> Result<Frame<Bytes>, BoxError> {
+pub(super) fn data(text: &'static str) -> Result<Frame<Bytes>, BoxError> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 

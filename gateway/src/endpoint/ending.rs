@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use http_body::Body as _;
 
 use super::Call;
-use crate::answer::{self, Answer, Around, Waits};
+use crate::answer::{self, Answer, Around, Attended, Waits};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::leg::Leg;
@@ -110,9 +110,9 @@ impl Call<'_> {
         let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
             let shown = Shown::new(&head, body, self.visible(token), unreadable); // mcp_1a_14
-            Body::new(Answer::new(&head, shown, closing, around))
+            Body::new(Attended::new(Answer::new(&head, shown, closing, around)))
         } else {
-            Body::new(Answer::new(&head, body, closing, around))
+            Body::new(Attended::new(Answer::new(&head, body, closing, around)))
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;

@@ -146,6 +146,29 @@ async fn rv_05_each_name_ends_streams_at_another_node() {
     }
 }
 
+/// Over HTTP/2 a client says how much it takes. It may ask for a stream and close its window: nobody asks for more of the answer then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rv_05_an_answer_that_nobody_takes_is_cut_too() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    let id = id_of(&site, Revocable::Grant, &alice).await;
+    let (mcp, message) = (alice.mcp(BANK), call("account_balance", &json!({})));
+    let asking = wire::post_and_take_nothing(&mcp, &message);
+    let (coming, rest) = tokio::join!(asking, async { begun(upstream.heard().await).await });
+    assert_eq!(coming.response.status(), 200);
+
+    let asked = Instant::now();
+    site.revoke(Revocable::Grant, &id).await.expect("it is known");
+    rest.gone().await;
+    println!("{} ms", asked.elapsed().as_millis());
+    assert!(asked.elapsed() < 3 * PROMISED, "{:?}", asked.elapsed());
+
+    let log = site.audit().await;
+    assert_eq!(log.of_kind("call_closed").last().expect("it was closed").fields["outcome"], "cut");
+    drop(coming); // it has waited all the while
+}
+
 /// A tool whose call is not answered yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_of_an_answer_that_begins_after_the_end_is_shown() {

@@ -341,3 +341,23 @@ async fn rv_05_a_token_is_not_taken_while_nothing_is_heard_of_ends() {
     assert_eq!(said(gateway.bank(&gateway.site.sign(&other), NOW)), "good");
     assert_eq!(said(gateway.bank(&token, NOW)), "ended_token");
 }
+
+/// Streams outlive tokens, and one of them may look again only after all has been forgotten.
+#[tokio::test]
+async fn rv_05_an_end_that_a_stream_has_not_seen_is_not_forgotten_for_it() {
+    let gateway = Gateway::new().await;
+    let stream = gateway.bank(&gateway.site.sign(&claims()), NOW).expect("a good token");
+    let mut other = claims();
+    other.jti = chancery_core::TokenId::mint(NOW, &mut Entropy::draw(&SystemRng));
+    let looking = gateway.bank(&gateway.site.sign(&other), NOW).expect("a good token");
+    gateway.end(EndedKind::Token, claims().jti, NOW);
+    assert_eq!(gateway.verifier.standing(&looking), Standing::Good);
+
+    // Something else that is ended, and the clock far beyond it all.
+    gateway.end(EndedKind::Subject, "usr_somebody_else", NOW + 7200 * SECOND);
+    gateway.ended.prune(NOW + 7300 * SECOND);
+
+    assert_eq!(gateway.verifier.standing(&stream), Standing::Ended);
+    assert_eq!(gateway.verifier.standing(&stream), Standing::Ended, "and it stays so");
+    assert_eq!(gateway.verifier.standing(&looking), Standing::Good, "it had seen that it was not meant");
+}
