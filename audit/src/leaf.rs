@@ -17,8 +17,11 @@ const COMMITMENT: usize = 32;
 /// The event as the two byte strings that the store keeps: the leaf for ever, the values until somebody has them erased.
 pub fn seal(event: &Event, rng: &dyn Rng) -> LeafRow {
     let (id, tenant) = (event.id.to_string(), event.tenant.to_string());
-    let mut leaf = DOMAIN.to_vec();
-    for text in [id.as_str(), &tenant, event.kind.as_str()] {
+    let shown = [id.as_str(), &tenant, event.kind.as_str()];
+    let length = DOMAIN.len() + shown.iter().map(|text| 2 + text.len()).sum::<usize>() + 8 + event.fields.len() * COMMITMENT;
+    let mut leaf = Vec::with_capacity(length);
+    leaf.extend_from_slice(DOMAIN);
+    for text in shown {
         leaf.extend_from_slice(&u16::try_from(text.len()).expect("ids and kinds are short").to_be_bytes());
         leaf.extend_from_slice(text.as_bytes());
     }
@@ -26,11 +29,11 @@ pub fn seal(event: &Event, rng: &dyn Rng) -> LeafRow {
 
     let mut salts = vec![[0; SALT]; event.fields.len()];
     rng.fill(salts.as_flattened_mut()); // at once, for asking is what costs
-    leaf.reserve(salts.len() * COMMITMENT);
+    let mut hashed = Vec::new();
     let mut values = Vec::with_capacity(1 + event.fields.values().map(|value| 2 + SALT + 4 + value.len()).sum::<usize>());
     values.push(VALUES_VERSION);
     for ((field, value), salt) in event.fields.iter().zip(&salts) {
-        leaf.extend_from_slice(&commitment(salt, field.number(), value));
+        leaf.extend_from_slice(&commitment(&mut hashed, salt, field.number(), value));
         values.extend_from_slice(&field.number().to_be_bytes());
         values.extend_from_slice(salt);
         values.extend_from_slice(&u32::try_from(value.len()).expect("no field holds 4 GB").to_be_bytes());
@@ -71,7 +74,7 @@ pub fn open(leaf: &[u8], values: Option<&[u8]>) -> Result<Opened, LeafError> {
 
     let mut committed = commitments.iter();
     for Value { number, salt, text } in values.map_or(Ok(Vec::new()), read_values)? {
-        let wanted = commitment(&salt, number, text);
+        let wanted = commitment(&mut Vec::new(), &salt, number, text);
         // Values lie in the order of their commitments, so those passed over are the erased ones.
         if !committed.any(|commitment| *commitment == wanted) {
             return Err(LeafError::Altered(number));
@@ -87,12 +90,14 @@ pub fn field_name(number: u16) -> String {
     Field::from_number(number).map_or_else(|| format!("field_{number}"), |field| field.as_str().to_owned())
 }
 
-fn commitment(salt: &[u8; SALT], number: u16, value: &str) -> [u8; COMMITMENT] {
-    let mut bytes = Vec::with_capacity(SALT + 2 + value.len());
+/// `bytes` is room to lay them out in, the same for many.
+fn commitment(bytes: &mut Vec<u8>, salt: &[u8; SALT], number: u16, value: &str) -> [u8; COMMITMENT] {
+    bytes.clear();
+    bytes.reserve(SALT + 2 + value.len());
     bytes.extend_from_slice(salt);
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes.extend_from_slice(value.as_bytes());
-    digest::sha256(&bytes)
+    digest::sha256(bytes)
 }
 
 fn header(rest: &mut Reader<'_>) -> Option<Opened> {

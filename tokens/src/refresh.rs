@@ -4,11 +4,15 @@
 //! `chancery_rt1.{key id}.{family id}.{generation}.{tag}`, the tag in base64url. The version and the key stand in front, so the format
 //! and the key can change while old tokens are about.
 
+use std::fmt::Write as _;
+
 use chancery_core::{FamilyId, KeyId, Secret, TenantId};
 use chancery_crypto::digest;
 use chancery_crypto::mac::MacKey;
 
 const VERSION: &str = "chancery_rt1";
+/// No token is longer: two ids, a number of at most 20 digits, and a tag of 43.
+const LONGEST: usize = 160;
 
 /// A tenant's keys for refresh tokens, newest first. Any of them reads, the newest issues.
 pub struct RefreshTokenKeys {
@@ -49,7 +53,9 @@ impl RefreshTokenKeys {
 fn write((id, key): &(KeyId, MacKey), tenant: &TenantId, family: &FamilyId, generation: u64) -> Secret<String> {
     let (tenant, family) = (tenant.to_string(), family.to_string());
     let tag = key.tag(&[VERSION.as_bytes(), tenant.as_bytes(), family.as_bytes(), &generation.to_be_bytes()]);
-    Secret::new(format!("{VERSION}.{id}.{family}.{generation}.{}", digest::base64url(&tag)))
+    let mut token = String::with_capacity(LONGEST); // a text that grows leaves copies of itself behind
+    write!(token, "{VERSION}.{id}.{family}.{generation}.{}", digest::base64url(&tag)).expect("a text takes what it is given");
+    Secret::new(token)
 }
 
 #[cfg(test)]

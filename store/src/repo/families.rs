@@ -27,9 +27,9 @@ pub struct Family {
 }
 
 pub(crate) const WITH_GRANT: &str = concat!(
-    "SELECT f.tenant, f.id, f.grant_id, f.client, f.generation, f.scopes, f.created_at, f.rotated_at, f.used_at, \
-     f.expires_at, f.step_up_at, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
-     g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
+    "SELECT g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
+     g.expires_at, g.ended_at, g.end_reason, f.id, f.client, f.generation, NULLIF(f.scopes, g.resources), f.created_at, f.rotated_at, \
+     f.used_at, f.expires_at, f.step_up_at, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
      LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",
     voucher_for!("g.subject", "g.client"),
@@ -47,15 +47,16 @@ const RETRY: &str = "UPDATE families SET used_at = $4 \
 const STEP_UP: &str = "UPDATE families SET step_up_at = $3 WHERE tenant = $1 AND grant_id = $2";
 const STEPPED_UP: &str = "UPDATE families SET step_up_at = NULL WHERE tenant = $1 AND id = $2 AND step_up_at = $3";
 
-impl FromRow for Family {
-    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+impl Family {
+    /// Its own columns, beside its grant's. Most may ask for all that was granted, which is then not read twice.
+    fn of(grant: &Grant, row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
-            tenant: row.parsed()?,
+            tenant: grant.tenant,
             id: row.parsed()?,
-            grant_id: row.parsed()?,
+            grant_id: grant.id,
             client: row.client()?,
             generation: row.count()?,
-            scopes: row.json()?,
+            scopes: row.opt(Row::json)?.unwrap_or_else(|| grant.resources.clone()),
             created_at: row.at()?,
             rotated_at: row.at()?,
             used_at: row.at()?,
@@ -78,7 +79,8 @@ pub struct Refreshable {
 
 impl FromRow for Refreshable {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        let (family, grant) = (Family::from_row(row)?, Grant::from_row(row)?);
+        let grant = Grant::from_row(row)?;
+        let family = Family::of(&grant, row)?;
         Ok(Self { family, grant, checked: Checked::beside(row)?, person: Beside::of(row)? })
     }
 }
