@@ -15,6 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{self, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep};
 
+use crate::complaints::Complaints;
+
 /// What `PATH` is where nothing else is said: a child is found by its whole path, but launchers look for others.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The longest message.
@@ -22,8 +24,7 @@ pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// How long it may take to leave once its input has ended, and again once it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(20);
-/// Of standard error: the longest line, and so many in a while; the rest is counted.
-const LONGEST_COMPLAINT: usize = 1024;
+/// So many lines of standard error in a while; the rest is counted.
 const COMPLAINTS: u32 = 50;
 const A_WHILE: Duration = Duration::from_secs(10);
 
@@ -74,8 +75,8 @@ impl Child {
         let taken = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let process = Process { group, process };
         let (Some(input), Some(output), Some(complaints)) = taken else { return Err(io::Error::other("it has no pipes")) };
-        let secrets = order.secrets.iter().map(|(_, secret)| (*secret).clone()).collect();
-        tokio::spawn(log(complaints, order.name.clone(), secrets));
+        let secrets = order.secrets.iter().map(|(_, secret)| *secret);
+        tokio::spawn(log(complaints, order.name.clone(), Complaints::new(secrets)));
         Ok(Self { process, input: Input(input), output: Output { from: output, read: BytesMut::new(), looked: 0 } })
     }
 }
@@ -161,8 +162,8 @@ impl Drop for Process {
 }
 
 /// Its standard error, line by line.
-async fn log(mut from: ChildStderr, name: String, secrets: Vec<Secret<String>>) {
-    let (mut read, mut said, mut kept_back, mut since) = (BytesMut::new(), 0, 0_u32, Instant::now());
+async fn log(mut from: ChildStderr, name: String, mut complaints: Complaints) {
+    let (mut said, mut kept_back, mut since, mut all) = (0, 0_u32, Instant::now(), false);
     loop {
         if since.elapsed() >= A_WHILE {
             if kept_back > 0 {
@@ -170,28 +171,21 @@ async fn log(mut from: ChildStderr, name: String, secrets: Vec<Secret<String>>) 
             }
             (said, kept_back, since) = (0, 0, Instant::now());
         }
-        let end = read.iter().position(|byte| *byte == b'\n').map(|end| end + 1).or((read.len() > LONGEST_COMPLAINT).then_some(read.len()));
-        if let Some(end) = end {
-            let line = read.split_to(end);
+        if let Some(line) = complaints.line(all) {
             said += 1;
             if said > COMPLAINTS {
                 kept_back += 1;
             } else {
-                let line = hidden(&String::from_utf8_lossy(&line[..line.len().min(LONGEST_COMPLAINT)]), &secrets);
-                tracing::info!(child = name, line = line.trim_end(), "an upstream says on standard error");
+                tracing::info!(child = name, line = complaints.shown(&line), "an upstream says on standard error");
             }
             continue;
         }
-        match from.read_buf(&mut read).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
+        if all {
+            return;
         }
+        complaints.read.reserve(8 * 1024);
+        all = matches!(from.read_buf(&mut complaints.read).await, Ok(0) | Err(_));
     }
-}
-
-fn hidden(line: &str, secrets: &[Secret<String>]) -> String {
-    let shown = secrets.iter().filter(|secret| !secret.expose().is_empty());
-    shown.fold(line.to_owned(), |line, secret| line.replace(secret.expose().as_str(), "[secret]"))
 }
 
 #[cfg(test)]
@@ -262,10 +256,5 @@ mod tests {
         let mut child = Child::start(&shell(&args, &secret)).expect("a shell");
         let error = child.output.line().await.expect_err("it is too long");
         assert!(error.to_string().contains("more than"), "{error}");
-    }
-
-    #[test]
-    fn secrets_are_cut_out_of_what_is_logged() {
-        assert_eq!(hidden("token hunter2 refused", &[Secret::new("hunter2".to_owned())]), "token [secret] refused");
     }
 }

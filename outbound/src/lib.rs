@@ -14,6 +14,7 @@ pub mod purpose;
 pub mod trust;
 pub mod upstreams;
 
+mod complaints;
 mod connector;
 mod line;
 mod shares;
