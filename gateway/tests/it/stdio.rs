@@ -145,6 +145,24 @@ async fn progress_streams_and_the_servers_own_requests_are_answered() {
     assert!(coming.next().await.is_none());
 }
 
+/// Python writes `"\u00e91"` where it read `"é1"`, and `1.0` where it read `1e0`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_known_by_what_its_id_says_however_the_child_writes_it() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let mcp = session(&site, ALICE).await;
+    for id in [r#""é1""#, "1e0", "1.00", "-2.5e3", r#""\u0041\/""#] {
+        let message = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"progress","_meta":{{"progressToken":{id}}}}}}}"#
+        );
+        let asked = mcp.request(Method::POST).header("content-type", "application/json").body(message.into()).expect("a request");
+        let program = site.program();
+        let answer = tokio::time::timeout(PATIENCE, program.send(asked)).await.unwrap_or_else(|_| panic!("no answer to {id}"));
+        let said = answer.has_status(200).text();
+        assert_eq!((said.matches("notifications/progress").count(), said.matches("\"result\"").count()), (3, 1), "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_cancels_what_the_child_does() {
     let site = Site::on_sqlite().await;

@@ -9,6 +9,7 @@ use http_body::Frame;
 use tokio::sync::mpsc;
 
 use super::conversation::Conversation;
+use super::id::Value;
 
 /// One message of a child's.
 pub enum Line {
@@ -23,7 +24,7 @@ pub struct Said {
     pub lines: mpsc::Receiver<Line>,
     pub conversation: Arc<Conversation>,
     /// The request that it answers; none for a stream.
-    pub request: Option<String>,
+    pub request: Option<Value>,
     pub streams: bool,
     pub ended: bool,
 }

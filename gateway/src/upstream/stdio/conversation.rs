@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Line, Said};
+use super::id::{Id, Value};
 use super::{Message, Owner, Yard};
 use crate::refusal::Refusal;
 use crate::upstream::breaker::Breaker;
@@ -33,8 +34,8 @@ pub struct Conversation {
 }
 
 struct State {
-    /// By the request's id, as it was written.
-    waiting: BTreeMap<String, Waiting>,
+    /// By what the request's id says.
+    waiting: BTreeMap<Value, Waiting>,
     /// How many ever asked.
     asked: u64,
     listener: Option<mpsc::Sender<Line>>,
@@ -47,7 +48,9 @@ struct State {
 
 struct Waiting {
     to: mpsc::Sender<Line>,
-    progress: Option<String>,
+    /// The id as it was written.
+    written: String,
+    progress: Option<Value>,
     turn: u64,
 }
 
@@ -105,21 +108,21 @@ impl Conversation {
     }
 
     /// Asks, and hears what is said on the way to the answer.
-    pub async fn ask(self: &Arc<Self>, (id, progress): (&str, Option<String>), message: Bytes, streams: bool) -> Result<Said, Refusal> {
+    pub async fn ask(self: &Arc<Self>, (id, progress): (&Id, Option<Value>), message: Bytes, streams: bool) -> Result<Said, Refusal> {
         let (to, lines) = mpsc::channel(WAITING);
         {
             let mut state = self.state();
             if self.over.is_cancelled() {
                 return Err(Refusal::upstream_unreachable());
             }
-            if state.waiting.contains_key(id) {
+            if state.waiting.contains_key(&id.value) {
                 return Err(Refusal::invalid_request("a request of this id is under way already"));
             }
             (state.taken, state.asked) = (false, state.asked + 1);
             let turn = state.asked;
-            state.waiting.insert(id.to_owned(), Waiting { to, progress, turn });
+            state.waiting.insert(id.value.clone(), Waiting { to, written: id.written.clone(), progress, turn });
         }
-        let said = Said { lines, conversation: self.clone(), request: Some(id.to_owned()), streams, ended: false };
+        let said = Said { lines, conversation: self.clone(), request: Some(id.value.clone()), streams, ended: false };
         self.say(message).await?; // whoever goes meanwhile drops what was said
         Ok(said)
     }
@@ -162,15 +165,17 @@ impl Conversation {
     }
 
     /// Who asked has gone, or has the answer.
-    pub fn left(&self, id: &str, answered: bool) {
+    pub fn left(&self, id: &Value, answered: bool) {
         let gone = {
             let mut state = self.state();
             state.since = self.clock.now();
-            state.waiting.remove(id).is_some() && !answered
+            state.waiting.remove(id).filter(|_| !answered)
         };
-        if gone && !self.over.is_cancelled() {
+        if let Some(Waiting { written, .. }) = gone
+            && !self.over.is_cancelled()
+        {
             let cancel = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client has gone"}}}}"#
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{written},"reason":"the client has gone"}}}}"#
             );
             let told = self.to_child.try_send(Bytes::from(cancel));
             // One that nobody has a session with is not asked again before it is done: another is as good.
@@ -234,7 +239,7 @@ impl State {
     fn whose(&mut self, message: &Message) -> Option<mpsc::Sender<Line>> {
         if message.method.is_none() {
             // An answer is given once.
-            return self.waiting.remove(message.id.as_ref()?).map(|waiting| waiting.to);
+            return self.waiting.remove(&message.id.as_ref()?.value).map(|waiting| waiting.to);
         }
         let by_token = message.progress.as_ref().and_then(|token| {
             self.waiting.values().find(|waiting| waiting.progress.as_ref() == Some(token)).map(|waiting| waiting.to.clone())

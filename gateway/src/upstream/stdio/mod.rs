@@ -7,6 +7,7 @@
 
 mod answer;
 mod conversation;
+mod id;
 mod order;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ use crate::members::members;
 use crate::refusal::Refusal;
 use crate::session;
 use conversation::Conversation;
+use id::{Id, Value};
 
 /// What children of a node have in common.
 #[derive(Clone)]
@@ -61,9 +63,9 @@ pub struct Owner {
 
 /// What is in a message, as far as it has to be known here.
 pub struct Message {
-    id: Option<String>,
+    id: Option<Id>,
     method: Option<String>,
-    progress: Option<String>,
+    progress: Option<Value>,
 }
 
 impl Children {
@@ -211,7 +213,7 @@ impl Message {
             (Some(meta), None) => members(meta.get(), &["progressToken"]).ok()?[0],
             _ => None,
         });
-        Some(Self { id: id.map(|id| id.get().to_owned()), method, progress: progress.map(|token| token.get().to_owned()) })
+        Some(Self { id: id.map(Id::of), method, progress: progress.map(Value::of) })
     }
 }
 
