@@ -75,11 +75,9 @@ impl Complaints {
 
     /// Where secrets are, in order, those that overlap or touch as one.
     fn found(&self, line: &[u8]) -> Vec<Range<usize>> {
-        let within = |piece: &[u8]| {
-            let length = piece.len();
-            (0..(line.len() + 1).saturating_sub(length)).filter(move |at| line[*at..*at + length] == *piece).map(move |at| at..at + length)
-        };
-        let mut found: Vec<_> = self.pieces.iter().flat_map(|piece| within(piece.expose()).collect::<Vec<_>>()).collect();
+        let starts = |piece: &[u8]| (0..line.len()).filter(|at| line[*at..].starts_with(piece)).collect::<Vec<_>>();
+        let within = |piece: &[u8]| starts(piece).into_iter().map(|at| at..at + piece.len()).collect::<Vec<_>>();
+        let mut found: Vec<_> = self.pieces.iter().flat_map(|piece| within(piece.expose())).collect();
         found.sort_unstable_by_key(|secret| secret.start);
         let mut whole: Vec<Range<usize>> = Vec::new();
         for secret in found {

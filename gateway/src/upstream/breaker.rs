@@ -1,7 +1,7 @@
 //! A circuit breaker: who failed several times in a row is left alone for a while, then tried by one request; longer each time that
 //! fails too. So a server that is down costs its callers no waiting, and is not flooded as it comes up.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chancery_core::Timestamp;
@@ -25,22 +25,22 @@ struct State {
     probing: bool,
 }
 
-/// Leave to try. Dropped untold, it changes nothing: whoever asked has gone.
-pub struct Attempt<'a> {
-    breaker: &'a Breaker,
+/// Leave to try, until it is told how that went. Dropped untold, it changes nothing: whoever asked has gone.
+pub struct Attempt {
+    breaker: Arc<Breaker>,
     probe: bool,
 }
 
 impl Breaker {
     /// Leave to try, unless it rests.
-    pub fn admit(&self, now: Timestamp) -> Option<Attempt<'_>> {
+    pub fn admit(self: &Arc<Self>, now: Timestamp) -> Option<Attempt> {
         let mut state = self.state();
         match state.opens_at {
-            None => Some(Attempt { breaker: self, probe: false }),
+            None => Some(Attempt { breaker: self.clone(), probe: false }),
             Some(at) if now < at || state.probing => None,
             Some(_) => {
                 state.probing = true;
-                Some(Attempt { breaker: self, probe: true })
+                Some(Attempt { breaker: self.clone(), probe: true })
             }
         }
     }
@@ -55,7 +55,7 @@ impl Breaker {
     }
 }
 
-impl Attempt<'_> {
+impl Attempt {
     pub fn worked(self) {
         let mut state = self.breaker.state();
         (state.failures, state.opens_at, state.pause) = (0, None, Duration::ZERO);
@@ -71,7 +71,7 @@ impl Attempt<'_> {
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for Attempt {
     fn drop(&mut self) {
         if self.probe {
             self.breaker.state().probing = false;
@@ -84,13 +84,13 @@ mod tests {
     use super::*;
     use crate::fixtures::NOW;
 
-    fn fail(breaker: &Breaker, times: u32, now: Timestamp) {
+    fn fail(breaker: &Arc<Breaker>, times: u32, now: Timestamp) {
         (0..times).for_each(|_| breaker.admit(now).expect("leave").failed(now));
     }
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_lets_one_through_to_see() {
-        let breaker = Breaker::default();
+        let breaker = Arc::<Breaker>::default();
         fail(&breaker, ENOUGH - 1, NOW);
         breaker.admit(NOW).expect("leave").worked();
         fail(&breaker, ENOUGH, NOW);
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_a_bound() {
-        let (breaker, mut now) = (Breaker::default(), NOW);
+        let (breaker, mut now) = (Arc::<Breaker>::default(), NOW);
         fail(&breaker, ENOUGH, now);
         for _ in 0..20 {
             now = breaker.resting_until(now).expect("it rests");

@@ -34,7 +34,7 @@ struct Replica {
     uri: Uri,
     /// As the file has it: what a session remembers.
     address: Arc<str>,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
 }
 
 /// The way to this upstream: whom it is believed by, what it is shown of us, and how long a connection may take.
@@ -57,7 +57,7 @@ impl Network {
         let client = client(upstream, out)?;
         let replica = |address: &str| {
             let uri = address.parse().map_err(|error| format!("{address} cannot be asked: {error}"))?;
-            Ok(Replica { uri, address: address.into(), breaker: Breaker::default() })
+            Ok(Replica { uri, address: address.into(), breaker: Arc::default() })
         };
         let replicas = upstream.addresses().map(replica).collect::<Result<Vec<_>, String>>()?;
         Ok(Self { client, replicas, first_byte: upstream.limits.first_byte, clock, turn: AtomicUsize::default() })

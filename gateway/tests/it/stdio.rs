@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
-use chancery_testkit::{Folder, Mcp, Site};
+use chancery_testkit::{Called, Folder, Mcp, Site};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -206,6 +206,68 @@ async fn a_command_that_cannot_live_is_left_alone_for_a_while() {
     let end = Instant::now() + PATIENCE;
     while refused().await != "upstream_resting" {
         assert!(Instant::now() < end, "it is run again and again");
+    }
+}
+
+/// It tells of each start, and is answered by what a file says: nothing yet, an end, or a life.
+const TRIED: &str = r#"
+import json, os, sys, time
+line = json.loads(sys.stdin.readline())
+open("starts", "a").write("x")
+verdict, end = "", time.monotonic() + 60
+while not verdict and time.monotonic() < end:
+    time.sleep(0.02)
+    verdict = open("verdict").read() if os.path.exists("verdict") else ""
+if verdict == "die":
+    sys.exit(1)
+print(json.dumps({"jsonrpc": "2.0", "id": line["id"], "result": {"protocolVersion": "2025-11-25", "capabilities": {}}}), flush=True)
+sys.stdin.read()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_its_pause_a_command_is_tried_by_one_caller_and_no_more() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    let told = |name: &str| folder.path().join(name);
+    let starts = || std::fs::read_to_string(told("starts")).map_or(0, |text| text.len());
+    with_child(&site, json!({ "args": ["-c", TRIED], "folder": folder.path() })).await;
+    let (alice, bob) = (site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK), site.sign_in(BOB, PUBLIC_CLIENT).await.mcp(BANK));
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+    let hello = alice.message("initialize", hello);
+    let tries = async |mcp: &Mcp| {
+        let answer = tokio::time::timeout(PATIENCE, mcp.post(&hello)).await.expect("an answer at once, not the end of a trial");
+        Called(answer).message()["error"]["data"]["reason"].clone()
+    };
+    std::fs::write(told("verdict"), "die").expect("a file");
+    for _ in 0..5 {
+        assert_eq!(tries(&alice).await, "upstream_broke_off");
+    }
+    assert_eq!(tries(&bob).await, "upstream_resting");
+
+    // One tries, and the others need not wait for how that ends.
+    site.turn(Duration::from_secs(1));
+    std::fs::remove_file(told("verdict")).expect("a file");
+    let mut trial = wire::post(&alice, &hello).await;
+    until("it is not tried", || starts() == 6).await;
+    assert_eq!((tries(&bob).await, tries(&bob).await, starts()), (json!("upstream_resting"), json!("upstream_resting"), 6));
+    std::fs::write(told("verdict"), "die").expect("a file");
+    while trial.next().await.is_some() {}
+
+    // The trial's failure counts: the pause is twice as long.
+    site.turn(Duration::from_secs(1));
+    assert_eq!((tries(&bob).await, starts()), (json!("upstream_resting"), 6));
+    site.turn(Duration::from_secs(1));
+    // Whoever tried and goes leaves the trial to another.
+    std::fs::remove_file(told("verdict")).expect("a file");
+    let trial = wire::post(&alice, &hello).await;
+    until("it is not tried again", || starts() == 7).await;
+    drop(trial);
+    std::fs::write(told("verdict"), "live").expect("a file");
+    let end = Instant::now() + PATIENCE;
+    while tries(&bob).await == "upstream_resting" {
+        assert!(Instant::now() < end, "nobody may try any more");
+    }
+    for mcp in [&alice, &bob] {
+        assert_eq!(Called(mcp.post(&hello).await).message()["result"]["protocolVersion"], "2025-11-25");
     }
 }
 

@@ -18,7 +18,7 @@ use super::answer::{Line, Said};
 use super::id::{Id, Value};
 use super::{Message, Owner, Yard};
 use crate::refusal::Refusal;
-use crate::upstream::breaker::Breaker;
+use crate::upstream::breaker::Attempt;
 
 /// Messages under way, each way.
 const WAITING: usize = 64;
@@ -42,8 +42,8 @@ struct State {
     /// Set aside for one who is about to ask.
     taken: bool,
     since: Timestamp,
-    spoke: bool,
-    watched_by: Option<Arc<Breaker>>,
+    /// Until it is known whether the command works: it does once it has said something, and does not where it ends before.
+    attempt: Option<Attempt>,
 }
 
 struct Waiting {
@@ -61,8 +61,15 @@ impl Conversation {
         (id, owner, is_session): (String, Owner, bool),
         over: CancellationToken,
         yard: &Yard,
+        attempt: Attempt,
     ) -> io::Result<Arc<Self>> {
-        let Child { process, input, output } = Child::start(order)?;
+        let Child { process, input, output } = match Child::start(order) {
+            Ok(child) => child,
+            Err(error) => {
+                attempt.failed(yard.clock.now());
+                return Err(error);
+            }
+        };
         let (to_child, said) = mpsc::channel(WAITING);
         let state = State {
             waiting: BTreeMap::new(),
@@ -70,8 +77,7 @@ impl Conversation {
             listener: None,
             taken: !is_session,
             since: yard.clock.now(),
-            spoke: false,
-            watched_by: None,
+            attempt: Some(attempt),
         };
         let conversation = Arc::new(Self { id, owner, is_session, to_child, state: Mutex::new(state), over, clock: yard.clock.clone() });
         yard.running.spawn(conversation.clone().run(process, output, (input, said)));
@@ -96,14 +102,14 @@ impl Conversation {
                 }
             }
         };
-        tokio::select! {
-            () = speaking => {}
-            () = hearing => {}
-            () = self.over.cancelled() => {}
-        }
+        let by_itself = tokio::select! {
+            () = speaking => false,
+            () = hearing => true,
+            () = self.over.cancelled() => false,
+        };
         self.over.cancel();
         drop(input); // the end of its input is its cue
-        self.finish();
+        self.finish(by_itself);
         process.end().await;
     }
 
@@ -150,11 +156,8 @@ impl Conversation {
         let to = {
             let mut state = self.state();
             state.since = self.clock.now();
-            if !state.spoke {
-                state.spoke = true;
-                if let Some(attempt) = state.watched_by.take().as_deref().and_then(|breaker| breaker.admit(self.clock.now())) {
-                    attempt.worked();
-                }
+            if let Some(attempt) = state.attempt.take() {
+                attempt.worked();
             }
             state.whose(&message)
         };
@@ -169,7 +172,11 @@ impl Conversation {
         let gone = {
             let mut state = self.state();
             state.since = self.clock.now();
-            state.waiting.remove(id).filter(|_| !answered)
+            let gone = state.waiting.remove(id).filter(|_| !answered);
+            if gone.is_some() && state.waiting.is_empty() {
+                state.attempt = None; // nobody waits to see whether it works, and others may
+            }
+            gone
         };
         if let Some(Waiting { written, .. }) = gone
             && !self.over.is_cancelled()
@@ -213,21 +220,14 @@ impl Conversation {
         self.over.is_cancelled()
     }
 
-    /// Tells the breaker how it turned out, once that is known.
-    pub fn watch_over(&self, breaker: Arc<Breaker>) {
-        self.state().watched_by = Some(breaker);
-    }
-
     /// Nobody gets an answer any more; who waits is told so by the end of theirs.
-    fn finish(&self) {
+    fn finish(&self, by_itself: bool) {
         let mut state = self.state();
-        state.waiting.clear();
-        state.listener = None;
-        let waited_for = state.asked > 0 && !state.spoke;
-        if let Some(attempt) = state.watched_by.take().filter(|_| waited_for).as_deref().and_then(|breaker| breaker.admit(self.clock.now()))
-        {
+        if let Some(attempt) = state.attempt.take().filter(|_| by_itself) {
             attempt.failed(self.clock.now());
         }
+        state.waiting.clear();
+        state.listener = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -16,7 +16,11 @@ pub struct Id {
 pub enum Value {
     Text(String),
     /// Digits without noughts at either end, times ten to the power of the exponent: exact, however many there are.
-    Number { negative: bool, digits: String, exponent: i64 },
+    Number {
+        negative: bool,
+        digits: String,
+        exponent: i64,
+    },
     /// What is none of these, or cannot be read, is only what it was written as.
     Other(String),
 }
@@ -76,7 +80,8 @@ mod tests {
         ] {
             assert!(same.iter().all(|json| value(json) == value(same[0])), "{same:?}");
         }
-        let apart = [r#""1""#, "1", "-1", "10", "0.1", "9007199254740993", "9007199254740992", "null", r#""null""#, "1e99999999999999999999"];
+        let apart =
+            [r#""1""#, "1", "-1", "10", "0.1", "9007199254740993", "9007199254740992", "null", r#""null""#, "1e99999999999999999999"];
         for (at, one) in apart.iter().enumerate() {
             assert!(apart[at + 1..].iter().all(|other| value(other) != value(one)), "{one}");
         }

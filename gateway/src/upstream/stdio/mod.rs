@@ -134,20 +134,16 @@ impl Children {
         if !is_session && let Some(free) = live.iter().find(|child| !child.is_session && child.owner == owner && child.take()) {
             return Ok(free.clone());
         }
-        make_room(&mut live, &owner, self.most)?;
         let attempt = self.breaker.admit(now).ok_or_else(Refusal::upstream_resting)?;
+        make_room(&mut live, &owner, self.most)?;
         let id = hex(&Entropy::draw(&*self.yard.rng).take::<16>());
         let order = order::of(&self.resource).ok_or_else(Refusal::upstream_unreachable)?;
-        let started = Conversation::start(&order, (id, owner, is_session), self.end.child_token(), &self.yard);
-        match started {
+        match Conversation::start(&order, (id, owner, is_session), self.end.child_token(), &self.yard, attempt) {
             Ok(child) => {
-                // Whether it works is known once it has said something; until then it counts for nothing.
-                child.watch_over(self.breaker.clone());
                 live.push(child.clone());
                 Ok(child)
             }
             Err(error) => {
-                attempt.failed(now);
                 tracing::error!(resource = %self.resource.url, %error, "an upstream's command cannot be run");
                 Err(Refusal::upstream_unreachable())
             }
