@@ -3,14 +3,14 @@
 //!
 //! Claims come from a [`Permit`], and from nothing a caller could write by hand:
 //! ```
-//! use chancery_issuer::mint::{Authority, Moment, Unsigned, access_token};
-//! fn mint(permit: &chancery_policy::Permit, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
+//! use chancery_issuer::mint::{Authority, Moment, TooLarge, Unsigned, access_token};
+//! fn mint(permit: &chancery_policy::Permit, authority: &Authority<'_>, moment: &mut Moment) -> Result<Unsigned, TooLarge> {
 //!     access_token(permit, authority, moment)
 //! }
 //! ```
 //! ```compile_fail,E0308
-//! use chancery_issuer::mint::{Authority, Moment, Unsigned, access_token};
-//! fn mint(question: &chancery_policy::Question<'_>, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
+//! use chancery_issuer::mint::{Authority, Moment, TooLarge, Unsigned, access_token};
+//! fn mint(question: &chancery_policy::Question<'_>, authority: &Authority<'_>, moment: &mut Moment) -> Result<Unsigned, TooLarge> {
 //!     access_token(question, authority, moment)
 //! }
 //! ```
@@ -37,8 +37,8 @@ use chancery_audit::Receipt;
 use chancery_core::{Actor, Authentication, ClientId, GrantId, Issuer, Secret, TenantId, Timestamp, TokenId};
 use chancery_crypto::jose::Algorithm;
 use chancery_policy::Permit;
-use chancery_registry::{Resource, Tenant};
-use chancery_tokens::{AccessToken, SignError, Signer};
+use chancery_registry::{Resource, Tenant, Upstream};
+use chancery_tokens::{AccessToken, LARGEST_TOKEN, SignError, Signer};
 use serde::Serialize;
 
 pub use crate::moment::Moment;
@@ -64,19 +64,39 @@ pub struct Unsigned {
     algorithm: Algorithm,
 }
 
-/// A token for the permit's resource.
-pub fn access_token(permit: &Permit, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
-    for_audience(authority.resource.url.as_str(), permit, authority, moment)
+/// A token that some servers could not take. Nothing of it was recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "a token with all of this would have {0} bytes, and {largest} is the most: ask for fewer scopes, or ask who runs this server for fewer roles",
+    largest = LARGEST_TOKEN
+)]
+pub struct TooLarge(usize);
+
+/// A token for the permit's resource, by its algorithm.
+///
+/// # Errors
+/// [`TooLarge`].
+pub fn access_token(permit: &Permit, authority: &Authority<'_>, moment: &mut Moment) -> Result<Unsigned, TooLarge> {
+    let Resource { url, algorithm, .. } = authority.resource;
+    for_audience((url.as_str(), *algorithm), permit, authority, moment)
 }
 
 /// A token for what stands behind the permit's resource, which sees this one and never the caller's (MC-02).
-pub fn upstream_token(audience: &str, permit: &Permit, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
-    for_audience(audience, permit, authority, moment)
+///
+/// # Errors
+/// [`TooLarge`].
+pub fn upstream_token(upstream: &Upstream, permit: &Permit, authority: &Authority<'_>, moment: &mut Moment) -> Result<Unsigned, TooLarge> {
+    for_audience((&upstream.audience, upstream.token_signing_alg), permit, authority, moment)
 }
 
-fn for_audience(audience: &str, permit: &Permit, authority: &Authority<'_>, moment: &mut Moment) -> Unsigned {
+fn for_audience(
+    (audience, algorithm): (&str, Algorithm),
+    permit: &Permit,
+    authority: &Authority<'_>,
+    moment: &mut Moment,
+) -> Result<Unsigned, TooLarge> {
     debug_assert_eq!(permit.resource_id(), authority.resource.id, "an authority is of its permit's resource");
-    let Authority { tenant, resource, authentication, .. } = authority;
+    let Authority { tenant, authentication, .. } = authority;
     let ends_at = authority.ends_at.min(moment.now + tenant.lifetimes.access_token);
     let claims = AccessToken {
         iss: tenant.issuer.clone(),
@@ -97,7 +117,11 @@ fn for_audience(audience: &str, permit: &Permit, authority: &Authority<'_>, mome
         roles: authority.roles.to_vec(),
         grants: authority.grants.to_vec(),
     };
-    Unsigned { claims, algorithm: resource.algorithm }
+    let length = claims.signed_length(algorithm).unwrap_or(usize::MAX);
+    if length > LARGEST_TOKEN {
+        return Err(TooLarge(length)); // AT-05
+    }
+    Ok(Unsigned { claims, algorithm })
 }
 
 impl Unsigned {

@@ -1,7 +1,7 @@
 //! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (MC-02). The caller's
 //! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
 //!
-//! 1. A token made for the same inbound token and resource is given again while it lives.
+//! 1. A token made for the same inbound token and resource is given again while it and its key live.
 //! 2. Policy permits to issue it, or there is no token.
 //! 3. One Unit records it, and its guards say that every grant on the path is alive.
 
@@ -11,6 +11,7 @@ use chancery_audit::{CommitError, Draft, Journal};
 use chancery_core::{
     Caller, Clock, CredentialTrouble, Credentials, Event, Field, Kind, ResourceId, Rng, Secret, TenantId, Timestamp, UpstreamCredential,
 };
+use chancery_crypto::jose;
 use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
 use chancery_registry::{Registry, Resource, Tenant, Upstream};
 use chancery_store::repo::grants;
@@ -45,6 +46,8 @@ struct Key {
 #[derive(Clone)]
 struct Kept {
     token: Secret<String>,
+    /// Another than the inbound token's, where the upstream has an algorithm of its own.
+    kid: String,
     ends_at: Timestamp,
 }
 
@@ -58,10 +61,10 @@ impl OwnCredentials {
         let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *resource };
         loop {
             let kept = self.kept.get_or_insert_async(&key, self.make(caller, resource)).await?;
-            if self.clock.now() < kept.ends_at {
+            if self.clock.now() < kept.ends_at && self.signer.has(&key.tenant, &kept.kid) {
                 return Ok(UpstreamCredential::Bearer(kept.token));
             }
-            self.kept.remove_if(&key, |still| still.ends_at == kept.ends_at);
+            self.kept.remove_if(&key, |still| still.ends_at == kept.ends_at && still.kid == kept.kid);
         }
     }
 
@@ -81,7 +84,8 @@ impl OwnCredentials {
         })?;
         let signed = token.signed(&self.signer, &tenant.id, &receipt);
         let token_text = signed.map_err(|error| CredentialTrouble::Unavailable(error.to_string()))?;
-        Ok(Kept { token: token_text, ends_at: Timestamp::from_seconds(token.claims().exp) })
+        let kid = jose::peek(token_text.expose()).ok().and_then(|header| header.kid).unwrap_or_default();
+        Ok(Kept { token: token_text, kid, ends_at: Timestamp::from_seconds(token.claims().exp) })
     }
 }
 
@@ -129,7 +133,8 @@ impl Asked<'_> {
             roles: &caller.roles,
             ends_at: caller.expires_at,
         };
-        let token = mint::upstream_token(&upstream.audience, permit, &authority, moment);
+        let token = mint::upstream_token(upstream, permit, &authority, moment);
+        let token = token.map_err(|large| CredentialTrouble::Unavailable(large.to_string()))?;
         if token.lifetime() <= 0 {
             return Err(CredentialTrouble::Ended);
         }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug};
+use chancery_crypto::jose::Algorithm;
 use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,12 @@ pub(crate) struct ResourceDefinition {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub upstream: Option<Upstream>,
     pub require_agent: bool,
+    #[serde(skip_serializing_if = "is_usual", default)]
+    pub token_signing_alg: Algorithm,
+}
+
+fn is_usual(algorithm: &Algorithm) -> bool {
+    *algorithm == Algorithm::default()
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -148,6 +155,17 @@ impl Definition {
             ObjectKind::Policy => Self::Policy(read(object)?),
             ObjectKind::Settings => Self::Settings(read(object)?),
         })
+    }
+
+    /// What tokens are signed with on its account.
+    pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
+        match self {
+            Self::Resource(resource) => {
+                let upstream = resource.upstream.iter().map(|upstream| upstream.token_signing_alg);
+                std::iter::once(resource.token_signing_alg).chain(upstream).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A resource's public URL, which is unique over all tenants.

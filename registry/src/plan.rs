@@ -10,10 +10,12 @@ mod difference;
 
 pub use difference::{Difference, ObjectChange, What};
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chancery_core::{AgentId, ClientId, Entropy, Issuer, ResourceId, Rng, Slug, TenantId, Timestamp};
 use chancery_crypto::digest;
+use chancery_crypto::jose::Algorithm;
 use chancery_crypto::seal::Sealer;
 use chancery_store::repo::objects::{Object, ObjectKind};
 use chancery_store::repo::{objects, tenants};
@@ -39,6 +41,8 @@ pub struct Plan {
     pub changes: Vec<ObjectChange>,
     /// What ends with its declaration: the caller adds what voids its tokens.
     pub removed: Vec<Removed>,
+    /// What the tokens of its resources are signed with: the caller sees to the keys.
+    pub algorithms: BTreeSet<Algorithm>,
     pub(crate) rows: Vec<RowChange>,
     pub(crate) clients: Vec<(Slug, ClientId)>,
 }
@@ -132,6 +136,7 @@ impl Registry {
             version: row.map_or(0, |row| row.version),
             changes: Vec::new(),
             removed: Vec::new(),
+            algorithms: config.declared.iter().flat_map(|declared| declared.definition.algorithms()).collect(),
             rows: Vec::new(),
             clients: Vec::new(),
         };

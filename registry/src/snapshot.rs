@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_core::{ClientId, Issuer, ScopeSet, Secret, TenantId, Timestamp};
-use chancery_crypto::jose::Algorithm;
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_policy::PolicySet;
 use chancery_store::StoreError;
@@ -211,7 +210,7 @@ async fn resource(object: &Object, definition: ResourceDefinition, sealer: &Seal
         sign_in: definition.sign_in,
         upstream,
         require_agent: definition.require_agent,
-        algorithm: Algorithm::Es256,
+        algorithm: definition.token_signing_alg,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chancery_core::Secret;
 use chancery_crypto::digest;
+use chancery_crypto::jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
 /// What stands behind a resource.
@@ -22,6 +23,9 @@ pub struct Upstream {
     pub replicas: Vec<String>,
     #[serde(skip_serializing_if = "is_default", default)]
     pub credential: UpstreamAuth,
+    /// What the tokens are signed with that it is sent.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub token_signing_alg: Algorithm,
     #[serde(skip_serializing_if = "is_default", default)]
     pub tls: UpstreamTls,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -116,6 +120,7 @@ impl Upstream {
             audience: audience.into(),
             replicas: Vec::new(),
             credential: UpstreamAuth::default(),
+            token_signing_alg: Algorithm::default(),
             tls: UpstreamTls::default(),
             stdio: None,
             limits: UpstreamLimits::default(),

@@ -17,10 +17,13 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// With the key that the site of this store signs with.
+    /// With the ES256 key that the site of this store signs with.
     pub(crate) async fn of(store: &Store, sealer: &Sealer) -> Self {
         let rows = keys::all(store).await.expect("the store answers");
-        let row = rows.into_iter().find(|row| row.purpose == KeyPurpose::Sign).expect("a tenant has a key that signs");
+        let row = rows
+            .into_iter()
+            .find(|row| row.purpose == KeyPurpose::Sign && row.algorithm == "ES256")
+            .expect("a tenant has a key that signs");
         let kid = row.id.to_string();
         let place = Place { tenant: &row.tenant, table: "keys", row: &kid, version: 1 };
         let pkcs8 = sealer.open(&place, &row.sealed).await.expect("the site's own seal");

@@ -1,7 +1,12 @@
 //! The claims of an access token (RFC 9068 §2.2, `act` of RFC 8693 §4.1), flat ones beside them for verifiers that read only those.
 
 use chancery_core::{Actor, AgentId, ClientId, GrantId, Issuer, ScopeSet, Slug, TokenId};
+use chancery_crypto::jose::{Algorithm, KeyError};
 use serde::{Deserialize, Serialize};
+
+/// So many bytes has a signed token at most, the whole chain of who acts included: servers on the way take headers of 8 KB, and some
+/// store a token where 4 KB is the end.
+pub const LARGEST_TOKEN: usize = 4095;
 
 /// An access token of ours. The names are fixed: servers out there read them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,6 +45,23 @@ pub struct AccessToken {
     /// From the root grant down, at most five; empty for what no grant stands behind.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub grants: Vec<GrantId>,
+}
+
+impl AccessToken {
+    /// How many bytes it will have, signed.
+    ///
+    /// # Errors
+    /// [`KeyError::Claims`] if it has no JSON form.
+    pub fn signed_length(&self, algorithm: Algorithm) -> Result<usize, KeyError> {
+        let in_base64 = |bytes: usize| (bytes * 4).div_ceil(3);
+        let header = format!(r#"{{"typ":"at+jwt","alg":"{}","kid":"key_{:032}"}}"#, algorithm.as_str(), 0).len();
+        let signature = match algorithm {
+            Algorithm::Es256 | Algorithm::EdDsa => 64,
+            Algorithm::Rs256 | Algorithm::Ps256 => 256,
+        };
+        let claims = serde_json::to_vec(self)?.len();
+        Ok(in_base64(header) + 1 + in_base64(claims) + 1 + in_base64(signature))
+    }
 }
 
 #[cfg(test)]

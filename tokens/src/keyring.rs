@@ -122,6 +122,11 @@ impl TenantKeys {
         Ok(Self { page: InFlightKeys::new(page), mcp_session: InFlightKeys::new(mcp_session), refresh, published, signing, jwks })
     }
 
+    /// Whether a key of this id is published.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.signing.iter().any(|signing| signing.key.kid() == kid)
+    }
+
     /// The newest key of the algorithm that is in use in this second.
     pub(crate) fn signing_at(&self, algorithm: Algorithm, second: i64) -> Option<&SigningKey> {
         let usable = |signing: &&Signing| {

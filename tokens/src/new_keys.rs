@@ -1,7 +1,9 @@
 //! New keys: drawn, sealed, and handed back as writes for the Unit of whatever needs them. That Unit tells the feed (`Topic::Keys`): what
 //! a node has not heard of, it cannot verify.
 
-use chancery_core::{Entropy, KeyId, Rng, Secret, TenantId, Timestamp};
+use std::collections::BTreeSet;
+
+use chancery_core::{Entropy, KeyId, Rng, SKEW, Secret, TenantId, Timestamp};
 use chancery_crypto::jose::{Algorithm, KeyError, SigningKey};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_store::Write;
@@ -26,6 +28,22 @@ pub async fn first_keys(tenant: &TenantId, sealer: &Sealer, now: Timestamp, rng:
     ])
 }
 
+/// Of each of these algorithms a tenant's first key. It may sign on every node at once, also where the clock is behind this one's.
+pub async fn further_keys(
+    tenant: &TenantId,
+    algorithms: &BTreeSet<Algorithm>,
+    sealer: &Sealer,
+    now: Timestamp,
+    rng: &dyn Rng,
+) -> Result<Vec<Write>, NewKeyError> {
+    let new = NewKeys { tenant, sealer, now, rng };
+    let mut writes = Vec::with_capacity(algorithms.len());
+    for algorithm in algorithms {
+        writes.push(new.signing(*algorithm, now - SKEW).await?);
+    }
+    Ok(writes)
+}
+
 /// Makes keys for one tenant.
 #[derive(Clone, Copy)]
 pub(crate) struct NewKeys<'a> {
@@ -40,7 +58,10 @@ impl NewKeys<'_> {
     /// in use lies well ahead, so that whoever keeps a copy of the JWK set has it in time.
     pub(crate) async fn signing(&self, algorithm: Algorithm, active_at: Timestamp) -> Result<Write, NewKeyError> {
         let id = self.id();
-        let key = SigningKey::generate(algorithm, id.to_string())?;
+        let kid = id.to_string();
+        // An RSA key takes its time, and no request is to wait for it.
+        let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm, kid)).await;
+        let key = made.map_err(|_| KeyError::NotMade)??;
         let public = serde_json::to_string(&key.jwk()).expect("a public key has a JSON form");
         let sealed = self.seal(&id, key.to_pkcs8().expose()).await?;
         let row = Key { public: Some(public), active_at, ..self.row(id, KeyPurpose::Sign, algorithm.as_str(), sealed) };

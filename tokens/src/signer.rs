@@ -55,6 +55,11 @@ impl Signer {
         self.sign((tenant, ID_TOKEN_ALGORITHM), LOGOUT_TOKEN, claims, now.seconds())
     }
 
+    /// Whether this key, which signed something, is still the tenant's.
+    pub fn has(&self, tenant: &TenantId, kid: &str) -> bool {
+        self.keyring.tenant(tenant).is_some_and(|keys| keys.has(kid))
+    }
+
     fn sign(
         &self,
         (tenant, algorithm): (&TenantId, Algorithm),

@@ -6,8 +6,8 @@ use chancery_audit::Counter;
 
 use crate::VerifiedToken;
 
-/// What is wrong with a presented access token; the text goes to the client. One for another resource is alive, so its refusal carries it
-/// and is an event; the others are of nobody in particular and are counted, also one that was ended: whoever still has it could fill the log.
+/// What is wrong with a presented access token; the text goes to the client. One for another resource, or by another
+/// key of ours than the resource's, is alive, so its refusal carries it and is an event; the others are of nobody in particular and are counted, also one that was ended: whoever still has it could fill the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenTrouble {
     #[error("this is not a JWT access token: send the access token as it was issued")]
@@ -28,6 +28,8 @@ pub enum TokenTrouble {
     NotYet,
     #[error("this token is for another resource: get one for this resource")]
     WrongResource(Arc<VerifiedToken>),
+    #[error("this token is signed with another algorithm than this resource's: get a new one")]
+    OtherAlgorithm(Arc<VerifiedToken>),
     #[error("what this token stands for was ended: authorize again")]
     Ended,
     /// It is good, but for that. Another node may know.
@@ -48,6 +50,7 @@ impl TokenTrouble {
             Self::Expired => ("expired_token", "AT-01"),
             Self::NotYet => ("token_not_yet_valid", "AT-01"),
             Self::WrongResource(_) => ("wrong_resource", "PR-03"),
+            Self::OtherAlgorithm(_) => ("other_algorithm", "AT-05"),
             Self::Ended => ("ended_token", "OA-08"),
             Self::Unsure(_) => ("feed_lost", "RV-05"),
         };
@@ -57,7 +60,7 @@ impl TokenTrouble {
     /// The live token that was refused, where there is one to name in an event.
     pub const fn token(&self) -> Option<&Arc<VerifiedToken>> {
         match self {
-            Self::WrongResource(token) => Some(token),
+            Self::WrongResource(token) | Self::OtherAlgorithm(token) => Some(token),
             _ => None,
         }
     }

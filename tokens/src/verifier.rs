@@ -4,7 +4,7 @@
 //! 2. the issuer;
 //! 3. the time, by our clock, each time;
 //! 4. nothing behind it was ended: again whenever the ended set has moved, and never while nothing is heard of ends;
-//! 5. the resource it is for.
+//! 5. the resource it is for, and the algorithm that this one's tokens are signed with.
 //!
 //! A key is published before it is used, so a key that the keyring lacks is nobody's: there is nothing to fetch for an unknown `kid`.
 
@@ -31,6 +31,7 @@ pub struct VerifiedToken {
     claims: AccessToken,
     caller: Caller,
     key: KeyId,
+    algorithm: Algorithm,
     /// The ended set's epoch at which nothing behind it had ended.
     alive_at: AtomicU64,
 }
@@ -94,6 +95,7 @@ struct At<'a> {
     tenant: TenantId,
     issuer: &'a Issuer,
     resource: &'a ResourceUrl,
+    algorithm: Algorithm,
 }
 
 impl Verifier {
@@ -103,13 +105,14 @@ impl Verifier {
 
     /// Whether the token is good for this resource of this tenant, now.
     pub fn verify(&self, tenant: &Tenant, resource: &Resource, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
-        self.verify_at(&At { tenant: tenant.id, issuer: &tenant.issuer, resource: &resource.url }, token, now)
+        let at = At { tenant: tenant.id, issuer: &tenant.issuer, resource: &resource.url, algorithm: resource.algorithm };
+        self.verify_at(&at, token, now)
     }
 
     /// Whether the token is one of this tenant's that is good now, for whichever resource: for its issuer, which is asked about it.
     ///
     /// # Errors
-    /// What is wrong with it; never [`TokenTrouble::WrongResource`].
+    /// What is wrong with it; never [`TokenTrouble::WrongResource`] or [`TokenTrouble::OtherAlgorithm`].
     pub fn own(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
         self.alive(tenant.id, &tenant.issuer, token, now)
     }
@@ -141,6 +144,9 @@ impl Verifier {
         let verified = self.alive(at.tenant, at.issuer, token, now)?;
         if verified.claims.aud != at.resource.as_str() {
             return Err(TokenTrouble::WrongResource(verified)); // PR-03, SB-07
+        }
+        if verified.algorithm != at.algorithm {
+            return Err(TokenTrouble::OtherAlgorithm(verified)); // AT-05
         }
         Ok(verified)
     }
@@ -177,9 +183,9 @@ impl Verifier {
         let expected = Expected { typ: Typ::AccessToken, algorithms: Algorithm::ALL };
         let payload = jose::verify(token, &keys.published, &expected)?; // AT-01, AT-02, JW-01
         let key = payload.kid().and_then(|kid| kid.parse().ok()).ok_or(TokenTrouble::UnknownKey)?;
-        let claims: AccessToken = payload.claims()?; // JW-06
+        let (algorithm, claims): (_, AccessToken) = (payload.algorithm(), payload.claims()?); // JW-06
         let caller = caller(&claims, tenant, digest);
-        Ok(Arc::new(VerifiedToken { claims, caller, key, alive_at: AtomicU64::new(NEVER) }))
+        Ok(Arc::new(VerifiedToken { claims, caller, key, algorithm, alive_at: AtomicU64::new(NEVER) }))
     }
 }
 

@@ -12,14 +12,17 @@ mod registration;
 mod revoke;
 mod tail;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chancery_audit::{Change, Draft, Entry, Journal, Topic};
+use chancery_audit::{Change, Draft, Entry, Journal, Receipt, Topic};
 use chancery_core::{Clock, Rng, Slug};
+use chancery_crypto::jose::Algorithm;
 use chancery_crypto::seal::Sealer;
 use chancery_registry::{Applied, ApplyError, Applying, Config, Plan, PlanError, Registry, Tenant};
-use chancery_store::Store;
-use chancery_tokens::{Keyring, first_keys};
+use chancery_store::repo::keys::{self, KeyPurpose};
+use chancery_store::{Store, Write};
+use chancery_tokens::{Keyring, first_keys, further_keys};
 
 use crate::exit::{Exit, Failure};
 use crate::files;
@@ -135,7 +138,12 @@ impl Administration {
         let mut tries = 1;
         loop {
             let plan = self.planned(config).await?;
-            let also = if plan.is_new { self.keys(&plan).await? } else { self.ends(&plan, by) };
+            let also = if plan.is_new {
+                self.keys(&plan).await?
+            } else {
+                self.keys_first(&plan).await?;
+                self.ends(&plan, by)
+            };
             match self.registry.apply(&plan, Applying { administrator: by.name.clone(), also }).await {
                 Ok(applied) => {
                     // The feed would tell, but whoever applied may go on at once.
@@ -169,9 +177,33 @@ impl Administration {
 
     async fn keys(&self, plan: &Plan) -> Result<Draft, Failure> {
         let keys = first_keys(&plan.tenant, &self.sealer, self.clock.now(), &*self.rng).await;
-        let writes = keys.map_err(|error| Failure::new(Exit::Storage, "the tenant's first keys could not be made").because(error))?;
+        let mut writes = keys.map_err(|error| Failure::new(Exit::Storage, "the tenant's first keys could not be made").because(error))?;
+        let further: BTreeSet<Algorithm> = plan.algorithms.iter().copied().filter(|algorithm| *algorithm != Algorithm::default()).collect();
+        writes.extend(self.further(plan, &further).await?);
         let told = Change { topic: Topic::Keys, key: String::new() };
         Ok(Draft { writes, ..Draft::default() }.telling(told))
+    }
+
+    /// The keys that the resources will want and the tenant lacks, in a Unit before the one that makes them wanted: no node, this one
+    /// included, knows of the want before it has the key. If nothing comes of the plan, a key lies idle. // AT-05
+    async fn keys_first(&self, plan: &Plan) -> Result<(), Failure> {
+        let rows = keys::of_tenant(&self.store, &plan.tenant).await.map_err(|error| unavailable(&error))?;
+        let signs = |algorithm: &Algorithm| {
+            rows.iter().any(|key| key.purpose == KeyPurpose::Sign && key.retired_at.is_none() && key.algorithm == algorithm.as_str())
+        };
+        let lacking: BTreeSet<Algorithm> = plan.algorithms.iter().copied().filter(|algorithm| !signs(algorithm)).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let draft = Draft { writes: self.further(plan, &lacking).await?, ..Draft::default() };
+        let told = draft.telling(Change { topic: Topic::Keys, key: String::new() });
+        let _: Receipt = self.journal.commit(&plan.tenant, told).await.map_err(|error| unavailable(&error))?;
+        self.keyring.reload(&plan.tenant, self.clock.now()).await.map_err(|error| unavailable(&error))
+    }
+
+    async fn further(&self, plan: &Plan, algorithms: &BTreeSet<Algorithm>) -> Result<Vec<Write>, Failure> {
+        let keys = further_keys(&plan.tenant, algorithms, &self.sealer, self.clock.now(), &*self.rng).await;
+        keys.map_err(|error| Failure::new(Exit::Storage, "no key could be made for `token_signing_alg`").because(error))
     }
 
     fn tenant(&self, name: &str) -> Result<Arc<Tenant>, Failure> {

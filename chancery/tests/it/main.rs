@@ -25,6 +25,7 @@ mod revoke;
 mod said;
 mod served;
 mod signals;
+mod signing;
 mod slow;
 mod streams;
 mod telemetry;

@@ -21,8 +21,10 @@ pub use verify::{Expected, Payload, Typ, verify};
 use serde::{Deserialize, Serialize};
 
 /// The signature algorithms there are. Symmetric ones and `none` have no name here, so nothing can ask for them (JW-01).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Algorithm {
+    /// What is signed with where nobody chose.
+    #[default]
     #[serde(rename = "ES256")]
     Es256,
     #[serde(rename = "EdDSA", alias = "Ed25519")]

@@ -32,6 +32,7 @@ pub struct Expected<'a> {
 /// Claims whose signature holds. Nothing is said yet of issuer, audience or time.
 pub struct Payload {
     json: Vec<u8>,
+    algorithm: Algorithm,
     kid: Option<String>,
     key_issuer: Option<String>,
 }
@@ -46,6 +47,11 @@ impl Payload {
     /// The `kid` of the key that signed.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The algorithm of that key.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// Whose key that is, where its set says so: the signature proves nothing for another issuer (JW-06).
@@ -70,7 +76,7 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Pay
     }
     strict_json::check(&parts.claims).ok_or(JoseError::Malformed("its claims are not a JSON object with each member once"))?; // JW-02
     let of_the_key = |text: Option<&str>| text.map(str::to_owned);
-    Ok(Payload { kid: of_the_key(key.jwk.kid()), key_issuer: of_the_key(key.jwk.issuer()), json: parts.claims })
+    Ok(Payload { kid: of_the_key(key.jwk.kid()), key_issuer: of_the_key(key.jwk.issuer()), algorithm, json: parts.claims })
 }
 
 fn allowed(name: &str, expected: &[Algorithm]) -> Result<Algorithm, JoseError> {

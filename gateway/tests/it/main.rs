@@ -17,6 +17,7 @@ mod reads;
 mod resource_server;
 mod revoked;
 mod sessions;
+mod signing_alg;
 mod stalled;
 mod stdio;
 mod step_up;

@@ -57,7 +57,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let wanted = Wanted::of(allowed, &allowed.scope, (grant, access), asking).row("RI-01")?;
     let permit = wanted.permit(moment)?;
 
-    let access = wanted.mint(&permit, moment);
+    let access = wanted.mint(&permit, moment)?;
     let family = refreshes(asking).then(|| family_of(grant, asking, moment));
     let id = wants_id_token(&allowed.scope).then(|| IdToken::beside(&access, code.nonce.clone(), sid(grant, asking)));
     let event = wanted.issued(Kind::TokenIssued, &permit, &access, moment);

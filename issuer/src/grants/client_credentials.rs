@@ -31,7 +31,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, moment: &mut Moment) -
     let wanted = Wanted { asking, agent: acting(asking).row("AT-03")?, resource, scope: &scope };
     let permit = wanted.permit(moment)?;
 
-    let access = wanted.mint(&permit, moment);
+    let access = wanted.mint(&permit, moment)?;
     let event = wanted.issued(&permit, &access, moment);
     Ok(Granted::tokens(access, permit.scope().clone()) // OA-16
         .with(Draft::default().recording(event))
@@ -116,7 +116,7 @@ impl Wanted<'_> {
     }
 
     /// Nobody acts for anybody: the subject is the one that acts (design §4).
-    fn mint(&self, permit: &Permit, moment: &mut Moment) -> Unsigned {
+    fn mint(&self, permit: &Permit, moment: &mut Moment) -> Result<Unsigned, Refused> {
         let authority = Authority {
             tenant: self.asking.tenant,
             resource: self.resource,
@@ -126,7 +126,7 @@ impl Wanted<'_> {
             roles: &[],
             ends_at: moment.now + self.asking.tenant.lifetimes.access_token,
         };
-        mint::access_token(permit, &authority, moment)
+        mint::access_token(permit, &authority, moment).map_err(|large| Refused::invalid_scope(large.to_string())).row("AT-05")
     }
 
     fn issued(&self, permit: &Permit, access: &Unsigned, moment: &mut Moment) -> Event {

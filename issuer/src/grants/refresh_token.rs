@@ -68,7 +68,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let wanted = Wanted::of(allowed, scope, (grant, access), asking).row("RI-01")?;
     let permit = wanted.permit(moment)?;
 
-    let access = wanted.mint(&permit, moment);
+    let access = wanted.mint(&permit, moment)?;
     let event = wanted.issued(Kind::TokenRefreshed, &permit, &access, moment).with(Field::Family, family.id);
     let event = event.with_some(Field::Reason, narrower);
     let granted = Granted::tokens(access, permit.scope().union(&identity_of(scope)))

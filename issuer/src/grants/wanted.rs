@@ -67,7 +67,7 @@ impl<'a> Wanted<'a> {
         tenant.policy.decide(&question, moment.now, &mut moment.entropy).map_err(|denied| self.denied(&denied, moment))
     }
 
-    pub fn mint(&self, permit: &Permit, moment: &mut Moment) -> Unsigned {
+    pub fn mint(&self, permit: &Permit, moment: &mut Moment) -> Result<Unsigned, Refused> {
         let authority = Authority {
             tenant: self.asking.tenant,
             resource: self.resource,
@@ -82,7 +82,7 @@ impl<'a> Wanted<'a> {
             roles: &self.access.roles,
             ends_at: self.grant.expires_at,
         };
-        mint::access_token(permit, &authority, moment)
+        mint::access_token(permit, &authority, moment).map_err(|large| Refused::invalid_scope(large.to_string())).row("AT-05")
     }
 
     /// The event of a token that is about to be issued. It is the token's only record.

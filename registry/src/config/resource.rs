@@ -33,6 +33,7 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
         let upstream = section.optional("upstream", "upstream: { url: http://127.0.0.1:9001/mcp }", |cursor| {
             cursor.section(|section| upstream(section, secrets, name.as_ref().map(|(name, _)| name)))
         });
+        let algorithm = section.optional("token_signing_alg", "token_signing_alg: RS256", |cursor| cursor.parsed(values::algorithm));
         let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
 
         let (name, at) = name?;
@@ -58,6 +59,7 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             sign_in: sign_in?.unwrap_or_default(),
             upstream,
             require_agent: require_agent?.unwrap_or(false),
+            token_signing_alg: algorithm?.unwrap_or_default(),
         };
         let places = vec![("url", url_at), ("audience", audience_at)];
         Some(Declared { places, secret, ..Declared::new(name, Definition::Resource(Box::new(definition)), at) })

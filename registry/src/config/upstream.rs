@@ -29,6 +29,7 @@ pub(super) fn upstream(section: &mut Section<'_>, secrets: Secrets<'_>, name: Op
         section.optional("audience", "audience: https://mcp.internal.example.com", placed(|cursor| cursor.text().map(str::to_owned)));
     let replicas = section.optional("replicas", "replicas: [ http://127.0.0.1:9002/mcp ]", replicas);
     let credential = section.optional("credential", "credential: none", |cursor| cursor.parsed(credential));
+    let algorithm = section.optional("token_signing_alg", "token_signing_alg: RS256", |cursor| cursor.parsed(values::algorithm));
     let header = section.optional("header", "header: { name: X-Api-Key, value: env:BANK_KEY }", |cursor| {
         cursor.section(|section| header(section, secrets))
     });
@@ -64,11 +65,17 @@ pub(super) fn upstream(section: &mut Section<'_>, secrets: Secrets<'_>, name: Op
         (_, Some((name, _))) => UpstreamAuth::Header(name.clone()),
         (known, None) => known.unwrap_or(UpstreamAuth::Nothing),
     };
+    let algorithm = algorithm?;
+    if algorithm.is_some() && credential != UpstreamAuth::Token {
+        section.complain("token_signing_alg", "this upstream is shown no token of ours", "leave it out, or write `credential: token`");
+        return None;
+    }
     let (chain, key) = certificate.unzip();
     let secrets = UpstreamSecrets::new(header.map(|(_, value)| value), key, env);
     let (audience, at) = audience.unwrap_or_else(|| (url.clone(), at));
     let tls = UpstreamTls { authority: authority?, certificate: chain };
-    Some((Upstream { url, audience, replicas, credential, tls, stdio, limits: limits?.unwrap_or_default(), secrets }, at))
+    let (token_signing_alg, limits) = (algorithm.unwrap_or_default(), limits?.unwrap_or_default());
+    Some((Upstream { url, audience, replicas, credential, token_signing_alg, tls, stdio, limits, secrets }, at))
 }
 
 fn missing<T>(section: &Section<'_>, what: &str) -> Option<T> {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chancery_core::{ResourceUrl, Scope, ScopeSet, Slug, is_loopback};
+use chancery_crypto::jose::Algorithm;
 use url::Url;
 
 use super::problem::Complaint;
@@ -108,6 +109,15 @@ pub(super) fn listing(text: &str) -> Read<Listing> {
         "granted" => Ok(Listing::Granted),
         _ => Err(Complaint::new(format!("`{text}` is no way to list"), "write granted, or obtainable")),
     }
+}
+
+/// What tokens can be signed with. JWS has more names; `none` and symmetric ones are none of ours.
+pub(super) fn algorithm(text: &str) -> Read<Algorithm> {
+    let known = Algorithm::ALL.iter().find(|algorithm| algorithm.as_str() == text);
+    known.copied().ok_or_else(|| {
+        let names: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+        Complaint::new(format!("`{text}` is nothing that tokens are signed with here"), format!("write one of {}", names.join(", ")))
+    })
 }
 
 /// Encrypted on its way, or never leaving this computer.

@@ -1,4 +1,5 @@
-use chancery_core::Actor;
+use chancery_core::{Actor, KeyId};
+use chancery_crypto::jose::SigningKey;
 use serde_json::json;
 
 use super::*;
@@ -48,4 +49,21 @@ fn the_names_of_the_claims_are_fixed_and_nothing_is_null() {
     let mut names: Vec<&str> = bare.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["aud", "client_id", "exp", "iat", "iss", "jti", "scope", "sub", "tenant"]);
+}
+
+#[test]
+fn at_05_how_long_a_token_will_be_is_known_before_it_is_signed() {
+    let kid = || "key_019ab697e80070008000000000000006".parse::<KeyId>().expect("an id").to_string();
+    let actor =
+        |act| Some(Actor { iss: issuer(), sub: "agt_019ab697e80070008000000000000003".into(), sub_profile: Actor::AI_AGENT.into(), act });
+    let chain = (0..4).fold(actor(None), |act, _| actor(act.map(Box::new)));
+    for algorithm in Algorithm::ALL {
+        let key = SigningKey::generate(*algorithm, kid()).expect("a key");
+        for role in ["a", "ab", "abc", "a\u{e4}\"\\"] {
+            let token = AccessToken { act: chain.clone(), roles: vec![role.to_owned()], ..claims() };
+            let signed = key.sign("at+jwt", &token).expect("a token");
+            assert_eq!(token.signed_length(*algorithm).expect("JSON"), signed.len(), "{algorithm:?} {role}");
+            assert!(signed.len() < 4096, "five actors fit");
+        }
+    }
 }

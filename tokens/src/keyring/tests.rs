@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::site::{NOW, Site, claims, commit, new_tenant};
-use crate::{LONGEST_TOKEN_LIFE, SignError, first_keys};
+use crate::{LONGEST_TOKEN_LIFE, SignError, first_keys, further_keys};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -135,6 +135,21 @@ async fn each_algorithm_has_a_key_of_its_own() {
     site.write(keys::retire(&site.tenant, &retired, NOW)).await;
     site.keyring.reload(&site.tenant, NOW).await.expect("a reload");
     assert!(matches!(sign(Algorithm::EdDsa), Err(SignError::NoKey(_, Algorithm::EdDsa))));
+}
+
+#[tokio::test]
+async fn at_05_a_further_key_signs_at_once_where_clocks_differ_and_after_a_restart() {
+    let site = Site::new().await;
+    let wanted = [Algorithm::Rs256, Algorithm::Ps256].into();
+    let new = further_keys(&site.tenant, &wanted, &site.sealer, NOW + chancery_core::SKEW, &SystemRng).await.expect("new keys");
+    commit(&site.store, site.tenant, new).await;
+    let (again, signer) = open(site.store.clone(), site.sealer.clone(), NOW).await.expect("the keys just made");
+    assert_eq!(jwks(&again, &site.tenant).len(), 3);
+    for algorithm in wanted {
+        let token = signer.access_token(&site.tenant, algorithm, &claims()).expect("a token by a clock that is behind");
+        assert!(signer.has(&site.tenant, &kid_of(token.expose())));
+    }
+    assert!(!signer.has(&site.tenant, "key_00000000000000000000000000000000"));
 }
 
 #[tokio::test]

@@ -30,7 +30,11 @@ impl Gateway {
     }
 
     fn at(&self, resource: &str, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
-        let at = At { tenant: self.site.tenant, issuer: &self.issuer, resource: &url(resource) };
+        self.by(Algorithm::Es256, resource, token, now)
+    }
+
+    fn by(&self, algorithm: Algorithm, resource: &str, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let at = At { tenant: self.site.tenant, issuer: &self.issuer, resource: &url(resource), algorithm };
         self.verifier.verify_at(&at, token, now)
     }
 
@@ -194,6 +198,23 @@ async fn pr_03_a_token_for_another_resource_is_refused_and_named() {
     ] {
         let Err(TokenTrouble::WrongResource(live)) = gateway.at(other, &token, NOW) else { panic!("{other} took it") };
         assert_eq!(live.claims().jti, claims.jti, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn at_05_a_token_by_another_key_of_ours_than_the_resource_s_is_refused_and_named() {
+    let gateway = Gateway::new().await;
+    gateway.site.write(gateway.site.new_keys(NOW).signing(Algorithm::EdDsa, NOW).await.expect("a new key")).await;
+    gateway.site.keyring.reload(&gateway.site.tenant, NOW).await.expect("a reload");
+    for (signed, other) in [(Algorithm::Es256, Algorithm::EdDsa), (Algorithm::EdDsa, Algorithm::Es256)] {
+        let token = gateway.site.signer.access_token(&gateway.site.tenant, signed, &claims()).expect("a token");
+        // The second time it is remembered.
+        for _ in 0..2 {
+            let Err(TokenTrouble::OtherAlgorithm(live)) = gateway.by(other, BANK, token.expose(), NOW) else { panic!("{other:?}") };
+            assert_eq!(live.claims().aud, BANK);
+            assert_eq!(said(gateway.by(signed, BANK, token.expose(), NOW)), "good");
+        }
+        assert_eq!(said(gateway.by(signed, EXCHANGE, token.expose(), NOW)), "wrong_resource");
     }
 }
 

@@ -83,6 +83,9 @@ pub(super) struct Resource {
     upstream: Option<Upstream>,
     /// Only for agents that prove who they are.
     require_agent: Option<bool>,
+    /// What its tokens are signed with; ES256 unless told.
+    #[schemars(regex(pattern = r"^(ES256|EdDSA|RS256|PS256)$"))]
+    token_signing_alg: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -118,6 +121,9 @@ struct Upstream {
     /// What it is shown: a token made for it, unless told.
     #[schemars(regex(pattern = r"^(token|none)$"))]
     credential: Option<String>,
+    /// What the token is signed with that it is sent; ES256 unless told.
+    #[schemars(regex(pattern = r"^(ES256|EdDSA|RS256|PS256)$"))]
+    token_signing_alg: Option<String>,
     /// A header that it is shown instead of a token.
     header: Option<UpstreamHeader>,
     /// The authorities that may vouch for it, in PEM, instead of this machine's.

@@ -31,6 +31,9 @@ fn mc_02_an_upstream_is_shown_a_token_nothing_or_a_secret_header() {
     assert_eq!(keyed.secrets.header().map(|secret| secret.expose().as_str()), Some("the secret KEY"));
 
     for (bad, says) in [
+        ("url: https://u.example, token_signing_alg: HS256", "write one of ES256, EdDSA, RS256, PS256"),
+        ("url: https://u.example, token_signing_alg: none", "nothing that tokens are signed with"),
+        ("url: https://u.example, credential: none, token_signing_alg: RS256", "is shown no token of ours"),
         ("url: https://u.example, credential: hunter2", "is nothing that an upstream is shown"),
         ("url: https://u.example, credential: none, header: { name: X-Api-Key, value: env:KEY }", "not both"),
         ("url: https://u.example, header: { name: X-Api-Key, value: hunter2 }", "a secret may not stand in this file"),
