@@ -18,12 +18,17 @@ use chancery_store::repo::grants;
 use chancery_tokens::Signer;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::mint::{self, Authority, Moment, Unsigned};
 
-/// How many are kept.
+/// How many are kept, and how many bytes they may take together. One that was dropped is made again.
 const KEPT: usize = 16_384;
+const KEPT_BYTES: u64 = 16 << 20;
+
+/// What one that is kept takes beside its text.
+const BESIDE_TEXT: usize = 256;
 
 /// What the issuer makes upstream credentials with.
 pub struct OwnCredentials {
@@ -32,7 +37,7 @@ pub struct OwnCredentials {
     journal: Journal,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
-    kept: Cache<Key, Kept>,
+    kept: Cache<Key, Kept, ByBytes>,
 }
 
 /// An inbound token, by its digest, at a resource.
@@ -51,9 +56,18 @@ struct Kept {
     ends_at: Timestamp,
 }
 
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Key, Kept> for ByBytes {
+    fn weight(&self, _key: &Key, kept: &Kept) -> u64 {
+        (BESIDE_TEXT + kept.token.expose().len()) as u64
+    }
+}
+
 impl OwnCredentials {
     pub fn new(registry: Registry, signer: Signer, journal: Journal, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
-        Self { registry, signer, journal, clock, rng, kept: Cache::new(KEPT) }
+        Self { registry, signer, journal, clock, rng, kept: Cache::with_weighter(KEPT, KEPT_BYTES, ByBytes) }
     }
 
     /// Calls that arrive together with one new token wait for one upstream token.

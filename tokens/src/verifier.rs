@@ -16,12 +16,18 @@ use chancery_core::{Authentication, Caller, Issuer, KeyId, ResourceUrl, SKEW, Te
 use chancery_crypto::digest;
 use chancery_crypto::jose::{self, Algorithm, Expected, JoseError, Typ};
 use chancery_registry::{Resource, Tenant};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::{AccessToken, Ended, Keyring, LONGEST_TOKEN_LIFE, TokenTrouble};
 
-/// How many tokens are remembered as verified.
+/// How many tokens are remembered as verified, and how many bytes they may take together: whoever has many tokens, or long ones, takes no
+/// more of a node's memory than that. One that was forgotten is verified again.
 const REMEMBERED: usize = 16_384;
+const REMEMBERED_BYTES: u64 = 16 << 20;
+
+/// What a remembered token takes beside its texts.
+const BESIDE_TEXTS: usize = 1024;
 
 /// No epoch of the ended set: nobody has looked yet.
 const NEVER: u64 = u64::MAX;
@@ -34,6 +40,8 @@ pub struct VerifiedToken {
     algorithm: Algorithm,
     /// The ended set's epoch at which nothing behind it had ended.
     alive_at: AtomicU64,
+    /// About what it takes of memory: its claims come twice, once as the caller.
+    bytes: u64,
 }
 
 impl VerifiedToken {
@@ -78,7 +86,16 @@ impl fmt::Debug for VerifiedToken {
 pub struct Verifier {
     keyring: Keyring,
     ended: Ended,
-    remembered: Arc<Cache<[u8; 32], Arc<VerifiedToken>>>,
+    remembered: Arc<Cache<[u8; 32], Arc<VerifiedToken>, ByBytes>>,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<[u8; 32], Arc<VerifiedToken>> for ByBytes {
+    fn weight(&self, _digest: &[u8; 32], token: &Arc<VerifiedToken>) -> u64 {
+        token.bytes
+    }
 }
 
 /// Whether a token's authority stands.
@@ -100,7 +117,7 @@ struct At<'a> {
 
 impl Verifier {
     pub fn new(keyring: Keyring, ended: Ended) -> Self {
-        Self { keyring, ended, remembered: Arc::new(Cache::new(REMEMBERED)) }
+        Self { keyring, ended, remembered: Arc::new(Cache::with_weighter(REMEMBERED, REMEMBERED_BYTES, ByBytes)) }
     }
 
     /// Whether the token is good for this resource of this tenant, now.
@@ -185,7 +202,8 @@ impl Verifier {
         let key = payload.kid().and_then(|kid| kid.parse().ok()).ok_or(TokenTrouble::UnknownKey)?;
         let (algorithm, claims): (_, AccessToken) = (payload.algorithm(), payload.claims()?); // JW-06
         let caller = caller(&claims, tenant, digest);
-        Ok(Arc::new(VerifiedToken { claims, caller, key, algorithm, alive_at: AtomicU64::new(NEVER) }))
+        let bytes = (BESIDE_TEXTS + 2 * token.len()) as u64;
+        Ok(Arc::new(VerifiedToken { claims, caller, key, algorithm, alive_at: AtomicU64::new(NEVER), bytes }))
     }
 }
 

@@ -67,6 +67,21 @@ fn said(verified: Result<Arc<VerifiedToken>, TokenTrouble>) -> &'static str {
 }
 
 #[tokio::test]
+async fn what_is_remembered_of_long_tokens_has_a_measure() {
+    let gateway = Gateway::new().await;
+    let mut claims = claims();
+    claims.roles = (0..300).map(|role| format!("role-{role:027}")).collect();
+    let token = gateway.bank(&gateway.site.sign(&claims), NOW).expect("a good token");
+    let presented = 900_u64;
+    for number in 0..presented {
+        gateway.verifier.remembered.insert(digest::sha256(&number.to_be_bytes()), token.clone());
+    }
+    let kept = gateway.verifier.remembered.weight();
+    assert!(kept <= REMEMBERED_BYTES, "{kept} bytes are kept");
+    assert!(kept > REMEMBERED_BYTES / 4 && presented * token.bytes > REMEMBERED_BYTES, "{kept} bytes are kept");
+}
+
+#[tokio::test]
 async fn at_01_a_good_token_says_who_calls() {
     let gateway = Gateway::new().await;
     let mut claims = claims();
