@@ -21,6 +21,8 @@ const MOST_REDIRECTS: usize = 20;
 pub struct Browser {
     client: Client<HttpConnector, Full<Bytes>>,
     jar: Option<Arc<Mutex<Jar>>>,
+    /// All that it was answered, where somebody wants to know.
+    diary: Option<Arc<Mutex<Vec<Answer>>>>,
     /// Where the proxy in front of the site says that it is.
     whereabouts: Option<String>,
     clock: Arc<dyn Clock>,
@@ -34,13 +36,24 @@ impl Browser {
 
     /// A program: no cookies.
     pub fn program(clock: Arc<dyn Clock>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), jar: None, whereabouts: None, clock }
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), jar: None, diary: None, whereabouts: None, clock }
     }
 
     /// The same from another address; the site trusts the proxy that says so.
     #[must_use]
     pub fn coming_from(self, address: &str) -> Self {
         Self { whereabouts: Some(address.to_owned()), ..self }
+    }
+
+    /// The same, keeping what it is answered.
+    #[must_use]
+    pub fn keeping_a_diary(self) -> Self {
+        Self { diary: Some(Arc::default()), ..self }
+    }
+
+    /// All that it was answered so far, if it keeps a diary.
+    pub fn diary(&self) -> Vec<Answer> {
+        self.diary.as_ref().map(|diary| diary.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
     }
 
     /// Looks into the cookie jar, or changes it.
@@ -72,7 +85,11 @@ impl Browser {
         if self.jar.is_some() {
             self.cookies(|jar| jar.keep(&url, &head.headers, self.clock.now()));
         }
-        Answer { url, status: head.status, headers: head.headers, body }
+        let answer = Answer { url, status: head.status, headers: head.headers, body };
+        if let Some(diary) = &self.diary {
+            diary.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
+        }
+        answer
     }
 
     pub async fn get(&self, url: &str) -> Answer {

@@ -34,6 +34,8 @@ struct Inner {
     provider: OnceLock<Arc<Provider>>,
     forge: Forge,
     asked: Mutex<Vec<String>>,
+    /// What was asked for and given at [`TOKEN`].
+    exchanged: Mutex<Vec<(Bytes, Bytes)>>,
     alterations: Mutex<BTreeMap<&'static str, Alteration>>,
 }
 
@@ -48,9 +50,9 @@ pub struct Reply {
 
 impl IdentityProvider {
     pub(crate) fn new() -> Self {
-        let asked = Mutex::default();
+        let (asked, exchanged) = (Mutex::default(), Mutex::default());
         let (provider, forge) = (OnceLock::new(), Forge::stranger(KEY));
-        let provider = Self(Arc::new(Inner { provider, forge, asked, alterations: Mutex::default() }));
+        let provider = Self(Arc::new(Inner { provider, forge, asked, exchanged, alterations: Mutex::default() }));
         let jwk = provider.0.forge.jwk();
         provider.alter_json(KEYS, move |document| document["keys"].as_array_mut().expect("a key set").push(jwk.clone()));
         provider
@@ -106,6 +108,12 @@ impl IdentityProvider {
     /// How often this path was asked for, such as [`TOKEN`].
     pub fn asked(&self, path: &str) -> usize {
         lock(&self.0.asked).iter().filter(|asked| *asked == path).count()
+    }
+
+    /// The forms that came to [`TOKEN`] so far, and what was answered.
+    pub fn exchanged(&self) -> Vec<(Vec<(String, String)>, Value)> {
+        let read = |form: &Bytes| form_urlencoded::parse(form).into_owned().collect();
+        lock(&self.0.exchanged).iter().map(|(form, answer)| (read(form), serde_json::from_slice(answer).unwrap_or_default())).collect()
     }
 
     /// Alters every answer at this path from now on, in place of what altered it before.
@@ -168,13 +176,23 @@ impl Reply {
 async fn between(State(provider): State<IdentityProvider>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     lock(&provider.0.asked).push(path.clone());
-    let answer = next.run(request).await;
     let alteration = lock(&provider.0.alterations).get(path.as_str()).cloned();
-    let Some(alteration) = alteration else { return answer };
+    let exchanges = path.ends_with(TOKEN);
+    if alteration.is_none() && !exchanges {
+        return next.run(request).await;
+    }
 
-    let (mut head, body) = answer.into_parts();
+    let (head, form) = request.into_parts();
+    let form = form.collect().await.expect("a site's requests are whole").to_bytes();
+    let (mut head, body) = next.run(Request::from_parts(head, Body::from(form.clone()))).await.into_parts();
     let body = body.collect().await.expect("the provider's answers are whole").to_bytes();
-    let reply = alteration(Reply { status: head.status, headers: head.headers, body });
+    let mut reply = Reply { status: head.status, headers: head.headers, body };
+    if let Some(alteration) = alteration {
+        reply = alteration(reply);
+    }
+    if exchanges {
+        lock(&provider.0.exchanged).push((form, reply.body.clone()));
+    }
     (head.status, head.headers) = (reply.status, reply.headers);
     Response::from_parts(head, Body::from(reply.body))
 }

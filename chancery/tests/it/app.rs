@@ -10,7 +10,7 @@ use url::Url;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:47012/callback";
 /// RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 #[derive(Clone)]
@@ -44,6 +44,11 @@ impl App {
 
     /// The same, for these scopes.
     pub async fn approved_for(&self, person: Person, scope: &str) -> String {
+        self.approved_in(&Browser::new(Arc::new(SystemClock)), person, &[("scope", scope), ("resource", &self.bank)]).await
+    }
+
+    /// The same in this browser, for what the parameters say.
+    pub async fn approved_in(&self, browser: &Browser, person: Person, more: &[(&str, &str)]) -> String {
         let mut url = Url::parse(&format!("{}/authorize", self.issuer)).expect("an address");
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
@@ -51,13 +56,11 @@ impl App {
             ("redirect_uri", REDIRECT_URI),
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
-            ("resource", &self.bank),
-            ("scope", scope),
         ]);
-        let browser = Browser::new(Arc::new(SystemClock));
+        url.query_pairs_mut().extend_pairs(more);
         let page = browser.get(url.as_str()).await;
         let app = Url::parse(REDIRECT_URI).expect("an address");
-        let answer = people::go_on(&browser, page, person, true, &app).await;
+        let answer = people::go_on(browser, page, person, true, &app).await;
         answer.sent("code").unwrap_or_else(|| panic!("no code: {answer:?}"))
     }
 

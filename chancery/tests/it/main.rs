@@ -23,6 +23,7 @@ mod registration;
 mod removed_provider;
 mod revoke;
 mod said;
+mod secrets;
 mod served;
 mod signals;
 mod signing;

@@ -12,6 +12,11 @@ use crate::said::Said;
 /// What a collector of traces knows the server by.
 pub const COLLECTOR_KEY: &str = "what-the-collector-knows-us-by";
 
+/// What an upstream knows the gateway by, in a header.
+pub const UPSTREAM_KEY: &str = "what-the-upstream-knows-us-by-0123456789";
+/// What a child process has in its environment: a secret of several lines.
+pub const CHILD_KEY: &str = "first-line-of-what-a-child-is-given\nthe-second-line-of-it-0123456789\n";
+
 /// A command line that waits to be run; the folder is where it stands.
 pub fn chancery(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
@@ -19,6 +24,8 @@ pub fn chancery(folder: &Folder, arguments: &[&str]) -> Command {
     command
         .env("CORP_SECRET", "what-the-provider-knows-us-by")
         .env("SECRET", cast::SECRET)
+        .env("UPSTREAM_KEY", UPSTREAM_KEY)
+        .env("CHILD_KEY", CHILD_KEY)
         .env("COLLECTOR", format!("authorization=Bearer {COLLECTOR_KEY}"));
     command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_SOCKET").env_remove("CHANCERY_SERVER");
     command.env("XDG_CONFIG_HOME", folder.path().join("config"));

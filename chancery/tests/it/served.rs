@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chancery_core::SystemClock;
 use chancery_testkit::postgres::Database;
-use chancery_testkit::{Behind, Folder, Kind, cast};
+use chancery_testkit::{Behind, Folder, IdentityProvider, Kind, cast};
 use serde_json::{Value, json};
 
 use crate::process::{Running, chancery, free_port, run, write};
@@ -15,6 +15,8 @@ use crate::process::{Running, chancery, free_port, run, write};
 pub struct Served {
     pub base: String,
     pub folder: Folder,
+    /// The company's, in the test's hands.
+    pub provider: IdentityProvider,
     _database: Option<Database>,
 }
 
@@ -42,7 +44,7 @@ impl Served {
         change(&mut file);
         write(&folder, "chancery.yaml", &file.to_string()); // JSON is YAML
         run(&folder, &["apply"]).with(0, &["version 1"]);
-        Self { base, folder, _database: None }
+        Self { base, folder, provider: behind.provider, _database: None }
     }
 
     /// Starts the server as a shell does that allows few open files at first.
