@@ -82,6 +82,7 @@ pub struct Record {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "what comes through becomes the large one")]
 enum State {
     /// The open events are durable.
     Open(Receipt, Closing),

@@ -11,6 +11,7 @@ use chancery_audit::{CommitError, Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
 use http::StatusCode;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -106,7 +107,11 @@ impl Recorder {
     pub fn open(&self, events: Vec<Event>) -> Opening {
         let tenant = events.first().expect("a record has an event").tenant;
         let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
-        Opening { durable: self.write(tenant, Draft { events, ..Draft::default() }), closing }
+        let committed = self.committed(tenant, Draft { events, ..Draft::default() });
+        let (hand_over, opening) = oneshot::channel();
+        // If nobody takes it over, what closes the calls is begun here, before this is over.
+        self.writing.spawn(async move { drop(hand_over.send(closing.opened(committed.await))) });
+        Opening(opening)
     }
 
     /// Waits until everything begun is written. Call it when no request is under way any more.
@@ -116,35 +121,26 @@ impl Recorder {
     }
 
     /// Begins a commit that is finished whether or not anybody waits for it.
-    fn write(&self, tenant: TenantId, draft: Draft) -> Writing {
+    fn write(&self, tenant: TenantId, draft: Draft) -> JoinHandle<Result<Receipt, CommitError>> {
+        self.writing.spawn(self.committed(tenant, draft))
+    }
+
+    fn committed(&self, tenant: TenantId, draft: Draft) -> impl Future<Output = Result<Receipt, CommitError>> + use<> {
         let journal = self.journal.clone();
-        self.writing.spawn(async move {
+        async move {
             let written = journal.commit(&tenant, draft).await;
             written.inspect_err(|error| tracing::error!(%tenant, %error, "the audit log cannot be written"))
-        })
+        }
     }
 }
 
-/// A commit on its way.
-type Writing = JoinHandle<Result<Receipt, CommitError>>;
-
-/// Open events on their way to the log.
-pub struct Opening {
-    durable: Writing,
-    closing: Closing,
-}
+/// Open events on their way to the log. If nobody waits for them any more, what closes them follows as soon as they are written.
+pub struct Opening(oneshot::Receiver<Result<(Receipt, Closing), Refusal>>);
 
 impl Opening {
-    /// Waits for them. If they were not written nothing was opened, so nothing is to be closed; if nobody knows, the log is told what
-    /// became of it as soon as it can be.
+    /// Waits for them.
     pub async fn durable(self) -> Result<(Receipt, Closing), Refusal> {
-        let Self { durable: written, closing } = self;
-        match written.await {
-            Ok(Ok(receipt)) => return Ok((receipt, closing)),
-            Ok(Err(error)) if error.is_unknown() => closing.refused(&Refusal::log_unavailable()),
-            _ => closing.never_opened(),
-        }
-        Err(Refusal::log_unavailable())
+        self.0.await.unwrap_or_else(|_| Err(Refusal::log_unavailable()))
     }
 }
 
@@ -181,8 +177,15 @@ impl Closing {
         self.write(refusal.outcome(), |event| event.with(Field::Reason, refusal.reason).with_some(Field::Decision, refusal.decision));
     }
 
-    fn never_opened(mut self) {
-        self.calls.clear();
+    /// If the open events were not written nothing was opened, so nothing is to be closed; if nobody knows, the log is told what became of
+    /// it as soon as it can be.
+    fn opened(mut self, written: Result<Receipt, CommitError>) -> Result<(Receipt, Self), Refusal> {
+        match written {
+            Ok(receipt) => return Ok((receipt, self)),
+            Err(error) if error.is_unknown() => self.refused(&Refusal::log_unavailable()),
+            Err(_) => self.calls.clear(),
+        }
+        Err(Refusal::log_unavailable())
     }
 
     fn write(&mut self, outcome: Outcome, more: impl Fn(Event) -> Event) {

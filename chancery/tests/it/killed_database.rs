@@ -180,6 +180,36 @@ async fn a_call_whose_event_may_be_written_is_not_sent_and_is_known_to_be_refuse
     assert_eq!(worker.calls(), ["before"], "what is not known to be in the log is not sent");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_while_the_call_s_event_is_written_is_told_of_after_it() {
+    let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not");
+    let Some(database) = fresh else { return };
+    let (worker, port) = (Worker::start(), free_port());
+    let served = Served::at(format!("http://127.0.0.1:{port}"), server(port, &database.url()), behind(&worker)).await;
+    let _gateway = served.serve();
+    let mcp = in_session(&served.base).await;
+    mcp.post(&transfer("before", "")).await.has_status(200);
+    served.audit_when(|log| outcomes(log).len() == 1).await;
+
+    database.sql(LINGERS);
+    let calling = {
+        let mcp = mcp.clone();
+        tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await })
+    };
+    worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
+    calling.abort();
+    loop {
+        let closed = database.sql("SELECT count(*) FROM events WHERE kind = 'call_closed'");
+        if database.sql(COMMITTING).trim() == "0" {
+            break;
+        }
+        assert_eq!(closed.trim(), "1", "the log closes a call that it has not opened");
+    }
+    let log = served.audit_when(|log| outcomes(log).len() == 2).await;
+    assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["answered", "client_gone"]));
+    assert_eq!(worker.calls(), ["before"], "whoever has gone wants nothing done");
+}
+
 /// Calls and refreshes until it is refused, and gives the newest tokens.
 async fn work(app: App, mut tokens: Tokens, (name, answered): (String, Arc<AtomicUsize>)) -> Tokens {
     for turn in 0.. {
