@@ -13,8 +13,6 @@ mod pulse;
 mod source;
 
 #[cfg(test)]
-mod held;
-#[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;

@@ -1,3 +1,5 @@
+mod held;
+
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 

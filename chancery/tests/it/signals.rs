@@ -148,7 +148,7 @@ fn connect(port: u16) -> TcpStream {
 }
 
 fn ask(stream: &mut TcpStream, path: &str) {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).expect("the server reads");
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes()).expect("the server reads");
     let mut answer = Vec::new();
     while !answer.ends_with(b"]}") {
         let mut more = [0; 4096];
