@@ -21,7 +21,7 @@ use bytes::Bytes;
 use chancery_core::{Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented};
-use chancery_tokens::{TenantKeys, VerifiedToken};
+use chancery_tokens::{Standing, TenantKeys, TokenTrouble, VerifiedToken};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, request};
 use http_body::Body as _;
@@ -90,6 +90,7 @@ impl Call<'_> {
         let token = self.authenticated()?; // OA-20, PR-02, AT-01, MC-01
         self.origin.admitted()?;
         let body = self.body(body).await?;
+        self.still_stands(&token)?; // RV-05
         let messages = self.messages(&body)?;
 
         let now = self.gateway.clock.now();
@@ -103,6 +104,9 @@ impl Call<'_> {
         let backend = self.gateway.way.backends.of(&self.resource);
         let room = backend.enter(token.caller())?;
         let record = self.record(&messages.all, &permits, &token, now).await?;
+        if let Err(refusal) = self.still_stands(&token) {
+            return Err(record.failed(refusal).await); // RV-05
+        }
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
         let onward =
             Onward { method: self.head.method.clone(), headers: &self.head.headers, session: session.as_ref(), body: body.clone() };
@@ -121,15 +125,26 @@ impl Call<'_> {
     }
 
     fn authenticated(&mut self) -> Result<Arc<VerifiedToken>, Refusal> {
+        let verified = self.verified()?;
+        self.token = verified.as_ref().map_or_else(|trouble| trouble.token().cloned(), |token| Some(token.clone()));
+        verified.map_err(|trouble| Refusal::bad_token(&trouble))
+    }
+
+    fn verified(&self) -> Result<Result<Arc<VerifiedToken>, TokenTrouble>, Refusal> {
         let token = match bearer::presented(&self.head.headers) {
             Presented::Token(token) => token,
             Presented::Nothing => return Err(Refusal::no_token()), // PR-02
             Presented::Malformed => return Err(Refusal::malformed_authorization()), // OA-20
         };
-        let now = self.gateway.clock.now();
-        let verified = self.gateway.verifier.verify(&self.tenant, &self.resource, token, now); // AT-01, PR-03
-        self.token = verified.as_ref().map_or_else(|trouble| trouble.token().cloned(), |token| Some(token.clone()));
-        verified.map_err(|trouble| Refusal::bad_token(&trouble))
+        Ok(self.gateway.verifier.verify(&self.tenant, &self.resource, token, self.gateway.clock.now())) // AT-01, PR-03
+    }
+
+    /// A body may be slow, and so may the log: what was ended meanwhile goes no further.
+    fn still_stands(&self, token: &VerifiedToken) -> Result<(), Refusal> {
+        match self.gateway.verifier.standing(token) {
+            Standing::Good => Ok(()),
+            Standing::Ended | Standing::Unknown => self.verified()?.map(drop).map_err(|trouble| Refusal::bad_token(&trouble)),
+        }
     }
 
     /// The body of a POST, whole; nothing of any other.

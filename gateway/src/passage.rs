@@ -193,9 +193,9 @@ impl Way {
         let Passage { token, permits, record } = passage;
         assert!(permits.0.iter().all(|permit| permit.resource_id() == resource.id), "a permit is for one resource");
         let answered = tokio::select! {
-            biased;
-            answered = self.answered(token, (resource, backend), onward) => answered,
+            biased; // it is looked each time before anything goes on
             refusal = halted => Err(refusal), // RV-05
+            answered = self.answered(token, (resource, backend), onward) => answered,
         };
         match answered {
             Ok(answer) => Ok(Held { answer, record }),
@@ -247,7 +247,8 @@ impl Held {
 }
 
 impl Record {
-    async fn failed(self, refusal: Refusal) -> Failed {
+    /// Nothing comes of it but a refusal.
+    pub(crate) async fn failed(self, refusal: Refusal) -> Failed {
         match self.settled().await {
             Ok(settled) => settled.failed(refusal),
             Err(refusal) => refusal.into(),

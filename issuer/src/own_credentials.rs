@@ -53,6 +53,9 @@ struct Kept {
     token: Secret<String>,
     /// Another than the inbound token's, where the upstream has an algorithm of its own.
     kid: String,
+    /// Whom it is for, as the file said then.
+    audience: String,
+    algorithm: jose::Algorithm,
     ends_at: Timestamp,
 }
 
@@ -61,7 +64,7 @@ struct ByBytes;
 
 impl Weighter<Key, Kept> for ByBytes {
     fn weight(&self, _key: &Key, kept: &Kept) -> u64 {
-        (BESIDE_TEXT + kept.token.expose().len()) as u64
+        (BESIDE_TEXT + kept.token.expose().len() + kept.audience.len()) as u64
     }
 }
 
@@ -75,11 +78,18 @@ impl OwnCredentials {
         let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *resource };
         loop {
             let kept = self.kept.get_or_insert_async(&key, self.make(caller, resource)).await?;
-            if self.clock.now() < kept.ends_at && self.signer.has(&key.tenant, &kept.kid) {
+            if self.clock.now() < kept.ends_at && self.signer.has(&key.tenant, &kept.kid) && self.is_for_what_stands_there(&key, &kept) {
                 return Ok(UpstreamCredential::Bearer(kept.token));
             }
-            self.kept.remove_if(&key, |still| still.ends_at == kept.ends_at && still.kid == kept.kid);
+            self.kept.remove_if(&key, |still| still.token.expose() == kept.token.expose());
         }
+    }
+
+    /// What was made for the server of before says nothing to the one of now, which could use it there (MC-02).
+    fn is_for_what_stands_there(&self, key: &Key, kept: &Kept) -> bool {
+        let Some(tenant) = self.registry.tenant_by_id(&key.tenant) else { return false };
+        let upstream = tenant.resource(&key.resource).and_then(|resource| resource.upstream.as_ref());
+        upstream.is_some_and(|upstream| upstream.audience == kept.audience && upstream.token_signing_alg == kept.algorithm)
     }
 
     async fn make(&self, caller: &Caller, resource: &ResourceId) -> Result<Kept, CredentialTrouble> {
@@ -99,7 +109,8 @@ impl OwnCredentials {
         let signed = token.signed(&self.signer, &tenant.id, &receipt);
         let token_text = signed.map_err(|error| CredentialTrouble::Unavailable(error.to_string()))?;
         let kid = jose::peek(token_text.expose()).ok().and_then(|header| header.kid).unwrap_or_default();
-        Ok(Kept { token: token_text, kid, ends_at: Timestamp::from_seconds(token.claims().exp) })
+        let ends_at = Timestamp::from_seconds(token.claims().exp);
+        Ok(Kept { token: token_text, kid, audience: upstream.audience.clone(), algorithm: upstream.token_signing_alg, ends_at })
     }
 }
 

@@ -68,10 +68,10 @@ impl NewKeys<'_> {
         Ok(keys::insert(&row))
     }
 
-    /// A key of the same kind, in use at once.
+    /// A key of the same kind, in use at once, also on a node whose clock is behind this one's: the old one is gone there, too.
     pub(crate) async fn successor(&self, old: &Key) -> Result<Write, NewKeyError> {
         match (old.purpose, Algorithm::from_name(&old.algorithm)) {
-            (KeyPurpose::Sign, algorithm) => self.signing(algorithm.unwrap_or(Algorithm::Es256), self.now).await,
+            (KeyPurpose::Sign, algorithm) => self.signing(algorithm.unwrap_or_default(), self.now - SKEW).await,
             (KeyPurpose::Page | KeyPurpose::McpSession | KeyPurpose::RefreshToken, _) => self.symmetric(old.purpose, &old.algorithm).await,
         }
     }

@@ -136,9 +136,10 @@ impl Verifier {
 
     /// Whether something behind the token was ended, whatever its own time: for streams that outlive the check at their beginning.
     pub fn standing(&self, token: &VerifiedToken) -> Standing {
+        let blind = self.ended.followed().is_blind(); // first: who sees again has heard of every end
         if self.has_ended(token) {
             Standing::Ended
-        } else if self.ended.followed().is_blind() {
+        } else if blind {
             Standing::Unknown
         } else {
             Standing::Good

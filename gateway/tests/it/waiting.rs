@@ -7,6 +7,8 @@ use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -72,6 +74,41 @@ chancery_testkit::both_stores! {
         assert_eq!(both, [("answered".to_owned(), None), cut]);
         assert_eq!(log.of_kind("call_opened").len(), 3);
     }
+}
+
+/// The token was good when the call began, and its holder keeps the rest back until it is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rv_05_a_call_whose_body_was_held_back_goes_no_further() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+    let (head, body) = alice.mcp(BANK).posting(&call("account_balance", &json!({}))).into_parts();
+    let address = head.uri.authority().expect("an address").as_str();
+    let mut text = format!("POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", head.uri.path(), body.len());
+    for (name, value) in &head.headers {
+        text += &format!("{name}: {}\r\n", value.to_str().expect("text"));
+    }
+    let mut stream = connect(address).await;
+    stream.write_all(format!("{text}connection: close\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.expect("the gateway reads");
+    let mut asked = [0; 25];
+    timeout(PATIENCE, stream.read_exact(&mut asked)).await.expect("the gateway asks for the body").expect("it answers");
+    assert_eq!(String::from_utf8_lossy(&asked), "HTTP/1.1 100 Continue\r\n\r\n");
+
+    site.revoke(Revocable::Grant, &grant(&alice)).await.expect("it is alive");
+
+    let mut answer = String::new();
+    let rest = async {
+        stream.write_all(&body).await.expect("the gateway reads");
+        stream.read_to_string(&mut answer).await.expect("an answer")
+    };
+    upstream.left_alone(timeout(PATIENCE, rest)).await.expect("the gateway answers");
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("error=\"invalid_token\""), "{answer}");
+    assert!(site.audit().await.of_kind("call_opened").is_empty());
+}
+
+#[expect(clippy::disallowed_methods, reason = "the peer of a test's own server")]
+async fn connect(address: &str) -> TcpStream {
+    TcpStream::connect(address).await.expect("the gateway listens")
 }
 
 /// Nobody waits for its answer, so nothing is repeated, and a challenge is what clients know.
