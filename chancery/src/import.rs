@@ -1,12 +1,14 @@
 //! Reading what an MCP server offers, and drafting a resource of it.
 //!
 //! 1. [`talk`] speaks to it as a client of either era would, over [`http`] or [`stdio`].
-//! 2. What it said is kept in a form that is bounded and harms nobody ([`Tool`]).
-//! 3. [`draft`] proposes scopes, and writes YAML in which the server has written nothing.
-//! 4. The YAML is read back, and must mean what was meant.
+//! 2. Of one that wants a token, [`metadata`] tells who would issue it.
+//! 3. What it said is kept in a form that is bounded and harms nobody ([`Tool`]).
+//! 4. [`draft`] proposes scopes, and writes YAML in which the server has written nothing.
+//! 5. The YAML is read back, and must mean what was meant.
 
 pub mod draft;
 pub mod http;
+pub mod metadata;
 pub mod stdio;
 pub mod talk;
 pub mod trouble;

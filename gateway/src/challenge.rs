@@ -27,6 +27,12 @@ pub fn scope_wanted(headers: &HeaderMap) -> Option<ScopeSet> {
     })
 }
 
+/// What a challenge says under this name, where one does.
+pub fn parameter<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    challenges.flat_map(parameters).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+}
+
 /// The `name="value"` pairs of a challenge. Values with escapes are cut at the escape: scopes and codes have none.
 fn parameters(challenge: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();

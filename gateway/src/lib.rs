@@ -49,6 +49,7 @@ use chancery_registry::{Registry, Resource};
 use chancery_tokens::{Keyring, Verifier};
 use tokio_util::task::TaskTracker;
 
+pub use crate::challenge::parameter as challenge_parameter;
 use crate::leaving::Leaving;
 pub use crate::leg::{Authenticated, Leg};
 use crate::message_counts::MessageCounts;

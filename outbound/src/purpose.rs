@@ -25,6 +25,10 @@ pub enum Purpose {
     ListedClientLogout,
     /// The same, at an address that an operator wrote.
     OwnClientLogout,
+    /// Who issues the tokens that an MCP server wants, in a document at that server, which an operator named.
+    ServerMetadata,
+    /// The same, at another address, which the server named.
+    NamedServerMetadata,
     /// Our own command line at a server that whoever runs it named.
     Administration,
     /// Our traces, at the collector that an operator wrote.
@@ -60,6 +64,8 @@ impl Purpose {
             Self::ClientLogout         => limits(Trust::Peer,            20_000, [5,  10],                 [2,  32]), // BL-03
             Self::ListedClientLogout   => limits(Trust::Listed,          20_000, [5,  10],                 [2,  32]), // BL-03
             Self::OwnClientLogout      => limits(Trust::Operator,        20_000, [5,  10],                 [4,  32]), // BL-03
+            Self::ServerMetadata       => limits(Trust::Operator,        20_000, [5,   5],                 [2,   4]),
+            Self::NamedServerMetadata  => limits(Trust::Peer,            20_000, [5,   5],                 [2,   4]), // PR-06
             Self::Administration       => limits(Trust::Operator,    16_000_000, [30, 60],                 [4,   4]),
             Self::Telemetry            => limits(Trust::Operator,       100_000, [10, 10],                 [2,   2]),
         }

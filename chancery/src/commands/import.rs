@@ -2,7 +2,8 @@
 //!
 //! 1. The resource without its tools is drafted and read back: what is wrong with the command line is said before anybody is asked.
 //! 2. The server is asked.
-//! 3. The whole is drafted, read back, and written where there is nothing yet, or printed.
+//! 3. Where it wants a token, what it says of who issues one is told, and that is the end.
+//! 4. The whole is drafted, read back, and written where there is nothing yet, or printed.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,13 +14,17 @@ use chancery_core::{Secret, Slug};
 use chancery_crypto::tls::Special;
 use chancery_outbound::{Dialer, Reach, Settings, Upstreams};
 use chancery_registry::config::{Problem, SecretRef, ServerConfig};
+use http::StatusCode;
 use serde_json::json;
+use tokio::time::{Instant, timeout_at};
 
 use crate::exit::{Exit, Failure};
 use crate::import::draft::{Draft, Upstream};
 use crate::import::http::Http;
+use crate::import::metadata::Inquiry;
 use crate::import::stdio::Stdio;
 use crate::import::talk::{self, Line};
+use crate::import::trouble::Trouble;
 use crate::import::{Offer, named};
 use crate::init::file;
 use crate::{files, logs, print};
@@ -75,11 +80,14 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let draft = drafted(&args)?;
     let nothing = Offer::default();
     draft.check(&nothing, &draft.text(&nothing)).map_err(|problems| unusable(&problems))?;
-    let mut line = line(&draft, &args)?;
+    let (mut line, inquiry) = line(&draft, &args)?;
 
     let whom = draft.whom();
-    let read = talk::read(&mut line, Duration::from_secs(args.timeout), |what| tell(&format!("{whom}: {what}"))).await;
-    let offer = read.map_err(|trouble| trouble.failure(whom))?;
+    let (time, begun) = (Duration::from_secs(args.timeout), Instant::now());
+    let offer = match talk::read(&mut line, time, |what| tell(&format!("{whom}: {what}"))).await {
+        Ok(offer) => offer,
+        Err(trouble) => return Err(unread(trouble, whom, inquiry, begun + time).await),
+    };
 
     let text = draft.text(&offer);
     draft.check(&offer, &text).map_err(|problems| {
@@ -115,6 +123,16 @@ fn told(args: &Args, draft: &Draft, offer: &Offer, text: &str) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// Why it could not be read; where it wants a token, with what its metadata says of who issues one.
+async fn unread(trouble: Trouble, whom: &str, inquiry: Option<Inquiry>, until: Instant) -> Failure {
+    let (Trouble::Closed(StatusCode::UNAUTHORIZED, _, named), Some(inquiry)) = (&trouble, inquiry) else { return trouble.failure(whom) };
+    let words = timeout_at(until, inquiry.words(whom, named.as_deref())).await;
+    let words = words.unwrap_or_else(|_| Some("its metadata did not come in time".to_owned()));
+    let mut failure = trouble.failure(whom);
+    failure.why.extend(words.map(|words| format!("\n{words}")));
+    failure
+}
+
 /// What the command line says of the resource. Paths are made whole: the file may come to lie elsewhere.
 fn drafted(args: &Args) -> Result<Draft, Failure> {
     let header = args.header.clone().map(|(name, value)| Ok::<_, Failure>((name, whole(&value)?))).transpose()?;
@@ -129,40 +147,44 @@ fn drafted(args: &Args) -> Result<Draft, Failure> {
     Ok(Draft { name, upstream })
 }
 
-/// The way there, with what is secret.
-fn line(draft: &Draft, args: &Args) -> Result<Line, Failure> {
+/// The way there, with what is secret; to an address, the way to its metadata, too.
+fn line(draft: &Draft, args: &Args) -> Result<(Line, Option<Inquiry>), Failure> {
     match &draft.upstream {
         Upstream::Address { url, header, .. } => {
             let header = header.as_ref().map(|(name, reference)| Ok((name.as_str(), secret(reference)?))).transpose()?;
             let shows = header.as_ref().map(|(name, secret)| (*name, secret));
-            let http = Http::at(way_out(args)?, url, shows);
+            let (out, inquiry) = way_out(args)?;
+            let http = Http::at(out, url, shows);
             let http = http.map_err(|why| Failure::new(Exit::Usage, format!("{url} cannot be asked")).because(why))?;
-            Ok(Line::Http(Box::new(http)))
+            Ok((Line::Http(Box::new(http)), Some(inquiry)))
         }
         Upstream::Program { command, settings, env } => {
             let env = env.iter().map(|(name, reference)| Ok((name.clone(), secret(reference)?)));
-            Ok(Line::Stdio(Box::new(Stdio::of(command, settings.clone(), env.collect::<Result<_, Failure>>()?))))
+            let stdio = Stdio::of(command, settings.clone(), env.collect::<Result<_, Failure>>()?);
+            Ok((Line::Stdio(Box::new(stdio)), None))
         }
     }
 }
 
 /// The guarded client; the address is an operator's.
-fn way_out(args: &Args) -> Result<Upstreams, Failure> {
+fn way_out(args: &Args) -> Result<(Upstreams, Inquiry), Failure> {
     let failed = |why: String| Failure::new(Exit::File, "no connection can be made").because(why);
-    let settings = match &args.config {
-        Some(path) => settings(files::read(path)?.config.server),
-        None => Settings::of(Reach::Anywhere),
-    };
+    let config = args.config.as_deref().map(files::read).transpose()?.map(|read| read.config);
+    let settings = config.as_ref().map_or_else(|| Settings::of(Reach::Anywhere), |config| settings(&config.server));
     let dialer = Dialer::new(&settings).map_err(|error| failed(error.to_string()))?;
-    let out = Upstreams::new(&dialer);
-    let Some(path) = &args.ca else { return Ok(out) };
-    let pem = std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
-    let special = out.special(&Special { authority: Some(&pem), identity: None }, CONNECT);
-    special.map_err(|why| failed(format!("{}: {why}", path.display())).remedy("give certificates in PEM form"))
+    let to_it = match &args.ca {
+        None => dialer.clone(),
+        Some(path) => {
+            let pem = std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let special = dialer.special(&Special { authority: Some(&pem), identity: None }, CONNECT);
+            special.map_err(|why| failed(format!("{}: {why}", path.display())).remedy("give certificates in PEM form"))?
+        }
+    };
+    Ok((Upstreams::new(&to_it), Inquiry::of(&to_it, &dialer, config.as_ref())))
 }
 
-fn settings(server: ServerConfig) -> Settings {
-    Settings { reach: Reach::Anywhere, extra_ca_files: server.trust, proxy: server.proxy }
+fn settings(server: &ServerConfig) -> Settings {
+    Settings { reach: Reach::Anywhere, extra_ca_files: server.trust.clone(), proxy: server.proxy.clone() }
 }
 
 fn secret(reference: &SecretRef) -> Result<Secret<String>, Failure> {

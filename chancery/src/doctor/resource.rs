@@ -112,7 +112,7 @@ impl Doctor<'_> {
 }
 
 /// A well-known address: the name goes between host and path (RFC 8414 §3.1, RFC 9728 §3.1).
-fn well_known(name: &str, url: &str) -> String {
+pub fn well_known(name: &str, url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
     format!("{scheme}://{host}/.well-known/{name}{}", if path == "/" { "" } else { &path })

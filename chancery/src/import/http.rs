@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::Secret;
+use chancery_gateway::challenge_parameter;
 use chancery_outbound::{BoxError, UpstreamError, Upstreams};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
@@ -127,7 +128,10 @@ fn by_head(head: &http::response::Parts) -> Result<Trouble, Trouble> {
         )));
     }
     match head.status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Trouble::Closed(head.status, text(WWW_AUTHENTICATE))),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            let metadata = challenge_parameter(&head.headers, "resource_metadata").map(str::to_owned);
+            Err(Trouble::Closed(head.status, text(WWW_AUTHENTICATE), metadata))
+        }
         status if status.is_redirection() => Err(Trouble::Redirected(text(LOCATION))),
         status if status.is_success() => {
             let kind = text(CONTENT_TYPE).unwrap_or_else(|| "something that has no type".to_owned());

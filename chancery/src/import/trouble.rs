@@ -14,8 +14,9 @@ pub enum Trouble {
     /// It broke off.
     Broken(String),
     Silent(Duration),
-    /// It wants a credential, or does not like the one it was shown; what it challenged with.
-    Closed(StatusCode, Option<String>),
+    /// It wants a credential, or does not like the one it was shown; what it challenged with, and where that says its metadata lies, which
+    /// alone is as it was said.
+    Closed(StatusCode, Option<String>, Option<String>),
     /// Where it sends whoever asks.
     Redirected(Option<String>),
     /// A status that is none of MCP's, and what kind of body came with it.
@@ -47,7 +48,7 @@ impl Trouble {
             Self::Silent(time) => failed("does not answer")
                 .because(format!("nothing whole came within {} seconds", time.as_secs()))
                 .remedy("look at that server's own log; give it more time with --timeout SECONDS"),
-            Self::Closed(status, challenge) => closed(failed("lets nobody in without a credential that it takes"), status, challenge),
+            Self::Closed(status, challenge, _) => closed(failed("lets nobody in without a credential that it takes"), status, challenge),
             Self::Redirected(to) => failed("sends whoever asks elsewhere")
                 .because(to.map_or_else(|| "it answers with a redirect".to_owned(), |to| format!("to {to}")))
                 .remedy("give the final address: neither `import` nor the gateway follows redirects"),

@@ -24,7 +24,7 @@ fn pages() -> Vec<Vec<Value>> {
 }
 
 /// Runs it while the servers of this test go on.
-async fn import(folder: &Folder, arguments: &[&str]) -> Ended {
+pub async fn import(folder: &Folder, arguments: &[&str]) -> Ended {
     let (path, arguments) = (folder.path().to_owned(), arguments.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
     let ended = tokio::task::spawn_blocking(move || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chancery"));
@@ -113,12 +113,12 @@ async fn it_speaks_as_a_client_of_either_era_would() {
 async fn a_credential_stands_elsewhere_and_is_named() {
     let asks = |heard: &Heard| match heard.header("x-api-key") {
         Some("hunter2") => says(200, &heard.result(&json!({ "supportedVersions": ["2026-07-28"], "tools": [tool("lookup", true)] }))),
-        _ => answer(401, &[("www-authenticate", "Bearer resource_metadata=\"https://x.example/prm\"")], ""),
+        _ => answer(401, &[("www-authenticate", "Bearer resource_metadata=\"https://[::1]/prm\"")], ""),
     };
     let (folder, offering) = (Folder::new(), Offering::saying(asks).await);
 
     let refused = import(&folder, &[&offering.url]).await;
-    refused.with(11, &["lets nobody in", "status 401, and asks for Bearer resource_metadata='https://x.example/prm'", "--header"]);
+    refused.with(11, &["lets nobody in", "status 401, and asks for Bearer resource_metadata='https://[::1]/prm'", "--header"]);
 
     write(&folder, "key", "hunter2\n");
     for reference in ["env:KEY", "file:key"] {

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod doctor;
 mod import;
+mod import_metadata;
 mod init;
 mod killed_database;
 mod killed_gateway;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -21,6 +21,7 @@ pub struct Offering {
 #[derive(Clone)]
 pub struct Heard {
     pub method: Method,
+    pub path: String,
     pub headers: HeaderMap,
     pub message: Value,
 }
@@ -97,10 +98,11 @@ pub fn says(status: u16, message: &Value) -> Response<Body> {
 async fn hear(
     State((answer, heard)): State<(Answer, Arc<Mutex<Vec<Heard>>>)>,
     method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let asked = Heard { method, headers, message: serde_json::from_slice(&body).unwrap_or_default() };
+    let asked = Heard { method, path: uri.path().to_owned(), headers, message: serde_json::from_slice(&body).unwrap_or_default() };
     let answer = answer(&asked);
     heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     answer
