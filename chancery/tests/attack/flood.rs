@@ -47,15 +47,8 @@ async fn flooded(stage: &Stage, name: &str, pieces: impl Iterator<Item = Vec<u8>
 #[tokio::test]
 async fn mc_01_streams_that_are_reset_at_once_end_their_connection() {
     let stage = Stage::alone().await;
-    let authorization = format!("Bearer {}", stage.alice.access);
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":authority", &stage.host),
-        (":path", "/mcp/bank"),
-        ("authorization", &authorization),
-        ("content-type", "application/json"),
-    ];
+    let authorization = stage.bearer();
+    let fields = stage.own_fields(&authorization);
     let reset = (0..20_000_u32).map(|number| {
         let stream = number * 2 + 1;
         [request(stream, &fields, CALL.as_bytes()), frame(RST_STREAM, 0, stream, &CANCEL)].concat()
@@ -139,15 +132,8 @@ async fn mc_01_a_connection_asks_so_much_at_once_and_no_more() {
     let stage = Stage::alone().await;
     let mut stream = frames::open(&stage.host).await;
     // A hundred requests whose bodies do not come: 32 wait, the others are refused, and the connection goes on.
-    let authorization = format!("Bearer {}", stage.alice.access);
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":authority", &stage.host),
-        (":path", "/mcp/bank"),
-        ("authorization", &authorization),
-        ("content-type", "application/json"),
-    ];
+    let authorization = stage.bearer();
+    let fields = stage.own_fields(&authorization);
     let open = |stream: u32| frame(HEADERS, END_HEADERS, stream, &frames::block(&fields));
     let all: Vec<u8> = (0..100_u32).flat_map(|number| open(number * 2 + 1)).collect();
     stream.write_all(&all).await.expect("they are sent");

@@ -15,17 +15,26 @@ use crate::wire::SILENCE;
 const AFTER: u32 = 101;
 
 impl Stage {
-    /// The fields of a call, without some, with others, which come after the pseudo-headers.
-    fn fields(&self, without: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
-        let authorization = format!("Bearer {}", self.alice.access);
-        let own = [
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.alice.access)
+    }
+
+    /// The fields of a call, the pseudo-headers first.
+    pub fn own_fields<'a>(&'a self, authorization: &'a str) -> [(&'a str, &'a str); 6] {
+        [
             (":method", "POST"),
             (":scheme", "http"),
             (":authority", &self.host),
             (":path", "/mcp/bank"),
-            ("authorization", &authorization),
+            ("authorization", authorization),
             ("content-type", "application/json"),
-        ];
+        ]
+    }
+
+    /// The same, without some, with others, which come after the pseudo-headers.
+    fn fields(&self, without: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let authorization = self.bearer();
+        let own = self.own_fields(&authorization);
         let (pseudo, rest) = own.split_at(4);
         let (more_pseudo, more): (Vec<_>, Vec<_>) = more.iter().copied().partition(|(name, _)| name.starts_with(':'));
         let all = pseudo.iter().copied().chain(more_pseudo).chain(rest.iter().copied()).chain(more);

@@ -12,10 +12,11 @@ use chancery_testkit::cast::ALICE;
 use chancery_testkit::coming::{self, call};
 use chancery_testkit::postgres::{Database, Mortal};
 use chancery_testkit::relay::Relay;
-use chancery_testkit::{Browser, Mcp};
+use chancery_testkit::{Answer, Browser, Mcp};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::app::{App, Tokens};
@@ -151,63 +152,71 @@ const LINGERS: &str = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql
      WHEN (NEW.kind = 'call_opened') EXECUTE FUNCTION linger()";
 const COMMITTING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'";
 
+/// A call whose open event is being committed, and its commit lingers.
+struct Lingering {
+    worker: Worker,
+    served: Served,
+    _gateway: Running,
+    database: Database,
+    calling: JoinHandle<Answer>,
+}
+
+impl Lingering {
+    /// `url` is where the gateway finds the database.
+    async fn start(database: Database, url: &str) -> Self {
+        let (worker, port) = (Worker::start(), free_port());
+        let served = Served::at(format!("http://127.0.0.1:{port}"), server(port, url), behind(&worker)).await;
+        let gateway = served.serve();
+        let mcp = in_session(&served.base).await;
+        mcp.post(&transfer("before", "")).await.has_status(200);
+        served.audit_when(|log| outcomes(log).len() == 1).await;
+
+        database.sql(LINGERS);
+        let calling = tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await });
+        worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
+        Self { worker, served, _gateway: gateway, database, calling }
+    }
+
+    fn is_committed(&self) -> bool {
+        self.database.sql(COMMITTING).trim() == "0"
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_event_may_be_written_is_not_sent_and_is_known_to_be_refused() {
     let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not");
     let Some(database) = fresh else { return };
     let (relay, url) = Relay::to_database(&database.url()).await;
-    let (worker, port) = (Worker::start(), free_port());
-    let served = Served::at(format!("http://127.0.0.1:{port}"), server(port, &url), behind(&worker)).await;
-    let _gateway = served.serve();
-    let mcp = in_session(&served.base).await;
-    mcp.post(&transfer("before", "")).await.has_status(200);
-    served.audit_when(|log| outcomes(log).len() == 1).await;
-
-    database.sql(LINGERS);
-    let calling = {
-        let mcp = mcp.clone();
-        tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await })
-    };
-    worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
+    let mut site = Lingering::start(database, &url).await;
     relay.hangs_up();
 
-    assert_eq!(reason(calling.await.expect("it ran").has_status(503)), "log_unavailable");
-    worker.until(|| async { database.sql(COMMITTING).trim() == "0" }).await;
-    database.sql("DROP TRIGGER lingers ON events");
+    assert_eq!(reason((&mut site.calling).await.expect("it ran").has_status(503)), "log_unavailable");
+    site.worker.until(|| async { site.is_committed() }).await;
+    site.database.sql("DROP TRIGGER lingers ON events");
     relay.passes();
-    let log = served.audit_when(|log| outcomes(log).len() == 2).await;
+    let log = site.served.audit_when(|log| outcomes(log).len() == 2).await;
     assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["answered", "refused"]), "the commit went through, and its answer did not");
-    assert_eq!(worker.calls(), ["before"], "what is not known to be in the log is not sent");
+    assert_eq!(site.worker.calls(), ["before"], "what is not known to be in the log is not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_hangs_up_while_the_call_s_event_is_written_is_told_of_after_it() {
     let fresh = tokio::task::spawn_blocking(Database::fresh).await.expect("a database, or the panic that says why not");
     let Some(database) = fresh else { return };
-    let (worker, port) = (Worker::start(), free_port());
-    let served = Served::at(format!("http://127.0.0.1:{port}"), server(port, &database.url()), behind(&worker)).await;
-    let _gateway = served.serve();
-    let mcp = in_session(&served.base).await;
-    mcp.post(&transfer("before", "")).await.has_status(200);
-    served.audit_when(|log| outcomes(log).len() == 1).await;
+    let url = database.url();
+    let site = Lingering::start(database, &url).await;
+    site.calling.abort();
 
-    database.sql(LINGERS);
-    let calling = {
-        let mcp = mcp.clone();
-        tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await })
-    };
-    worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
-    calling.abort();
     loop {
-        let closed = database.sql("SELECT count(*) FROM events WHERE kind = 'call_closed'");
-        if database.sql(COMMITTING).trim() == "0" {
+        let closed = site.database.sql("SELECT count(*) FROM events WHERE kind = 'call_closed'");
+        if site.is_committed() {
             break;
         }
         assert_eq!(closed.trim(), "1", "the log closes a call that it has not opened");
     }
-    let log = served.audit_when(|log| outcomes(log).len() == 2).await;
+    let log = site.served.audit_when(|log| outcomes(log).len() == 2).await;
     assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["answered", "client_gone"]));
-    assert_eq!(worker.calls(), ["before"], "whoever has gone wants nothing done");
+    assert_eq!(site.worker.calls(), ["before"], "whoever has gone wants nothing done");
 }
 
 /// Calls and refreshes until it is refused, and gives the newest tokens.

@@ -163,14 +163,18 @@ async fn an_answer_is_known_by_what_its_id_says_however_the_child_writes_it() {
     }
 }
 
+/// A call that the child lets wait; it tells in a file which one was cancelled.
+pub fn waiting(told: &Path) -> Value {
+    json!({ "jsonrpc": "2.0", "id": "mine", "method": "tools/call", "params": { "name": "wait", "arguments": { "tell": told } } })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_cancels_what_the_child_does() {
     let site = Site::on_sqlite().await;
     with_child(&site, json!({})).await;
     let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
     let told = folder.path().join("told");
-    let message = json!({ "jsonrpc": "2.0", "id": "mine", "method": "tools/call",
-        "params": { "name": "wait", "arguments": { "tell": told } } });
+    let message = waiting(&told);
     let coming = wire::post(&mcp, &message).await;
     drop(coming);
     until("the child hears nothing of it", || std::fs::read_to_string(&told).is_ok_and(|text| text == "\"mine\"")).await;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use crate::stdio::{session, until, with_child};
+use crate::stdio::{self, session, until, with_child};
 use crate::upstream::{Heard, PATIENCE, Upstream};
 use crate::wire::{self, Coming, call};
 
@@ -138,8 +138,7 @@ async fn rv_05_a_call_of_a_child_process_is_cut_with_an_answer() {
     with_child(&site, json!({})).await;
     let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
     let told = folder.path().join("told");
-    let message = json!({ "jsonrpc": "2.0", "id": "mine", "method": "tools/call",
-        "params": { "name": "wait", "arguments": { "tell": told } } });
+    let message = stdio::waiting(&told);
     let mut request = mcp.posting(&message);
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let program = site.program();
