@@ -8,6 +8,7 @@
 mod attended;
 
 use std::pin::Pin;
+use std::slice;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -52,10 +53,22 @@ fn step_up(headers: &HeaderMap, resource: &Resource, granted: &ScopeSet) -> Opti
 pub enum Waits {
     /// The answer to this request.
     For(Box<RawValue>),
-    /// Several, or the end of something.
-    ForMore,
+    /// The answers to these, which came as a batch.
+    ForAll(Vec<Box<RawValue>>),
+    /// The end of something.
+    ForTheEnd,
     /// Whatever comes.
     ForNothing,
+}
+
+impl Waits {
+    fn ids(&self) -> &[Box<RawValue>] {
+        match self {
+            Self::For(id) => slice::from_ref(id),
+            Self::ForAll(ids) => ids,
+            Self::ForTheEnd | Self::ForNothing => &[],
+        }
+    }
 }
 
 /// What goes along with an answer.
@@ -92,22 +105,27 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     }
 
     /// What the client is told in place of the rest. It is brought to a proper end where that is true to what happened: with an error for
-    /// the request that waits, between two events or as the JSON of which nothing has come; or with nothing where a client goes on
-    /// elsewhere by itself. All else is seen to be torn.
+    /// each request that waits, between two events or as the JSON of which nothing has come; or with nothing where all were answered, or a
+    /// client goes on elsewhere by itself. All else is seen to be torn, and so is a batch of which some were answered: how many is known,
+    /// and not which.
     fn last_words(&mut self, refusal: &Refusal) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.over = true;
         let torn = Poll::Ready(Some(Err(refusal.words.to_string().into())));
         let say = |words: String| Poll::Ready(Some(Ok(Frame::data(Bytes::from(words)))));
         let Some(verdict) = self.verdict.as_ref().filter(|_| !self.failed) else { return torn };
         let json_to_come = verdict.is_json_to_come() && self.body.size_hint().exact().is_none();
+        let ids = self.around.waits.ids();
+        let errors = || ids.iter().map(|id| wire::error(refusal, id));
         match &self.around.waits {
-            Waits::For(id) if json_to_come => say(wire::error(refusal, id)),
+            Waits::For(_) if json_to_come => say(errors().collect()),
+            Waits::ForAll(_) if json_to_come => say(format!("[{}]", errors().collect::<Vec<_>>().join(","))),
             _ if !verdict.is_between_events() => torn,
             Waits::ForNothing => Poll::Ready(None),
-            _ if verdict.is_answered() => Poll::Ready(None),
-            // It can be taken up again where it was left, so nothing is decided.
-            Waits::For(id) if !verdict.is_resumable() => say(format!("event: message\ndata: {}\n\n", wire::error(refusal, id))),
-            _ => torn,
+            Waits::ForTheEnd => torn,
+            _ if verdict.answers() >= ids.len() => Poll::Ready(None),
+            // If it can be taken up again where it was left, nothing is decided.
+            _ if verdict.answers() > 0 || verdict.is_resumable() => torn,
+            _ => say(errors().map(|error| format!("event: message\ndata: {error}\n\n")).collect()),
         }
     }
 

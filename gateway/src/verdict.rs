@@ -75,9 +75,9 @@ impl Verdict {
         self.message.found
     }
 
-    /// A response was among what was heard.
-    pub const fn is_answered(&self) -> bool {
-        self.message.answered
+    /// How many responses were among what was heard.
+    pub const fn answers(&self) -> usize {
+        self.message.answers
     }
 
     /// It is an event stream, and the last event is whole.

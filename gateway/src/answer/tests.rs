@@ -37,7 +37,7 @@ pub(super) fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &Up
 }
 
 fn goes_on() -> Around<impl Fn() -> Standing> {
-    around(|| Standing::Good, Waits::ForMore, &UpstreamLimits::default())
+    around(|| Standing::Good, Waits::ForTheEnd, &UpstreamLimits::default())
 }
 
 pub(super) fn request() -> Waits {
@@ -71,6 +71,53 @@ async fn what_broke_off_between_two_events_is_brought_to_a_proper_end() {
             (_, other) => panic!("{said}: {}", other.map_or("the end".to_owned(), |frame| format!("{:?}", frame.map(|_| "a frame")))),
         }
     }
+}
+
+/// What somebody hears who waits for the answers to 7 and "b", and has heard `said` when the upstream breaks off: `None` if it is torn.
+async fn of_a_batch(kind: &'static str, said: Option<&'static str>) -> Option<String> {
+    let (told, (sender, body)) = (Told::default(), stream());
+    let ids = ["7", "\"b\""].map(|id| RawValue::from_string(id.to_owned()).expect("an id"));
+    let around = around(|| Standing::Good, Waits::ForAll(ids.into()), &UpstreamLimits::default());
+    let mut answer = Answer::new(&head(200, kind), body, closing(&told), around);
+    if let Some(said) = said {
+        sender.send(data(said)).await.expect("somebody listens");
+        answer.frame().await.expect("a frame").expect("no error");
+    }
+    sender.send(Err("gone".into())).await.expect("somebody listens");
+    let last = answer.collect().await.ok()?.to_bytes();
+    assert_eq!(outcomes(&told), [Outcome::UpstreamFailed], "{said:?}");
+    Some(String::from_utf8_lossy(&last).into_owned())
+}
+
+#[tokio::test]
+async fn a_batch_that_broke_off_is_answered_whole_or_is_seen_to_be_torn() {
+    const EVENTS: &str = "text/event-stream";
+    const JSON: &str = "application/json";
+    for (kind, said) in [
+        (EVENTS, "data: {\"id\":7,\"result\":{}}\n\n"),
+        (EVENTS, "data: [{\"id\":7,\"result\":{}},{\"method\":\"x\"}]\n\n"),
+        (EVENTS, "id: 1\ndata: {\"method\":\"x\"}\n\n"), // it can be taken up again
+        (EVENTS, "data: {"),
+        (JSON, "["),
+        (JSON, "[{\"id\":7,\"result\":{}},"),
+    ] {
+        assert_eq!(of_a_batch(kind, Some(said)).await, None, "{kind} {said}");
+    }
+    for said in [
+        "data: {\"id\":7,\"result\":{}}\n\ndata: {\"id\":\"b\",\"error\":{}}\n\n",
+        "data: [{\"id\":7,\"result\":{}},{\"id\":\"b\",\"error\":{}}]\n\n",
+    ] {
+        assert_eq!(of_a_batch(EVENTS, Some(said)).await.as_deref(), Some(""), "{said}");
+    }
+    for said in [None, Some("data: {\"method\":\"x\",\"id\":7}\n\n")] {
+        let events = of_a_batch(EVENTS, said).await.expect("a proper end");
+        let [one, other, ""] = events.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{events}") };
+        for (event, id) in [(one, "\"id\":7,"), (other, "\"id\":\"b\",")] {
+            assert!(event.starts_with("event: message\ndata: {") && event.contains(id) && event.contains("upstream_broke_off"), "{events}");
+        }
+    }
+    let batch: serde_json::Value = serde_json::from_str(&of_a_batch(JSON, None).await.expect("a proper end")).expect("JSON");
+    assert_eq!((&batch[0]["id"], &batch[1]["id"], &batch[2]), (&7.into(), &"b".into(), &serde_json::Value::Null));
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +228,7 @@ async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
         closing(&told),
         around(
             move || if seen.load(Ordering::SeqCst) { Standing::Ended } else { Standing::Good },
-            Waits::ForMore,
+            Waits::ForTheEnd,
             &UpstreamLimits::default(),
         ),
     );

@@ -103,7 +103,8 @@ impl Call<'_> {
         let waits = match &self.reply_to {
             ReplyTo::Request(id) => Waits::For(id.clone()),
             ReplyTo::Verb if !settled.is_open() => Waits::ForNothing,
-            _ => Waits::ForMore,
+            ReplyTo::Batch(ids) => Waits::ForAll(ids.clone()),
+            ReplyTo::Verb | ReplyTo::Nobody => Waits::ForTheEnd,
         };
         let around = Around { watch, waits, _room: room };
         let closing = settled.at_the_end(head.status);

@@ -25,7 +25,10 @@ const STRUCTURE: &[u8] = b"\"{}[],:";
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(super) struct Scanner {
     pub found: bool,
-    pub answered: bool,
+    /// How many messages were answers.
+    pub answers: usize,
+    /// This one is counted.
+    counted: bool,
     /// Open brackets; 1 is the message, or a batch.
     depth: usize,
     batch: bool,
@@ -113,7 +116,7 @@ impl Scanner {
     }
 
     pub fn next_message(&mut self) {
-        *self = Self { found: self.found, answered: self.answered, ..Self::default() };
+        *self = Self { found: self.found, answers: self.answers, ..Self::default() };
     }
 
     pub fn step(&mut self, byte: u8) {
@@ -136,6 +139,7 @@ impl Scanner {
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
                 (self.at_name, self.in_result) = (false, self.in_result && self.depth > self.top());
+                self.counted &= self.depth >= self.top();
             }
             // In an array the next string is a value; it is followed by no colon, so it names nothing.
             b',' => self.at_name = true,
@@ -179,7 +183,9 @@ impl Scanner {
     }
 
     fn value_begins(&mut self, member: Member, first: u8) {
-        self.answered |= member != Member::IsError;
+        if member != Member::IsError && !std::mem::replace(&mut self.counted, true) {
+            self.answers += 1;
+        }
         match member {
             Member::Error => self.found |= first != b'n', // null is none
             Member::IsError => self.found |= first == b't',

@@ -79,9 +79,30 @@ fn a_byte_order_mark_hides_nothing() {
     }
     let mut verdict = Verdict::of(&[(CONTENT_TYPE, HeaderValue::from_static(EVENTS))].into_iter().collect()).expect("a type");
     verdict.hear("\u{feff}".as_bytes());
-    assert!(verdict.is_between_events() && !verdict.is_answered());
+    assert!(verdict.is_between_events() && verdict.answers() == 0);
     verdict.hear(br#"data: {"id":1,"r\u0065sult":{}}"#);
-    assert!(!verdict.is_between_events() && verdict.is_answered());
+    assert!(!verdict.is_between_events() && verdict.answers() == 1);
+}
+
+/// Of a batch each answer counts, however they come: what asks and what tells is none.
+#[test]
+fn each_answer_counts_once() {
+    for (text, answers) in [
+        (r#"{"id":1,"result":{"error":1,"result":{}}}"#, 1),
+        (r#"{"id":1,"result":null,"error":{"code":1}}"#, 1),
+        (r#"{"id":1,"method":"x","params":{"result":1}}"#, 0),
+        (r#"[{"id":1,"result":{"a":[{"result":1}]}},{"id":2,"error":{}},{"method":"x"},{"r\u0065sult":[],"id":3}]"#, 3),
+        ("[]", 0),
+    ] {
+        for (kind, text, answers) in [(JSON, text.to_owned(), answers), (EVENTS, format!("data: {text}\n\ndata: {text}\n\n"), 2 * answers)]
+        {
+            for size in [1, 7, text.len()] {
+                let mut verdict = Verdict::of(&[(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect()).expect("a type");
+                text.as_bytes().chunks(size).for_each(|piece| verdict.hear(piece));
+                assert_eq!(verdict.answers(), answers, "{text}");
+            }
+        }
+    }
 }
 
 #[test]
