@@ -1,10 +1,12 @@
 //! The upstream's answer on its way to the client: streamed as it comes, never gathered, closed in the log when it has ended, cut when
 //! what it stands for is ended.
 //!
-//! Who does not take it asks for no more of it; it is [looked after](attended) all the same.
+//! Who does not take it asks for no more of it; it is [looked after](attended) all the same, and read a little [ahead], so that whose part
+//! has ended keeps no place.
 //!
 //! Some answers are not for the client: those that are about our credential, and redirects. They become errors of ours.
 
+mod ahead;
 mod attended;
 
 use std::pin::Pin;
@@ -22,6 +24,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use serde_json::value::RawValue;
 
+use ahead::Ahead;
 pub use attended::Attended;
 
 use crate::challenge;
@@ -76,13 +79,13 @@ pub struct Around<W> {
     /// `W` says how what it stands for stands.
     pub watch: Watch<W>,
     pub waits: Waits,
-    /// Given back with the answer's end.
-    pub _room: Place,
+    /// Given back when the upstream's part has ended.
+    pub room: Option<Place>,
 }
 
 /// The body on its way. `C` is told once how it ended.
 pub struct Answer<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> {
-    body: B,
+    body: Ahead<B>,
     failed: bool,
     verdict: Option<Verdict>,
     /// Taken when told.
@@ -95,15 +98,23 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     /// `head` is the upstream's.
     pub fn new(head: &Parts, body: B, closing: C, around: Around<W>) -> Self {
         let failed = head.status.is_client_error() || head.status.is_server_error();
-        Self { body, failed, verdict: Verdict::of(&head.headers), closing: Some(closing), around, over: false }
+        Self { body: Ahead::of(body), failed, verdict: Verdict::of(&head.headers), closing: Some(closing), around, over: false }
     }
 
     fn close(&mut self, outcome: Outcome) {
+        self.around.room = None;
         if let Some(closing) = self.closing.take() {
             closing(outcome);
         }
     }
 
+    fn ended(&mut self) {
+        let error = self.failed || self.verdict.as_ref().is_some_and(Verdict::is_error);
+        self.close(if error { Outcome::AnsweredError } else { Outcome::Answered });
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     /// What the client is told in place of the rest. It is brought to a proper end where that is true to what happened: with an error for
     /// each request that waits, between two events or as the JSON of which nothing has come; or with nothing where all were answered, or a
     /// client goes on elsewhere by itself. All else is seen to be torn, and so is a batch of which some were answered: how many is known,
@@ -140,18 +151,18 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     fn looked_at(&mut self, unasked: Duration) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.around.watch.halts_unasked() {
             Some(halt) => self.halted(halt),
-            None if unasked < attended::UNREAD => Poll::Pending,
+            None if unasked < attended::UNREAD => {
+                if self.around.watch.knows() && self.body.read() {
+                    self.around.room = None;
+                }
+                Poll::Pending
+            }
             None => {
                 self.over = true;
                 self.close(Outcome::ClientGone);
                 Poll::Ready(Some(Err("nobody read this answer for too long".into())))
             }
         }
-    }
-
-    fn ended(&mut self) {
-        let error = self.failed || self.verdict.as_ref().is_some_and(Verdict::is_error);
-        self.close(if error { Outcome::AnsweredError } else { Outcome::Answered });
     }
 }
 
@@ -201,7 +212,7 @@ where
             }
             Poll::Ready(None) => self.ended(),
         }
-        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -216,7 +227,7 @@ where
 impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Drop for Answer<B, C, W> {
     /// Dropped before its end: the client has gone, and with the body the upstream's connection goes too.
     fn drop(&mut self) {
-        if self.body.is_end_stream() { self.ended() } else { self.close(Outcome::ClientGone) }
+        if self.body.is_over() { self.ended() } else { self.close(Outcome::ClientGone) }
     }
 }
 

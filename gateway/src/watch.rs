@@ -147,6 +147,11 @@ impl<W: Fn() -> Standing> Watch<W> {
         self.is_over(now).then_some(Halt::Long)
     }
 
+    /// Whether it was known how it stands when it was last looked at.
+    pub const fn knows(&self) -> bool {
+        self.blind_since.is_none()
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.ends_at.is_some_and(|end| end <= now)
     }

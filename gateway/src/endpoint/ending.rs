@@ -31,7 +31,7 @@ use crate::wire::{ReplyTo, instead, respond};
 pub(super) struct Answering<'a, F> {
     pub token: &'a Arc<VerifiedToken>,
     pub limits: &'a UpstreamLimits,
-    /// Given back with the answer's end.
+    /// Given back when the upstream's part of the answer has ended.
     pub room: Room,
     /// It may hold lists of what not everybody sees.
     pub lists: bool,
@@ -106,7 +106,7 @@ impl Call<'_> {
             ReplyTo::Batch(ids) => Waits::ForAll(ids.clone()),
             ReplyTo::Verb | ReplyTo::Nobody => Waits::ForTheEnd,
         };
-        let around = Around { watch, waits, _room: room };
+        let around = Around { watch, waits, room: Some(room) };
         let closing = settled.at_the_end(head.status);
         let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();

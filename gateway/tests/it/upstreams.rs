@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use crate::upstream::{Upstream, done, resource};
+use crate::upstream::{Heard, PATIENCE, Upstream, done, resource};
 use crate::wire;
 
 async fn upstream_is(site: &Site, upstream: Value) {
@@ -166,6 +166,28 @@ async fn one_person_has_so_many_under_way_and_no_more() {
     drop(coming);
     rest.gone().await;
     upstream.answers(tokens.mcp(BANK).send("tools/call", balance()), |heard| heard.done()).await.answered();
+}
+
+/// Over HTTP/2 a client that hangs takes nothing: what the server has said in full keeps nobody from asking again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_has_ended_keeps_no_place_though_nobody_takes_it() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    upstream_is(&site, json!({ "url": upstream.url, "limits": { "per_subject": 1 } })).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let message = wire::call("account_balance", &json!({}));
+    let asking = wire::post_and_take_nothing(&mcp, &message);
+    let (stuck, rest) = tokio::join!(asking, async { upstream.heard().await.streams() });
+    rest.text(": begun\n\n").await;
+    let refused = upstream.left_alone(mcp.send("tools/call", balance())).await;
+    assert_eq!(refused.denied(429)["data"]["reason"], "too_many_at_once");
+
+    rest.event(&done(&json!(1))).await;
+    drop(rest);
+
+    let asking_again = async { while site.program().send(mcp.posting(&message)).await.status == 429 {} };
+    upstream.answers(tokio::time::timeout(PATIENCE, asking_again), Heard::done).await.expect("its place is kept");
+    drop(stuck); // it has waited all the while
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
