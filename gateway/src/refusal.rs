@@ -203,6 +203,10 @@ impl Refusal {
         Self::status("compressed", StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, "the body is compressed, and this server reads it only as it is: send it without Content-Encoding")
     }
 
+    pub fn id_in_use() -> Self {
+        Self::status("id_in_use", StatusCode::BAD_REQUEST, code::INVALID_REQUEST, "a request with this id is under way here, or was given up and may still be answered, so an answer could be either's: give each request an id of its own")
+    }
+
     pub fn one_stream() -> Self {
         Self::status("one_stream", StatusCode::CONFLICT, code::INVALID_REQUEST, "this session has its stream open already: close that one, or end the session")
     }

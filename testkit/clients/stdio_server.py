@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 calls = 0
+kept = []
 
 
 def say(message):
@@ -40,6 +41,13 @@ def call(request):
         say({"id": "of-the-server", "method": "roots/list"})
         answer = json.loads(sys.stdin.readline())
         return text(json.dumps(answer["result"]))
+    if name == "late":
+        while json.loads(sys.stdin.readline()).get("method") != "notifications/cancelled":
+            pass
+        with open(arguments["tell"], "w") as file:
+            file.write("cancelled")
+        kept.append(sys.stdin.readline())
+        return text("late")
     if name == "wait":
         while True:
             message = json.loads(sys.stdin.readline())
@@ -50,7 +58,14 @@ def call(request):
     return {"isError": True, **text("no such tool")}
 
 
-for line in sys.stdin:
+def lines():
+    for line in sys.stdin:
+        yield line
+        while kept:
+            yield kept.pop(0)
+
+
+for line in lines():
     request = json.loads(line)
     if "id" not in request or "method" not in request:
         continue

@@ -24,7 +24,7 @@ pub async fn with_child(site: &Site, more: Value) {
         let bank = resource(file, BANK);
         bank["upstream"] = json!({ "stdio": stdio });
         let scope = json!({ "scope": "bank:read" });
-        bank["tools"] = ["who", "progress", "complain", "offspring", "die", "ask", "wait"]
+        bank["tools"] = ["who", "progress", "complain", "offspring", "die", "ask", "wait", "late"]
             .map(|tool| (tool.to_owned(), scope.clone()))
             .into_iter()
             .collect::<serde_json::Map<_, _>>()
@@ -180,6 +180,59 @@ async fn a_client_that_goes_cancels_what_the_child_does() {
     until("the child hears nothing of it", || std::fs::read_to_string(&told).is_ok_and(|text| text == "\"mine\"")).await;
     assert_eq!(who(&mcp).await["calls"], 2, "the session goes on");
     site.audit().await.of_kind("call_closed").iter().find(|event| event.fields["outcome"] == "client_gone").expect("it is closed");
+}
+
+fn call(id: &str, tool: &str, arguments: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": arguments } })
+}
+
+/// JSON-RPC tells an answer by its id alone, and MCP (2025-11-25, Requests) has a session use each id once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_that_of_its_own_turn_whoever_uses_its_id_again() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
+    let told = folder.path().join("told");
+    let send = async |id: &str, tool: &str| Called(mcp.post(&call(id, tool, &json!({}))).await);
+    let in_use = |called: &Called| assert_eq!(called.denied(400)["data"]["reason"], "id_in_use");
+
+    // Under way.
+    let mut first = wire::post(&mcp, &call("mine", "ask", &json!({}))).await;
+    assert!(first.piece().await.contains("roots/list"));
+    in_use(&send("mine", "who").await);
+    mcp.post(&json!({ "jsonrpc": "2.0", "id": "of-the-server", "result": { "roots": ["first"] } })).await.has_status(202);
+    assert!(first.piece().await.contains("first"));
+    assert!(first.next().await.is_none());
+
+    // Given up, and answered all the same.
+    drop(wire::post(&mcp, &call("mine", "late", &json!({ "tell": told }))).await);
+    until("it hears nothing of it", || told.exists()).await;
+    in_use(&send("mine", "who").await);
+    let other = send("other", "who").await;
+    assert_eq!((&other.message()["id"], text(&other.answered()).contains("pid")), (&json!("other"), true));
+    assert!(text(&send("mine", "who").await.answered()).contains("pid"), "the late answer has come, and was nobody's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_goes_with_an_answer_unread_ends_no_other_request_of_that_id() {
+    let site = Site::on_sqlite().await;
+    with_child(&site, json!({})).await;
+    let (mcp, folder) = (session(&site, ALICE).await, Folder::new());
+    let told = folder.path().join("told");
+    let unread = wire::post_and_take_nothing(&mcp, &call("mine", "progress", &json!({ "times": 20 }))).await;
+    Called(mcp.post(&call("other", "who", &json!({}))).await).answered(); // so that one is answered, too
+    let mut second = wire::post(&mcp, &call("mine", "wait", &json!({ "tell": told }))).await;
+
+    drop(unread);
+    let end = Instant::now() + PATIENCE;
+    while !site.audit().await.of_kind("call_closed").iter().any(|event| event.fields["outcome"] == "client_gone") {
+        assert!(Instant::now() < end, "it is not seen to go: {:?}", site.audit().await.of_kind("call_closed"));
+    }
+
+    let cancelled = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "mine" } });
+    mcp.post(&cancelled).await.has_status(202);
+    let said = second.piece().await;
+    assert!(said.contains("\"cancelled\"") && second.next().await.is_none(), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

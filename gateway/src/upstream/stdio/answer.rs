@@ -9,7 +9,7 @@ use http_body::Frame;
 use tokio::sync::mpsc;
 
 use super::conversation::Conversation;
-use super::id::Value;
+use super::correlation::Turn;
 
 /// One message of a child's.
 pub enum Line {
@@ -24,7 +24,7 @@ pub struct Said {
     pub lines: mpsc::Receiver<Line>,
     pub conversation: Arc<Conversation>,
     /// The request that it answers; none for a stream.
-    pub request: Option<Value>,
+    pub turn: Option<Turn>,
     pub streams: bool,
     pub ended: bool,
 }
@@ -39,7 +39,7 @@ impl Said {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => {
                     self.ended = true;
-                    let torn = self.request.is_some().then(|| Err("the child process ended".into()));
+                    let torn = self.turn.is_some().then(|| Err("the child process ended".into()));
                     return Poll::Ready(torn);
                 }
                 Poll::Ready(Some(Line::More(_))) if !self.streams => continue,
@@ -57,8 +57,8 @@ impl Said {
 impl Drop for Said {
     /// Dropped before its end: who asked has gone.
     fn drop(&mut self) {
-        match &self.request {
-            Some(id) => self.conversation.left(id, self.ended),
+        match &self.turn {
+            Some(turn) => self.conversation.left(turn),
             None => self.conversation.listens_no_more(),
         }
     }

@@ -1,9 +1,7 @@
-//! One child, and who waits for what of it. A response goes to whoever asked with its id, progress to whoever gave its token, and all
-//! else (requests of the server's, changes) to whoever listens, or else to the one that asked last.
+//! One child from its start to its end, and the way to it and back. Whose what it says is, `correlation` knows.
 //!
 //! Every way has a bound: who does not read slows the child down, and nobody but its own session.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Line, Said};
+use super::correlation::{Correlation, Turn};
 use super::id::{Id, Value};
 use super::{Message, Owner, Yard};
 use crate::refusal::Refusal;
@@ -34,24 +33,12 @@ pub struct Conversation {
 }
 
 struct State {
-    /// By what the request's id says.
-    waiting: BTreeMap<Value, Waiting>,
-    /// How many ever asked.
-    asked: u64,
-    listener: Option<mpsc::Sender<Line>>,
+    correlation: Correlation,
     /// Set aside for one who is about to ask.
     taken: bool,
     since: Timestamp,
     /// Until it is known whether the command works: it does once it has said something, and does not where it ends before.
     attempt: Option<Attempt>,
-}
-
-struct Waiting {
-    to: mpsc::Sender<Line>,
-    /// The id as it was written.
-    written: String,
-    progress: Option<Value>,
-    turn: u64,
 }
 
 impl Conversation {
@@ -71,14 +58,7 @@ impl Conversation {
             }
         };
         let (to_child, said) = mpsc::channel(WAITING);
-        let state = State {
-            waiting: BTreeMap::new(),
-            asked: 0,
-            listener: None,
-            taken: !is_session,
-            since: yard.clock.now(),
-            attempt: Some(attempt),
-        };
+        let state = State { correlation: Correlation::default(), taken: !is_session, since: yard.clock.now(), attempt: Some(attempt) };
         let conversation = Arc::new(Self { id, owner, is_session, to_child, state: Mutex::new(state), over, clock: yard.clock.clone() });
         yard.running.spawn(conversation.clone().run(process, output, (input, said)));
         Ok(conversation)
@@ -116,19 +96,15 @@ impl Conversation {
     /// Asks, and hears what is said on the way to the answer.
     pub async fn ask(self: &Arc<Self>, (id, progress): (&Id, Option<Value>), message: Bytes, streams: bool) -> Result<Said, Refusal> {
         let (to, lines) = mpsc::channel(WAITING);
-        {
+        let turn = {
             let mut state = self.state();
+            state.taken = false;
             if self.over.is_cancelled() {
                 return Err(Refusal::upstream_unreachable());
             }
-            if state.waiting.contains_key(&id.value) {
-                return Err(Refusal::invalid_request("a request of this id is under way already"));
-            }
-            (state.taken, state.asked) = (false, state.asked + 1);
-            let turn = state.asked;
-            state.waiting.insert(id.value.clone(), Waiting { to, written: id.written.clone(), progress, turn });
-        }
-        let said = Said { lines, conversation: self.clone(), request: Some(id.value.clone()), streams, ended: false };
+            state.correlation.ask(id, progress, to)?
+        };
+        let said = Said { lines, conversation: self.clone(), turn: Some(turn), streams, ended: false };
         self.say(message).await?; // whoever goes meanwhile drops what was said
         Ok(said)
     }
@@ -142,11 +118,11 @@ impl Conversation {
     pub fn listen(self: &Arc<Self>) -> Result<Said, Refusal> {
         let (to, lines) = mpsc::channel(WAITING);
         let mut state = self.state();
-        if state.listener.as_ref().is_some_and(|listener| !listener.is_closed()) {
-            return Err(Refusal::one_stream());
+        if self.over.is_cancelled() {
+            return Err(Refusal::unknown_session());
         }
-        state.listener = Some(to);
-        Ok(Said { lines, conversation: self.clone(), request: None, streams: true, ended: false })
+        state.correlation.listen(to)?;
+        Ok(Said { lines, conversation: self.clone(), turn: None, streams: true, ended: false })
     }
 
     async fn heard(&self, line: Bytes) {
@@ -159,7 +135,7 @@ impl Conversation {
             if let Some(attempt) = state.attempt.take() {
                 attempt.worked();
             }
-            state.whose(&message)
+            state.correlation.whose(&message)
         };
         let is_answer = message.method.is_none();
         if let Some(to) = to {
@@ -167,18 +143,18 @@ impl Conversation {
         }
     }
 
-    /// Who asked has gone, or has the answer.
-    pub fn left(&self, id: &Value, answered: bool) {
-        let gone = {
+    /// Who asked in this turn has gone, or has the answer.
+    pub fn left(&self, turn: &Turn) {
+        let given_up = {
             let mut state = self.state();
             state.since = self.clock.now();
-            let gone = state.waiting.remove(id).filter(|_| !answered);
-            if gone.is_some() && state.waiting.is_empty() {
+            let given_up = state.correlation.leave(turn);
+            if given_up.is_some() && state.correlation.nobody_waits() {
                 state.attempt = None; // nobody waits to see whether it works, and others may
             }
-            gone
+            given_up
         };
-        if let Some(Waiting { written, .. }) = gone
+        if let Some(written) = given_up
             && !self.over.is_cancelled()
         {
             let cancel = format!(
@@ -194,13 +170,14 @@ impl Conversation {
 
     pub fn listens_no_more(&self) {
         let mut state = self.state();
-        (state.listener, state.since) = (None, self.clock.now());
+        state.correlation.listen_no_more();
+        state.since = self.clock.now();
     }
 
     /// Sets it aside for one request, if it does nothing.
     pub fn take(&self) -> bool {
         let mut state = self.state();
-        let free = state.waiting.is_empty() && !state.taken && !self.over.is_cancelled();
+        let free = state.correlation.nobody_waits() && !state.taken && !self.over.is_cancelled();
         state.taken |= free;
         free
     }
@@ -208,8 +185,7 @@ impl Conversation {
     /// Since when it does nothing, if so.
     pub fn idle_since(&self) -> Option<Timestamp> {
         let state = self.state();
-        let busy = !state.waiting.is_empty() || state.listener.as_ref().is_some_and(|listener| !listener.is_closed());
-        (!busy).then_some(state.since)
+        (!state.taken && state.correlation.is_idle()).then_some(state.since)
     }
 
     pub fn end(&self) {
@@ -226,25 +202,10 @@ impl Conversation {
         if let Some(attempt) = state.attempt.take().filter(|_| by_itself) {
             attempt.failed(self.clock.now());
         }
-        state.waiting.clear();
-        state.listener = None;
+        state.correlation.end();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn whose(&mut self, message: &Message) -> Option<mpsc::Sender<Line>> {
-        if message.method.is_none() {
-            // An answer is given once.
-            return self.waiting.remove(&message.id.as_ref()?.value).map(|waiting| waiting.to);
-        }
-        let by_token = message.progress.as_ref().and_then(|token| {
-            self.waiting.values().find(|waiting| waiting.progress.as_ref() == Some(token)).map(|waiting| waiting.to.clone())
-        });
-        let newest = || self.waiting.values().max_by_key(|waiting| waiting.turn).map(|waiting| waiting.to.clone());
-        by_token.or_else(|| self.listener.clone()).or_else(newest)
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod conversation;
+mod correlation;
 mod id;
 mod order;
 
