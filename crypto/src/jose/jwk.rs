@@ -1,11 +1,13 @@
 //! A public key as JSON (RFC 7517, 7518 §6, 8037 §2).
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
 use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
 
 use super::Algorithm;
-use crate::digest::{base64url, from_base64url};
+use crate::digest::{base64url, from_base64url, sha256};
 
 /// A public key. There is no place in it for a private member.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -56,6 +58,27 @@ impl Jwk {
             Some(Some(Algorithm::Ps256)) if implied == Algorithm::Rs256 => Some(Algorithm::Ps256),
             Some(said) => said.filter(|said| *said == implied),
         }
+    }
+
+    /// SHA-256 over the members that make the key what it is, in base64url (RFC 7638). `None` for a type there is none of here.
+    pub fn thumbprint(&self) -> Option<String> {
+        let members: &[(&str, &Option<String>)] = match self.kty.as_str() {
+            "EC" => &[("crv", &self.crv), ("x", &self.x), ("y", &self.y)],
+            "OKP" => &[("crv", &self.crv), ("x", &self.x)],
+            "RSA" => &[("e", &self.e), ("n", &self.n)],
+            _ => return None,
+        };
+        let mut all = BTreeMap::from([("kty", self.kty.as_str())]);
+        for (name, value) in members {
+            all.insert(name, value.as_deref()?);
+        }
+        serde_json::to_vec(&all).ok().map(|json| base64url(&sha256(&json)))
+    }
+
+    /// The same key where a token's header brought it: named as the header names its key, and of the header's algorithm unless it says
+    /// of which it is.
+    pub(super) fn standing_alone(self, kid: Option<String>, alg: String) -> Self {
+        Self { kid, alg: self.alg.or(Some(alg)), ..self }
     }
 
     /// The public key of P-256: an uncompressed point, `0x04 ‖ x ‖ y`.

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Algorithm, JoseError, Jwk};
 
@@ -28,7 +28,7 @@ impl KeySet {
     /// [`JoseError::KeySet`] if it is not a JSON object with a list `keys`.
     pub fn from_jwks(json: &[u8]) -> Result<Self, JoseError> {
         let document: Document = serde_json::from_slice(json).map_err(|_| JoseError::KeySet)?;
-        let public = document.keys.into_iter().filter(|key| !PRIVATE.iter().any(|member| key.get(member).is_some()));
+        let public = document.keys.into_iter().filter(|key| !key.as_object().is_some_and(is_private));
         Ok(Self::from_keys(public.filter_map(|key| serde_json::from_value(key).ok())))
     }
 
@@ -75,6 +75,11 @@ impl VerifyingKey {
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<Value>,
+}
+
+/// Whether it has a member that should never have left its owner.
+pub(super) fn is_private(key: &Map<String, Value>) -> bool {
+    PRIVATE.iter().any(|member| key.contains_key(*member))
 }
 
 /// Members that only a private or symmetric key has.

@@ -1,7 +1,9 @@
 //! JWS and JWK (RFC 7515, 7517, 7518, 8037), with the rules of RFC 8725 and its successor: signing, key sets, and the one way to
-//! verify a token. Explicit types keep artefacts apart: whoever verifies says which one it expects.
+//! verify a token. Explicit types keep artefacts apart: whoever verifies says which one it expects. [`dpop`] has the proofs that bring
+//! their key along.
 
 mod compact;
+pub mod dpop;
 mod jwk;
 mod key_set;
 mod signing_key;
