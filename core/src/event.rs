@@ -169,6 +169,8 @@ fields! {
     Endpoint = 28 "endpoint";
     /// A key of the keyring.
     Key = 29 "key";
+    /// The thumbprint of the key that a token is bound to.
+    ProofKey = 30 "proof_key";
 }
 
 /// One entry of the audit log, before it is sealed into a leaf.

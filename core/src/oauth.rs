@@ -1,4 +1,4 @@
-//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 9470). What goes to the peer, what goes to the
+//! OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 9449 §5, RFC 9470). What goes to the peer, what goes to the
 //! log, and whose fault it was are three things and stay three.
 
 use std::fmt;
@@ -28,6 +28,7 @@ pub enum Code {
     InsufficientUserAuthentication,
     UnmetAuthenticationRequirements,
     UnsupportedTokenType,
+    InvalidDpopProof,
 }
 
 impl Code {
@@ -55,6 +56,7 @@ impl Code {
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 

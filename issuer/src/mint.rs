@@ -38,7 +38,7 @@ use chancery_core::{Actor, Authentication, ClientId, GrantId, Issuer, Secret, Te
 use chancery_crypto::jose::Algorithm;
 use chancery_policy::Permit;
 use chancery_registry::{Resource, Tenant, Upstream};
-use chancery_tokens::{AccessToken, LARGEST_TOKEN, SignError, Signer};
+use chancery_tokens::{AccessToken, Confirmation, LARGEST_TOKEN, SignError, Signer};
 use serde::Serialize;
 
 pub use crate::moment::Moment;
@@ -52,6 +52,8 @@ pub struct Authority<'a> {
     pub grants: &'a [GrantId],
     /// Who acts for the subject.
     pub act: Option<Actor>,
+    /// What it is bound to.
+    pub cnf: Option<Confirmation>,
     pub authentication: Option<&'a Authentication>,
     pub roles: &'a [String],
     /// When the authority ends. No token of it lives longer.
@@ -108,6 +110,7 @@ fn for_audience(
         iat: moment.now.seconds(),
         jti: TokenId::mint(moment.now, &mut moment.entropy), // AT-04
         act: authority.act.clone(),
+        cnf: authority.cnf.clone(),                                                    // DP-01
         auth_time: authentication.and_then(|at| at.auth_time).map(Timestamp::seconds), // AT-06
         acr: authentication.and_then(|at| at.acr.clone()),
         amr: authentication.map(|at| at.amr.clone()).unwrap_or_default(),

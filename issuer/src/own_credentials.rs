@@ -154,6 +154,7 @@ impl Asked<'_> {
             resource,
             grants: &caller.grants,
             act: caller.act.clone(),
+            cnf: None,
             authentication: caller.authentication.as_ref(),
             roles: &caller.roles,
             ends_at: caller.expires_at,

@@ -1,4 +1,4 @@
-//! The claims of an access token (RFC 9068 §2.2, `act` of RFC 8693 §4.1), flat ones beside them for verifiers that read only those.
+//! The claims of an access token (RFC 9068 §2.2, `act` of RFC 8693 §4.1, `cnf` of RFC 7800), flat ones beside them for verifiers that read only those.
 
 use chancery_core::{Actor, AgentId, ClientId, GrantId, Issuer, ScopeSet, Slug, TokenId};
 use chancery_crypto::jose::{Algorithm, KeyError};
@@ -25,6 +25,9 @@ pub struct AccessToken {
     /// Who acts for the subject, the current actor outermost.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub act: Option<Actor>,
+    /// What it is bound to: whoever shows it must prove to hold that key (DP-01).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cnf: Option<Confirmation>,
     /// From the sign-in, unchanged (AT-06).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub auth_time: Option<i64>,
@@ -45,6 +48,14 @@ pub struct AccessToken {
     /// From the root grant down, at most five; empty for what no grant stands behind.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub grants: Vec<GrantId>,
+}
+
+/// How the holder of a token is recognised (RFC 7800 §3.1). No member that this version does not know: it would be a restriction, too.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The thumbprint of the key that signs DPoP proofs (RFC 9449 §6.1).
+    pub jkt: String,
 }
 
 impl AccessToken {

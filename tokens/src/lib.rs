@@ -20,7 +20,7 @@ mod verifier;
 mod site;
 
 pub use chancery_core::LONGEST_TOKEN_LIFE;
-pub use claims::{AccessToken, LARGEST_TOKEN};
+pub use claims::{AccessToken, Confirmation, LARGEST_TOKEN};
 pub use end::{
     End, EndedKind, end_of, end_of_agent, end_of_allowed, end_of_client, end_of_gone_agent, end_of_gone_client, end_of_grant,
     end_of_issuer, end_of_key, end_of_session, end_of_sessions, end_of_subject, end_of_their_session, end_of_token,

@@ -101,6 +101,7 @@ pub fn claims() -> AccessToken {
         iat: NOW.seconds(),
         jti: TokenId::mint(NOW, &mut entropy),
         act: None,
+        cnf: None,
         auth_time: None,
         acr: None,
         amr: Vec::new(),

@@ -122,6 +122,7 @@ impl Wanted<'_> {
             resource: self.resource,
             grants: &[],
             act: None,
+            cnf: None,
             authentication: None,
             roles: &[],
             ends_at: moment.now + self.asking.tenant.lifetimes.access_token,

@@ -78,6 +78,7 @@ impl<'a> Wanted<'a> {
                 sub_profile: Actor::AI_AGENT.to_owned(),
                 act: None,
             }),
+            cnf: None,
             authentication: self.grant.authentication.as_ref(),
             roles: &self.access.roles,
             ends_at: self.grant.expires_at,
