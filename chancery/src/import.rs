@@ -13,7 +13,6 @@ pub mod stdio;
 pub mod talk;
 pub mod trouble;
 
-mod events;
 mod spelling;
 
 use std::collections::BTreeMap;

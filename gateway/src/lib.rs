@@ -14,6 +14,7 @@ mod challenge;
 mod decide;
 mod endpoint;
 mod era;
+pub mod event_stream;
 mod events;
 mod headers;
 mod leaving;

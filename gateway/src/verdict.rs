@@ -1,7 +1,8 @@
 //! Reads an answer as it streams by, just far enough to say whether it was an error: a JSON-RPC `error`, or a tool's `isError`.
 //!
 //! Nothing is kept but where in the text we are, and nothing is changed. In an event stream (WHATWG HTML §9.2.6) every event's data is
-//! a message of its own; a batch is an array of messages.
+//! a message of its own; a batch is an array of messages. It reads streams by itself, and not by [`event_stream`](crate::event_stream), which
+//! holds an event until it is whole: here every answer passes by, as fast as memory is read. A test holds the two against each other.
 
 mod scanner;
 

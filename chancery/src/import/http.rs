@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chancery_core::Secret;
 use chancery_gateway::challenge_parameter;
+use chancery_gateway::event_stream::EventReader;
 use chancery_outbound::{BoxError, UpstreamError, Upstreams};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
@@ -15,7 +16,6 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::events::Events;
 use super::spelling::{plain, shown};
 use super::talk::{STATELESS, answers};
 use super::trouble::Trouble;
@@ -144,7 +144,7 @@ fn by_head(head: &http::response::Parts) -> Result<Trouble, Trouble> {
 /// The answer to the request of this id; `known` where there is none.
 async fn answer(mut body: Incoming, head: &http::response::Parts, id: &Value, known: Trouble) -> Result<Value, Trouble> {
     let streams = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    let (mut read, mut whole, mut events) = (0, Vec::new(), Events::default());
+    let (mut read, mut whole, mut events) = (0, Vec::new(), EventReader::default());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Trouble::Broken(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -156,13 +156,28 @@ async fn answer(mut body: Incoming, head: &http::response::Parts, id: &Value, kn
             whole.extend_from_slice(&data);
             continue;
         }
-        let mut messages = events.push(&data).into_iter().filter_map(|data| serde_json::from_slice::<Value>(&data).ok());
-        if let Some(answer) = messages.find(|message| answers(message, id)) {
+        events.hear(&data);
+        if let Some(answer) = heard(&mut events, id) {
             return Ok(answer);
         }
+    }
+    events.end();
+    if let Some(answer) = heard(&mut events, id) {
+        return Ok(answer);
     }
     if streams && head.status.is_success() {
         return Err(Trouble::Broken("its stream of events ended without an answer".to_owned()));
     }
     serde_json::from_slice(&whole).ok().filter(|message| answers(message, id)).ok_or(known)
+}
+
+/// The answer among the events that are whole.
+fn heard(events: &mut EventReader, id: &Value) -> Option<Value> {
+    while let Some(event) = events.next_event() {
+        let message = serde_json::from_slice(&event.data()).ok().filter(|message| answers(message, id));
+        if message.is_some() {
+            return message;
+        }
+    }
+    None
 }

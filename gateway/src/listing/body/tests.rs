@@ -49,7 +49,7 @@ async fn mcp_1a_14_a_list_is_cut_down_however_it_comes_in_pieces() {
     let in_lines = LIST.replace(",\"result\"", ",\n\"result\"").replace('\n', "\ndata: ");
     let expected = format!("data: {}\n\n", SHOWN.replace(",\"result\"", ",\ndata: \"result\""));
     however_cut("text/event-stream", &format!("data: {in_lines}\n\n"), &expected).await;
-    however_cut("text/event-stream", &format!("\u{feff}data:{LIST}\n\n"), &format!("data: {SHOWN}\n\n")).await;
+    however_cut("text/event-stream", &format!("\u{feff}data:{LIST}\n\n"), &format!("\u{feff}data: {SHOWN}\n\n")).await;
 }
 
 /// After the last CR no LF will come, and a reader does not wait for one.
