@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chancery_core::{Caller, ClientId, Entropy, ResourceId, ResourceUrl, ScopeSet, TenantId, Timestamp};
 use chancery_crypto::jose::Algorithm;
-use chancery_registry::{Listing, Resource, SignInDemand, Tool, Upstream};
+use chancery_registry::{Dpop, Listing, Resource, SignInDemand, Tool, Upstream};
 
 pub const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
@@ -62,5 +62,6 @@ pub fn bank() -> Resource {
         upstream: Some(Upstream::at("http://127.0.0.1:9001/mcp", "http://127.0.0.1:9001/mcp")),
         require_agent: false,
         algorithm: Algorithm::Es256,
+        dpop: Dpop::Optional,
     }
 }

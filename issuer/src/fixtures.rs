@@ -75,6 +75,7 @@ fn resource(seed: u8, url: &str, scopes: &str) -> Arc<Resource> {
         upstream: None,
         require_agent: false,
         algorithm: Algorithm::Es256,
+        dpop: chancery_registry::Dpop::Optional,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chancery_core::{ClientId, ScopeSet, Slug, Timestamp};
 use chancery_crypto::jose::Algorithm;
 
-use crate::{Client, Listing, Resource, ScopeLimit, SignInDemand, Tenant};
+use crate::{Client, Dpop, Listing, Resource, ScopeLimit, SignInDemand, Tenant};
 
 /// What each scope lets somebody do, in the words of the consent page. No resource of the file may have one of these.
 pub const ADMIN_SCOPES: [(&str, &str); 4] = [
@@ -67,6 +67,7 @@ impl Tenant {
             upstream: None,
             require_agent: false,
             algorithm: Algorithm::Es256,
+            dpop: Dpop::Optional,
         }
     }
 }

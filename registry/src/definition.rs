@@ -9,7 +9,7 @@ use chancery_store::repo::objects::{Object, ObjectKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessRule, GrantType, Lifetimes, Listing, Registration, RegistryError, SignInDemand, SignIns, SignOut, Tool, Upstream};
+use crate::{AccessRule, Dpop, GrantType, Lifetimes, Listing, Registration, RegistryError, SignInDemand, SignIns, SignOut, Tool, Upstream};
 
 /// One object's definition. A member that this version does not know is an error: it could be a restriction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,8 @@ pub(crate) struct ResourceDefinition {
     pub require_agent: bool,
     #[serde(skip_serializing_if = "is_usual", default)]
     pub token_signing_alg: Algorithm,
+    #[serde(skip_serializing_if = "Dpop::is_default", default)]
+    pub dpop: Dpop,
 }
 
 fn is_usual(algorithm: &Algorithm) -> bool {

@@ -51,7 +51,7 @@ pub use plan::{Plan, PlanError, Removed};
 pub use redirect_uri::{RedirectUriError, Registrable, redirect_uri, registrable_uri, strangers_redirect_uri};
 pub use registration::{Dynamic, Keys, Platform, Proxy, Quotas, Registration, SignIns, StatementIssuer};
 pub use registry::{Parts, Registry};
-pub use resource::{Listing, NotMapped, Resource, Tool};
+pub use resource::{Dpop, Listing, NotMapped, Resource, Tool};
 pub use shown_name::shown_name;
 pub use sign_in_demand::SignInDemand;
 pub use snapshot::RegistryError;

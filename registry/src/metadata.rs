@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use chancery_crypto::jose::dpop;
 use serde_json::{Map, Value, json};
 
-use crate::{GrantType, Resource, Tenant};
+use crate::{Dpop, GrantType, Resource, Tenant};
 
 /// The issuer's metadata (RFC 8414 §2), which is valid as an OpenID Connect Discovery document too, for clients that ask for that one.
 pub fn authorization_server(tenant: &Tenant) -> Value {
@@ -50,6 +51,13 @@ pub fn protected_resource(tenant: &Tenant, resource: &Resource) -> Value {
     document.insert("resource".into(), json!(resource.url)); // PR-01
     document.insert("authorization_servers".into(), json!([tenant.issuer]));
     document.insert("bearer_methods_supported".into(), json!(["header"])); // PR-04
+    let demands_dpop = resource.dpop == Dpop::Required;
+    if demands_dpop {
+        document.insert("dpop_bound_access_tokens_required".into(), json!(true)); // PR-05
+    }
+    if demands_dpop || resource.is_guarded_here() {
+        document.insert("dpop_signing_alg_values_supported".into(), json!(dpop::algorithm_names().collect::<Vec<_>>()));
+    }
     document.insert("resource_name".into(), json!(resource.title));
     // Clients that were not told a scope ask for all that stands here, so it is what is given without asking.
     let scopes = if resource.default_scope.is_empty() { resource.all_scopes() } else { resource.default_scope.clone() };

@@ -7,7 +7,7 @@ use chancery_crypto::jose::Algorithm;
 use chancery_policy::ResourceRef;
 use serde::{Deserialize, Serialize};
 
-use crate::{SignInDemand, Upstream};
+use crate::{ADMIN_NAME, SignInDemand, Upstream};
 
 /// An MCP server or an API.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +33,7 @@ pub struct Resource {
     pub require_agent: bool,
     /// What its tokens are signed with.
     pub algorithm: Algorithm,
+    pub dpop: Dpop,
 }
 
 /// What a tool needs, and whether it changes anything: an upstream's own hint is not believed.
@@ -54,6 +55,23 @@ pub enum Listing {
     Granted,
     /// Those whose scope its person may still authorize, too: what nobody sees nobody asks for.
     Obtainable,
+}
+
+/// Whether its tokens must be bound to a key of their client's (RFC 9449). One that is bound is of no use without a proof either way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dpop {
+    /// Bound tokens are taken, and others too.
+    #[default]
+    Optional,
+    /// No token that is anybody's who holds it.
+    Required,
+}
+
+impl Dpop {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Listing {
@@ -99,6 +117,11 @@ impl Resource {
     /// Whether the registry says that `tool` changes nothing.
     pub fn is_read_only(&self, tool: &str) -> bool {
         self.tools.get(tool).is_some_and(|tool| tool.read_only)
+    }
+
+    /// Whether its tokens are checked by us, not by itself: then we know what is taken there.
+    pub(crate) fn is_guarded_here(&self) -> bool {
+        self.upstream.is_some() || self.name.as_str() == ADMIN_NAME
     }
 
     /// All of its scopes.
@@ -164,6 +187,7 @@ mod tests {
             upstream: None,
             require_agent: false,
             algorithm: Algorithm::Es256,
+            dpop: Dpop::default(),
         }
     }
 

@@ -211,6 +211,7 @@ async fn resource(object: &Object, definition: ResourceDefinition, sealer: &Seal
         upstream,
         require_agent: definition.require_agent,
         algorithm: definition.token_signing_alg,
+        dpop: definition.dpop,
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             cursor.section(|section| upstream(section, secrets, name.as_ref().map(|(name, _)| name)))
         });
         let algorithm = section.optional("token_signing_alg", "token_signing_alg: RS256", |cursor| cursor.parsed(values::algorithm));
+        let dpop = section.optional("dpop", "dpop: required", |cursor| cursor.parsed(values::dpop));
         let require_agent = section.optional("require_agent", "require_agent: true", Cursor::flag);
 
         let (name, at) = name?;
@@ -60,6 +61,7 @@ pub(super) fn resource(cursor: &Cursor<'_>, base: &str, names: &mut BTreeSet<Slu
             upstream,
             require_agent: require_agent?.unwrap_or(false),
             token_signing_alg: algorithm?.unwrap_or_default(),
+            dpop: dpop?.unwrap_or_default(),
         };
         let places = vec![("url", url_at), ("audience", audience_at)];
         Some(Declared { places, secret, ..Declared::new(name, Definition::Resource(Box::new(definition)), at) })

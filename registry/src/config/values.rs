@@ -8,7 +8,7 @@ use chancery_crypto::jose::Algorithm;
 use url::Url;
 
 use super::problem::Complaint;
-use crate::Listing;
+use crate::{Dpop, Listing};
 
 type Read<T> = Result<T, Complaint>;
 
@@ -108,6 +108,14 @@ pub(super) fn listing(text: &str) -> Read<Listing> {
         "obtainable" => Ok(Listing::Obtainable),
         "granted" => Ok(Listing::Granted),
         _ => Err(Complaint::new(format!("`{text}` is no way to list"), "write granted, or obtainable")),
+    }
+}
+
+pub(super) fn dpop(text: &str) -> Read<Dpop> {
+    match text {
+        "optional" => Ok(Dpop::Optional),
+        "required" => Ok(Dpop::Required),
+        _ => Err(Complaint::new(format!("`{text}` does not say whether tokens must be bound to a key"), "write optional, or required")),
     }
 }
 

@@ -75,6 +75,7 @@ async fn pr_01_a_resources_document_names_it_and_its_issuer_byte_for_byte() {
             "resource": "https://gw.example.com/mcp/bank",
             "authorization_servers": ["https://gw.example.com/t/acme"],
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "RS256", "PS256"],
             "scopes_supported": ["bank:read"],
             "resource_name": "Bank",
         })
@@ -90,6 +91,33 @@ async fn pr_01_a_resource_at_the_root_has_its_document_at_the_root() {
         let (_, bank) = world.registry.resource_at("gw.example.com", "/").expect("the bank");
         assert_eq!((bank.url.as_str(), bank.metadata_url().as_str()), (url, "https://gw.example.com/.well-known/oauth-protected-resource"));
     }
+}
+
+#[tokio::test]
+async fn pr_05_a_resource_that_demands_bound_tokens_says_so() {
+    let world = World::new("pr-05").await;
+    let document = async |dpop: &str| {
+        world.apply(&FILE.replace("    title: Bank\n", &format!("    title: Bank\n{dpop}"))).await;
+        let (tenant, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
+        read(&tenant.resource_metadata(&bank.id).expect("a document"))
+    };
+    let algorithms = json!(["ES256", "EdDSA", "RS256", "PS256"]);
+
+    let required = document("    dpop: required\n").await;
+    assert_eq!(
+        (&required["dpop_bound_access_tokens_required"], &required["dpop_signing_alg_values_supported"]),
+        (&json!(true), &algorithms)
+    );
+    for optional in ["", "    dpop: optional\n"] {
+        let said = document(optional).await;
+        assert_eq!((said.get("dpop_bound_access_tokens_required"), &said["dpop_signing_alg_values_supported"]), (None, &algorithms));
+    }
+
+    // What checks its tokens itself is asked itself.
+    world.apply(&FILE.replace("    upstream: { url: http://10.0.0.7:9001/mcp }\n", "")).await;
+    let (tenant, bank) = world.registry.resource_at("gw.example.com", "/mcp/bank").expect("the bank");
+    let alone = read(&tenant.resource_metadata(&bank.id).expect("a document"));
+    assert!(alone.as_object().is_some_and(|said| said.keys().all(|name| !name.starts_with("dpop"))), "{alone}");
 }
 
 #[tokio::test]

@@ -86,6 +86,9 @@ pub(super) struct Resource {
     /// What its tokens are signed with; ES256 unless told.
     #[schemars(regex(pattern = r"^(ES256|EdDSA|RS256|PS256)$"))]
     token_signing_alg: Option<String>,
+    /// Whether its tokens must be bound to a key of their client's (DPoP); bound ones are taken in any case (optional, unless told).
+    #[schemars(regex(pattern = r"^(optional|required)$"))]
+    dpop: Option<String>,
 }
 
 #[derive(JsonSchema)]
