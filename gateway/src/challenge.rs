@@ -1,13 +1,13 @@
 //! The `WWW-Authenticate` challenge (RFC 6750 §3, RFC 9728 §5.1): ours to clients, and what an upstream's asks of us.
 //!
-//! Some clients read it with a first-match pattern and no unescaping, so it is one header line that starts with `Bearer `, and no value
-//! in it holds a quote or a backslash.
+//! Some clients read it with a first-match pattern and no unescaping, so it is one header line that starts with `Bearer `, where bearer tokens are taken,
+//! and no value in it holds a quote or a backslash.
 
 use chancery_core::ScopeSet;
 use chancery_registry::SignInDemand;
 use http::{HeaderMap, HeaderValue, header};
 
-pub use chancery_tokens::bearer::challenge as bearer;
+pub use chancery_tokens::challenge::{Offer, challenge};
 
 /// The same, saying how the person must sign in (RFC 9470 §3; SU-01).
 pub fn demanding(challenge: &HeaderValue, demand: &SignInDemand) -> HeaderValue {
@@ -51,6 +51,10 @@ mod tests {
     use chancery_core::oauth;
 
     use super::*;
+
+    fn bearer(error: Option<&oauth::Error>, metadata: &str, scope: &ScopeSet) -> HeaderValue {
+        challenge(Offer::Bearer, error, metadata, scope)
+    }
 
     const METADATA: &str = "https://gw.example/.well-known/oauth-protected-resource/mcp/bank";
 

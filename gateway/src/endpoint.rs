@@ -1,6 +1,6 @@
 //! A request to a resource, of any method, from the top:
 //!
-//! 1. who: a token in the header, verified for this resource; else 401, whatever the method;
+//! 1. who: a token in the header, verified for this resource, and with a proof where it is bound to a key; else 401, whatever the method;
 //! 2. from where: a web page of ours, or no web page;
 //! 3. what: the body is read once; headers that mirror it must agree; the era says what there is; a session must be the caller's;
 //! 4. whether: agent, sign-in and scope, policy; 5. the record, durable before the call goes out (while it goes out, for tools that only read);
@@ -20,8 +20,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use chancery_core::{Entropy, Source};
 use chancery_registry::{Resource, Tenant};
-use chancery_tokens::bearer::{self, Presented};
-use chancery_tokens::{Standing, TenantKeys, TokenTrouble, VerifiedToken};
+use chancery_tokens::bearer::{self, Presented, Scheme};
+use chancery_tokens::{Asked, NamedToken, Standing, TenantKeys, VerifiedToken};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, request};
 use http_body::Body as _;
@@ -52,8 +52,8 @@ pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Respons
         return respond(&refusal, None, &ReplyTo::Nobody, None, &counted.into());
     };
     let origin = Origin::of(&head.headers, &[&tenant.base, resource.url.as_str()]);
-    let mut call =
-        Call { gateway: &gateway.inner, tenant, resource, head, origin, token: None, era: Era::UNNAMED, reply_to: ReplyTo::Nobody };
+    let (tried, era, reply_to) = (Scheme::default(), Era::UNNAMED, ReplyTo::Nobody);
+    let mut call = Call { gateway: &gateway.inner, tenant, resource, head, origin, tried, token: None, era, reply_to };
     let mut response =
         if origin::is_preflight(&call.head.method, &call.head.headers) { call.preflight() } else { call.answered(body).await };
     call.origin.dress(response.headers_mut());
@@ -67,8 +67,10 @@ struct Call<'a> {
     resource: Arc<Resource>,
     head: request::Parts,
     origin: Origin,
+    /// Once the token is read.
+    tried: Scheme,
     /// Once there is a live one: from then on a refusal is somebody's.
-    token: Option<Arc<VerifiedToken>>,
+    token: Option<NamedToken>,
     /// Once the body is read.
     era: Era,
     reply_to: ReplyTo,
@@ -125,25 +127,26 @@ impl Call<'_> {
     }
 
     fn authenticated(&mut self) -> Result<Arc<VerifiedToken>, Refusal> {
-        let verified = self.verified()?;
-        self.token = verified.as_ref().map_or_else(|trouble| trouble.token().cloned(), |token| Some(token.clone()));
-        verified.map_err(|trouble| Refusal::bad_token(&trouble))
-    }
-
-    fn verified(&self) -> Result<Result<Arc<VerifiedToken>, TokenTrouble>, Refusal> {
-        let token = match bearer::presented(&self.head.headers) {
-            Presented::Token(token) => token,
+        let presented = bearer::presented(&self.head.headers);
+        self.tried = presented.scheme();
+        let shown = match presented {
+            Presented::Token(shown) => shown,
             Presented::Nothing => return Err(Refusal::no_token()), // PR-02
             Presented::Malformed => return Err(Refusal::malformed_authorization()), // OA-20
         };
-        Ok(self.gateway.verifier.verify(&self.tenant, &self.resource, token, self.gateway.clock.now())) // AT-01, PR-03
+        let asked = Asked { method: self.head.method.as_str(), url: self.resource.url.as_str() }; // DP-07
+        let verified = self.gateway.verifier.verify((&self.tenant, &self.resource), shown, asked, self.gateway.clock.now()); // AT-01, PR-03, DP-04
+        self.token = verified.as_ref().map_or_else(|trouble| trouble.token().cloned(), |token| Some(token.into()));
+        verified.map_err(|trouble| Refusal::bad_token(&trouble))
     }
 
     /// A body may be slow, and so may the log: what was ended meanwhile goes no further.
-    fn still_stands(&self, token: &VerifiedToken) -> Result<(), Refusal> {
+    fn still_stands(&self, token: &Arc<VerifiedToken>) -> Result<(), Refusal> {
         match self.gateway.verifier.standing(token) {
             Standing::Good => Ok(()),
-            Standing::Ended | Standing::Unknown => self.verified()?.map(drop).map_err(|trouble| Refusal::bad_token(&trouble)),
+            Standing::Ended | Standing::Unknown => {
+                self.gateway.verifier.still(token, self.gateway.clock.now()).map_err(|trouble| Refusal::bad_token(&trouble))
+            }
         }
     }
 

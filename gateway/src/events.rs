@@ -1,9 +1,8 @@
 //! What events of calls say: who, with what authority, did what, where.
 
-use chancery_core::{Entropy, Event, Field, Kind, Timestamp};
+use chancery_core::{Caller, Entropy, Event, Field, Kind, Timestamp, TokenId};
 use chancery_crypto::digest;
 use chancery_policy::Permit;
-use chancery_tokens::VerifiedToken;
 use http::HeaderMap;
 
 use crate::message::Message;
@@ -33,7 +32,8 @@ pub fn refused(refusal: &Refusal, who: Who<'_>, at: Timestamp, entropy: &mut Ent
 /// Whose doing an event is.
 #[derive(Clone, Copy)]
 pub struct Who<'a> {
-    pub token: &'a VerifiedToken,
+    pub caller: &'a Caller,
+    pub token: TokenId,
     /// The URL of the resource that was called.
     pub resource: &'a str,
     pub headers: &'a HeaderMap,
@@ -41,7 +41,7 @@ pub struct Who<'a> {
 
 impl Who<'_> {
     fn event(self, kind: Kind, at: Timestamp, entropy: &mut Entropy) -> Event {
-        let caller = self.token.caller();
+        let caller = self.caller;
         Event::new(kind, caller.tenant, at, entropy)
             .with(Field::Subject, &caller.subject)
             .with(Field::Client, &caller.client)
@@ -50,7 +50,7 @@ impl Who<'_> {
             .with(Field::Resource, self.resource)
             .with(Field::Scope, &caller.scope)
             .with_grants(&caller.grants)
-            .with(Field::Token, self.token.claims().jti)
+            .with(Field::Token, self.token)
             .with_some(Field::Trace, trace_id(self.headers))
     }
 }

@@ -16,7 +16,7 @@ pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     uri.authority().map(Authority::as_str).or_else(header).unwrap_or_default()
 }
 
-/// Whether the caller's header goes to the upstream. Not among them: the caller's token and cookies (MC-02), what names a user to those
+/// Whether the caller's header goes to the upstream. Not among them: the caller's token, its proof and cookies (MC-02), what names a user to those
 /// who trust a proxy (`X-Forwarded-*`), hop-by-hop headers, `Accept-Encoding`, since answers are read as they pass, and `Content-Type`,
 /// since the upstream must read the body as it was read here.
 pub fn travels_onward(name: &HeaderName) -> bool {
@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn mc_02_the_callers_token_and_cookies_never_reach_the_upstream() {
         let caller = headers(&[
-            ("authorization", "Bearer inbound"),
+            ("authorization", "DPoP inbound"),
+            ("dpop", "a.b.c"),
             ("cookie", "a=b"),
             ("connection", "mcp-method"),
             ("transfer-encoding", "chunked"),

@@ -67,7 +67,7 @@ pub fn preflight(asked: &HeaderMap, answer: &mut HeaderMap) {
 
 /// What a page sends for us, not for the upstream.
 fn is_read_here(name: &HeaderName) -> bool {
-    [AUTHORIZATION, CONTENT_TYPE].contains(name)
+    [AUTHORIZATION, CONTENT_TYPE].contains(name) || name.as_str() == "dpop"
 }
 
 fn is_own(origin: &str, own: &[&str]) -> bool {
@@ -130,11 +130,11 @@ mod tests {
 
     #[test]
     fn mcp_3_13_a_browser_may_send_what_travels_on_and_its_token() {
-        let asked = "authorization, content-type, mcp-protocol-version, mcp-param-region, cookie, x-forwarded-user";
+        let asked = "authorization, dpop, content-type, mcp-protocol-version, mcp-param-region, cookie, x-forwarded-user";
         let asked = [(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(asked))].into_iter().collect();
         let mut answer = HeaderMap::new();
         preflight(&asked, &mut answer);
-        assert_eq!(answer[ACCESS_CONTROL_ALLOW_HEADERS], "authorization, content-type, mcp-protocol-version, mcp-param-region");
+        assert_eq!(answer[ACCESS_CONTROL_ALLOW_HEADERS], "authorization, dpop, content-type, mcp-protocol-version, mcp-param-region");
     }
 
     #[test]

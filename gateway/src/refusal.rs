@@ -41,6 +41,8 @@ pub enum Wanted {
     Version(String),
     /// How the person must sign in (RFC 9470).
     SignIn(SignInDemand),
+    /// That the token comes by the DPoP scheme.
+    Proof,
 }
 
 /// The message that a refusal is about.
@@ -96,11 +98,12 @@ impl Refusal {
 
     pub fn bad_token(trouble: &TokenTrouble) -> Self {
         let counted = trouble.refusal(ENDPOINT);
-        if let TokenTrouble::Unsure(_) = trouble {
+        if trouble.will_pass() {
             let refusal = Self::status(counted.reason, StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, &trouble.to_string());
-            return Self { row: counted.row, ..refusal }; // RV-05
+            return Self { row: counted.row, ..refusal }; // RV-05, DP-02
         }
-        Self::challenge(counted.reason, counted.row, Some(Code::InvalidToken), trouble.to_string())
+        let wanted = trouble.wants_proof().then(|| Box::new(Wanted::Proof));
+        Self { wanted, ..Self::challenge(counted.reason, counted.row, Some(trouble.code()), trouble.to_string()) }
     }
 
     /// The grant ended between the check of the token and the call.

@@ -5,11 +5,13 @@ use axum::response::Response;
 use chancery_core::oauth::{self, Code};
 use chancery_core::{DecisionId, EventId};
 use chancery_registry::Resource;
+use chancery_tokens::bearer::Scheme;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::challenge::Offer;
 use crate::message::Messages;
 use crate::record::Written;
 use crate::refusal::{Refusal, Wanted, Wire, code};
@@ -37,19 +39,26 @@ impl ReplyTo {
     }
 }
 
-/// The answer. `asked` is the resource whose scope and metadata a challenge names; `reference` the event that tells of the refusal,
-/// where one does.
-pub fn respond(refusal: &Refusal, asked: Option<&Resource>, to: &ReplyTo, reference: Option<EventId>, _: &Written) -> Response {
+/// Who is told: the resource whose scope and metadata a challenge names, and the scheme that the client speaks.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    pub resource: &'a Resource,
+    pub tried: Scheme,
+}
+
+/// The answer. `reference` is the event that tells of the refusal, where one does.
+pub fn respond(refusal: &Refusal, told: Option<Told<'_>>, to: &ReplyTo, reference: Option<EventId>, _: &Written) -> Response {
     let (status, code) = status_and_code(&refusal.wire, to);
     let mut response = Response::new(Body::from(body(refusal, code, to, reference)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let (Wire::Challenge { code, scope }, Some(resource)) = (&refusal.wire, asked) {
+    if let (Wire::Challenge { code, scope }, Some(Told { resource, tried })) = (&refusal.wire, told) {
         let error = code.map(|code| oauth::Error::new(code, refusal.words.as_ref()));
         let scope = scope.as_deref().unwrap_or(&resource.default_scope);
-        let challenge = challenge::bearer(error.as_ref(), &resource.metadata_url(), scope); // PR-02
+        let offer = Offer::at(resource.dpop, tried, refusal.wanted.as_deref() == Some(&Wanted::Proof)); // PR-05, DP-04
+        let challenge = challenge::challenge(offer, error.as_ref(), &resource.metadata_url(), scope); // PR-02
         let challenge = match refusal.wanted.as_deref() {
             Some(Wanted::SignIn(demand)) => challenge::demanding(&challenge, demand), // SU-01
             _ => challenge,

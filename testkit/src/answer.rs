@@ -89,7 +89,7 @@ impl Answer {
         self
     }
 
-    /// A 401 or 403 with this error in its Bearer challenge (RFC 6750 §3), which always says where the metadata is.
+    /// A 401 or 403 with this error in its challenge (RFC 6750 §3, RFC 9449 §7.1), which always says where the metadata is.
     ///
     /// # Panics
     /// When it is anything else.
@@ -101,9 +101,10 @@ impl Answer {
         self
     }
 
-    /// A parameter of the Bearer challenge.
+    /// A parameter of the challenge, whichever scheme has it first.
     pub fn challenge(&self, parameter: &str) -> Option<String> {
-        let line = self.header(header::WWW_AUTHENTICATE)?.strip_prefix("Bearer ")?;
+        let line = self.header(header::WWW_AUTHENTICATE)?;
+        let line = line.strip_prefix("Bearer ").or_else(|| line.strip_prefix("DPoP "))?;
         let from = line.find(&format!("{parameter}=\""))? + parameter.len() + 2;
         Some(line[from..].split('"').next()?.to_owned())
     }

@@ -1,12 +1,14 @@
 //! An MCP client (Streamable HTTP), as bare as can be. Of 2025-11-25 and before it initialises when it must; of 2026-07-28 each request
 //! stands alone, and its headers mirror its body. It says what came back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 
 use crate::browser::request;
-use crate::{Answer, Browser};
+use crate::{Answer, Browser, ProofKey, Site};
 
 const ERA: &str = "2025-11-25";
 const STATELESS: &str = "2026-07-28";
@@ -25,11 +27,20 @@ pub struct Mcp {
     version: &'static str,
     /// Whom it says it asks, where it goes to one node of several.
     host: Option<String>,
+    prover: Option<Prover>,
+}
+
+/// The key that a token is bound to, whose clock tells the time, and the URL that the client was given.
+#[derive(Clone)]
+struct Prover {
+    key: Arc<ProofKey>,
+    site: Site,
+    url: String,
 }
 
 impl Mcp {
     pub const fn new(program: Browser, url: String, token: Option<String>) -> Self {
-        Self { program, url, token, session: None, version: ERA, host: None }
+        Self { program, url, token, session: None, version: ERA, host: None, prover: None }
     }
 
     /// The same, naming another protocol version.
@@ -47,6 +58,13 @@ impl Mcp {
         let front = self.url.strip_prefix("http://").expect("a site speaks http");
         let (host, path) = front.split_once('/').expect("a path");
         Self { host: Some(host.to_owned()), url: format!("{node}/{path}"), ..self }
+    }
+
+    /// The same, with a proof by this key beside the token in each request (RFC 9449).
+    #[must_use]
+    pub fn proving(self, key: &Arc<ProofKey>, site: &Site) -> Self {
+        let prover = Prover { key: key.clone(), site: site.clone(), url: self.url.clone() };
+        Self { prover: Some(prover), ..self }
     }
 
     /// The same, without sessions.
@@ -119,14 +137,18 @@ impl Mcp {
 
     /// A request to the server with this conversation's headers.
     pub fn request(&self, method: Method) -> http::request::Builder {
-        let mut request = request(method, &self.url)
+        let mut request = request(method.clone(), &self.url)
             .header(header::ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", self.version);
         if let Some(host) = &self.host {
             request = request.header(header::HOST, host);
         }
         if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            let scheme = if self.prover.is_some() { "DPoP" } else { "Bearer" };
+            request = request.header(header::AUTHORIZATION, format!("{scheme} {token}"));
+        }
+        if let (Some(Prover { key, site, url }), Some(token)) = (&self.prover, &self.token) {
+            request = request.header("dpop", key.proof_with(token, (method.as_str(), url), site.now()));
         }
         if let Some(session) = &self.session {
             request = request.header(SESSION, session);

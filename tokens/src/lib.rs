@@ -3,6 +3,7 @@
 //! To mint is not done here: the [`Signer`] is made beside the [`Keyring`] and handed to the issuer alone.
 
 pub mod bearer;
+pub mod challenge;
 
 mod claims;
 mod end;
@@ -10,10 +11,13 @@ mod ended;
 mod followed;
 mod keyring;
 mod new_keys;
+mod possession;
+mod proofs;
 mod refresh;
 mod signer;
 mod step_up;
 mod trouble;
+mod verified;
 mod verifier;
 
 #[cfg(test)]
@@ -29,8 +33,10 @@ pub use ended::Ended;
 pub use followed::Followed;
 pub use keyring::{Keyring, KeyringError, TenantKeys, open};
 pub use new_keys::{NewKeyError, first_keys, further_keys};
+pub use possession::{Asked, ProofTrouble};
 pub use refresh::{Presented, RefreshTokenKeys};
 pub use signer::{SignError, Signer};
 pub use step_up::step_up_asked;
 pub use trouble::TokenTrouble;
-pub use verifier::{Standing, VerifiedToken, Verifier};
+pub use verified::{NamedToken, VerifiedToken};
+pub use verifier::{Standing, Verifier};

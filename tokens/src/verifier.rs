@@ -4,22 +4,25 @@
 //! 2. the issuer;
 //! 3. the time, by our clock, each time;
 //! 4. nothing behind it was ended: again whenever the ended set has moved, and never while nothing is heard of ends;
-//! 5. the resource it is for, and the algorithm that this one's tokens are signed with.
+//! 5. the resource it is for, and the algorithm that this one's tokens are signed with;
+//! 6. that it is theirs who show it, each time.
 //!
 //! A key is published before it is used, so a key that the keyring lacks is nobody's: there is nothing to fetch for an unknown `kid`.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chancery_core::{Authentication, Caller, Issuer, KeyId, ResourceUrl, SKEW, TenantId, Timestamp};
+use chancery_core::{Authentication, Caller, Issuer, ResourceUrl, SKEW, TenantId, Timestamp};
 use chancery_crypto::digest;
 use chancery_crypto::jose::{self, Algorithm, Expected, JoseError, Typ};
-use chancery_registry::{Resource, Tenant};
+use chancery_registry::{Dpop, Resource, Tenant};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::{AccessToken, Ended, Keyring, LONGEST_TOKEN_LIFE, TokenTrouble};
+use crate::bearer::Shown;
+use crate::possession::{Asked, is_theirs};
+use crate::proofs::Proofs;
+use crate::{AccessToken, Ended, Keyring, LONGEST_TOKEN_LIFE, NamedToken, TokenTrouble, VerifiedToken};
 
 /// How many tokens are remembered as verified, and how many bytes they may take together: whoever has many tokens, or long ones, takes no
 /// more of a node's memory than that. One that was forgotten is verified again.
@@ -32,61 +35,13 @@ const BESIDE_TEXTS: usize = 1024;
 /// No epoch of the ended set: nobody has looked yet.
 const NEVER: u64 = u64::MAX;
 
-/// An access token of ours whose signature, type and claims hold. Only a [`Verifier`] makes one.
-pub struct VerifiedToken {
-    claims: AccessToken,
-    caller: Caller,
-    key: KeyId,
-    algorithm: Algorithm,
-    /// The ended set's epoch at which nothing behind it had ended.
-    alive_at: AtomicU64,
-    /// About what it takes of memory: its claims come twice, once as the caller.
-    bytes: u64,
-}
-
-impl VerifiedToken {
-    pub const fn claims(&self) -> &AccessToken {
-        &self.claims
-    }
-
-    /// The authority behind the token, in the words that other rooms know.
-    pub const fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
-    pub const fn tenant(&self) -> &TenantId {
-        &self.caller.tenant
-    }
-
-    /// The key that signed it.
-    pub const fn key(&self) -> &KeyId {
-        &self.key
-    }
-
-    /// The ended set's epoch at which nothing behind it had ended; beyond all of them if nobody has looked.
-    pub(crate) fn alive_at(&self) -> u64 {
-        self.alive_at.load(Ordering::Acquire)
-    }
-
-    /// SHA-256 of the token.
-    pub const fn digest(&self) -> &[u8; 32] {
-        &self.caller.token_digest
-    }
-}
-
-/// Enough to find it in the audit log; who it stands for is said there.
-impl fmt::Debug for VerifiedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedToken").field("jti", &self.claims.jti).finish_non_exhaustive()
-    }
-}
-
 /// Shared by all endpoints of a node.
 #[derive(Clone)]
 pub struct Verifier {
     keyring: Keyring,
     ended: Ended,
     remembered: Arc<Cache<[u8; 32], Arc<VerifiedToken>, ByBytes>>,
+    proofs: Arc<Proofs>,
 }
 
 #[derive(Clone)]
@@ -113,25 +68,45 @@ struct At<'a> {
     issuer: &'a Issuer,
     resource: &'a ResourceUrl,
     algorithm: Algorithm,
+    dpop: Dpop,
 }
 
 impl Verifier {
     pub fn new(keyring: Keyring, ended: Ended) -> Self {
-        Self { keyring, ended, remembered: Arc::new(Cache::with_weighter(REMEMBERED, REMEMBERED_BYTES, ByBytes)) }
+        Self { keyring, ended, remembered: Arc::new(Cache::with_weighter(REMEMBERED, REMEMBERED_BYTES, ByBytes)), proofs: Arc::default() }
     }
 
-    /// Whether the token is good for this resource of this tenant, now.
-    pub fn verify(&self, tenant: &Tenant, resource: &Resource, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
-        let at = At { tenant: tenant.id, issuer: &tenant.issuer, resource: &resource.url, algorithm: resource.algorithm };
-        self.verify_at(&at, token, now)
-    }
-
-    /// Whether the token is one of this tenant's that is good now, for whichever resource: for its issuer, which is asked about it.
+    /// Whether the token is good for this resource of this tenant, now, and theirs who show it with this request.
     ///
     /// # Errors
-    /// What is wrong with it; never [`TokenTrouble::WrongResource`] or [`TokenTrouble::OtherAlgorithm`].
-    pub fn own(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
-        self.alive(tenant.id, &tenant.issuer, token, now)
+    /// What is wrong with it, or with the proof.
+    pub fn verify(
+        &self,
+        (tenant, resource): (&Tenant, &Resource),
+        shown: Shown<'_>,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let Resource { url, algorithm, dpop, .. } = resource;
+        let at = At { tenant: tenant.id, issuer: &tenant.issuer, resource: url, algorithm: *algorithm, dpop: *dpop };
+        self.shown_at(&at, shown, asked, now)
+    }
+
+    /// Whether the token is one of this tenant's that is good now, for whichever resource: for its issuer, which is asked about it. Nobody
+    /// acts on it, so no proof is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with it; never [`TokenTrouble::WrongResource`], [`TokenTrouble::OtherAlgorithm`] or [`TokenTrouble::Unproven`].
+    pub fn own(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<NamedToken, TokenTrouble> {
+        self.alive(tenant.id, &tenant.issuer, token, now).map(NamedToken::of)
+    }
+
+    /// Whether a token that was good is so now, whoever holds it: for whoever let it in a while ago.
+    ///
+    /// # Errors
+    /// What is wrong with it now.
+    pub fn still(&self, token: &Arc<VerifiedToken>, now: Timestamp) -> Result<(), TokenTrouble> {
+        self.is_good_now(token, now)
     }
 
     /// Whether something behind the token was ended, whatever its own time: for streams that outlive the check at their beginning.
@@ -158,13 +133,22 @@ impl Verifier {
         ended
     }
 
+    fn shown_at(&self, at: &At<'_>, shown: Shown<'_>, asked: Asked<'_>, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
+        let verified = self.verify_at(at, shown.token, now)?;
+        match is_theirs(&verified, shown, (asked, at.dpop), &self.proofs, now) {
+            Ok(()) => Ok(verified),
+            Err(trouble) => Err(TokenTrouble::Unproven(NamedToken::of(verified), trouble)), // DP-04, PR-05
+        }
+    }
+
+    /// Nothing is said yet of whose it is.
     fn verify_at(&self, at: &At<'_>, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
         let verified = self.alive(at.tenant, at.issuer, token, now)?;
         if verified.claims.aud != at.resource.as_str() {
-            return Err(TokenTrouble::WrongResource(verified)); // PR-03, SB-07
+            return Err(TokenTrouble::WrongResource(NamedToken::of(verified))); // PR-03, SB-07
         }
         if verified.algorithm != at.algorithm {
-            return Err(TokenTrouble::OtherAlgorithm(verified)); // AT-05
+            return Err(TokenTrouble::OtherAlgorithm(NamedToken::of(verified))); // AT-05
         }
         Ok(verified)
     }
@@ -187,8 +171,8 @@ impl Verifier {
         in_time(&token.claims, now)?; // AT-01
         match self.standing(token) {
             Standing::Good => Ok(()),
-            Standing::Ended => Err(TokenTrouble::Ended),                   // OA-08
-            Standing::Unknown => Err(TokenTrouble::Unsure(token.clone())), // RV-05
+            Standing::Ended => Err(TokenTrouble::Ended),                  // OA-08
+            Standing::Unknown => Err(TokenTrouble::Unsure(token.into())), // RV-05
         }
     }
 

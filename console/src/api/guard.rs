@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chancery_audit::{Counter, Draft};
@@ -16,8 +16,9 @@ use chancery_core::oauth::{Code, Error};
 use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, Source, SubjectId, Timestamp};
 use chancery_policy::{Action, Circumstances, Question};
 use chancery_registry::{Resource, Tenant};
-use chancery_tokens::bearer::{self, Presented};
-use chancery_tokens::{TokenTrouble, VerifiedToken};
+use chancery_tokens::bearer::{self, Presented, Scheme, Shown};
+use chancery_tokens::challenge::{self, Offer};
+use chancery_tokens::{Asked, NamedToken, TokenTrouble, VerifiedToken};
 
 use super::routes::Route;
 use super::{Parts, Problem};
@@ -42,9 +43,11 @@ struct Refused {
     problem: Problem,
     /// What the challenge says; none where it was not the token.
     challenge: Option<(Option<Error>, ScopeSet)>,
+    /// The token came without the proof that it needs.
+    wants_proof: bool,
     counter: Counter,
     /// The live token that was refused, and the policy's decision.
-    of: Option<(Arc<VerifiedToken>, Option<String>)>,
+    of: Option<(NamedToken, Option<String>)>,
 }
 
 pub(super) async fn admit(
@@ -59,12 +62,14 @@ pub(super) async fn admit(
         guard.parts.counters.count(None, Counter { endpoint: ENDPOINT, reason: "nothing_here", row: "" });
         return nothing_here().into_response();
     };
-    match guard.judged(&tenant, &resource, &request) {
+    let presented = bearer::presented(request.headers());
+    let tried = presented.scheme();
+    match guard.judged((&tenant, &resource), presented, &request) {
         Ok(token) => {
             request.extensions_mut().insert(Administrator { tenant, token });
             next.run(request).await
         }
-        Err(refused) => guard.refuse(&tenant, &resource, *refused).await,
+        Err(refused) => guard.refuse((&tenant, &resource), tried, *refused).await,
     }
 }
 
@@ -75,11 +80,19 @@ pub(super) fn nothing_here() -> Problem {
 }
 
 impl Guard {
-    fn judged(&self, tenant: &Tenant, resource: &Resource, request: &Request) -> Result<Arc<VerifiedToken>, Box<Refused>> {
+    fn judged(
+        &self,
+        (tenant, resource): (&Tenant, &Resource),
+        presented: Presented<'_>,
+        request: &Request,
+    ) -> Result<Arc<VerifiedToken>, Box<Refused>> {
         let now = self.parts.clock.now();
         let address = request.extensions().get::<Source>().map(|source| source.address());
-        let token = presented(request.headers())?; // OA-20, PR-02
-        let token = self.parts.verifier.verify(tenant, resource, token, now).map_err(|trouble| bad_token(&trouble))?; // AT-01, PR-03
+        let shown = shown(presented)?; // OA-20, PR-02
+        let url = format!("{}{}", tenant.base, request.uri().path());
+        let asked = Asked { method: request.method().as_str(), url: &url }; // DP-07
+        let verified = self.parts.verifier.verify((tenant, resource), shown, asked, now); // AT-01, PR-03, DP-04
+        let token = verified.map_err(|trouble| bad_token(&trouble))?;
         a_person(&token)?; // SB-10
         self.in_scope(&token)?; // OA-20
         self.permitted((tenant, resource), &token, address, now)?;
@@ -96,7 +109,7 @@ impl Guard {
         let problem = Problem::new(StatusCode::FORBIDDEN, title)
             .remedy(format!("log in for {needed}; where your groups do not give it to you, ask whoever writes the `access` rules"));
         let error = Error::new(Code::InsufficientScope, "the token does not have the scope that this takes");
-        Err(refused(problem, Some((Some(error), needed)), "insufficient_scope", "OA-20").of(token, None))
+        Err(refused(problem, Some((Some(error), needed)), "insufficient_scope", "OA-20").of(token.into(), None))
     }
 
     fn permitted(
@@ -126,11 +139,11 @@ impl Guard {
         let problem = Problem::new(StatusCode::FORBIDDEN, "policy does not allow this")
             .because(&denied)
             .remedy(denied.advice.clone().unwrap_or_else(|| "ask whoever writes the policies".to_owned()));
-        Err(refused(problem, None, "denied_by_policy", "").of(token, Some(denied.decision.to_string())))
+        Err(refused(problem, None, "denied_by_policy", "").of(token.into(), Some(denied.decision.to_string())))
     }
 
-    async fn refuse(&self, tenant: &Tenant, resource: &Resource, refused: Refused) -> Response {
-        let Refused { problem, challenge, counter, of } = refused;
+    async fn refuse(&self, (tenant, resource): (&Tenant, &Resource), tried: Scheme, refused: Refused) -> Response {
+        let Refused { problem, challenge, wants_proof, counter, of } = refused;
         if let Some((token, decision)) = of {
             let (claims, now) = (token.claims(), self.parts.clock.now());
             let event = Event::new(Kind::AdministrationRefused, tenant.id, now, &mut Entropy::draw(&*self.parts.rng))
@@ -150,7 +163,9 @@ impl Guard {
         }
         let mut response = problem.into_response();
         if let Some((error, scope)) = challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, bearer::challenge(error.as_ref(), &resource.metadata_url(), &scope)); // PR-02
+            let offer = Offer::at(resource.dpop, tried, wants_proof); // DP-04
+            let challenge = challenge::challenge(offer, error.as_ref(), &resource.metadata_url(), &scope); // PR-02
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -162,10 +177,10 @@ pub(super) fn unwritten(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store could not be used").remedy("see to the database, then try again")
 }
 
-fn presented(headers: &HeaderMap) -> Result<&str, Box<Refused>> {
+fn shown(presented: Presented<'_>) -> Result<Shown<'_>, Box<Refused>> {
     let problem = |title: &str| Problem::new(StatusCode::UNAUTHORIZED, title).remedy("log in: `chancery login --server URL --tenant NAME`");
-    match bearer::presented(headers) {
-        Presented::Token(token) => Ok(token),
+    match presented {
+        Presented::Token(shown) => Ok(shown),
         Presented::Nothing => Err(refused(problem("this takes a token"), Some((None, ScopeSet::default())), "no_token", "PR-02")),
         Presented::Malformed => {
             let error = Error::new(Code::InvalidRequest, "send one Authorization header with one bearer token");
@@ -178,15 +193,16 @@ fn presented(headers: &HeaderMap) -> Result<&str, Box<Refused>> {
 
 fn bad_token(trouble: &TokenTrouble) -> Box<Refused> {
     let Counter { reason, row, .. } = trouble.refusal(ENDPOINT);
-    if let TokenTrouble::Unsure(_) = trouble {
+    if trouble.will_pass() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "nobody is believed at the moment").because(trouble);
         return refused(problem.remedy("ask another node, or over the admin socket; `GET /ready` says more"), None, reason, row);
     }
     let problem = Problem::new(StatusCode::UNAUTHORIZED, trouble.to_string()).remedy("log in again: `chancery login`");
-    let error = Error::new(Code::InvalidToken, trouble.to_string());
-    let refused = refused(problem, Some((Some(error), ScopeSet::default())), reason, row);
+    let error = Error::new(trouble.code(), trouble.to_string());
+    let mut refused = refused(problem, Some((Some(error), ScopeSet::default())), reason, row);
+    refused.wants_proof = trouble.wants_proof();
     match trouble.token() {
-        Some(token) => refused.of(token, None),
+        Some(token) => refused.of(token.clone(), None),
         None => refused,
     }
 }
@@ -197,16 +213,16 @@ fn a_person(token: &Arc<VerifiedToken>) -> Result<(), Box<Refused>> {
         return Ok(());
     }
     let problem = Problem::new(StatusCode::FORBIDDEN, "only people administer").remedy("log in as a person whose groups give it to you");
-    Err(refused(problem, None, "not_a_person", "SB-10").of(token, None))
+    Err(refused(problem, None, "not_a_person", "SB-10").of(token.into(), None))
 }
 
 fn refused(problem: Problem, challenge: Option<(Option<Error>, ScopeSet)>, reason: &'static str, row: &'static str) -> Box<Refused> {
-    Box::new(Refused { problem, challenge, counter: Counter { endpoint: ENDPOINT, reason, row }, of: None })
+    Box::new(Refused { problem, challenge, wants_proof: false, counter: Counter { endpoint: ENDPOINT, reason, row }, of: None })
 }
 
 impl Refused {
-    fn of(mut self: Box<Self>, token: &Arc<VerifiedToken>, decision: Option<String>) -> Box<Self> {
-        self.of = Some((token.clone(), decision));
+    fn of(mut self: Box<Self>, token: NamedToken, decision: Option<String>) -> Box<Self> {
+        self.of = Some((token, decision));
         self
     }
 }

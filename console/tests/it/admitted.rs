@@ -1,7 +1,7 @@
 //! Every address × nobody, a wrong party, the right party.
 
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
-use chancery_testkit::{Forge, Revocable};
+use chancery_testkit::{Forge, ProofKey, Revocable};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -57,6 +57,36 @@ chancery_testkit::both_stores! {
         for kind in ["revoked", "subject_reinstated", "registration_token_made"] {
             assert!(log.of_kind(kind).is_empty(), "nobody did anything");
         }
+    }
+
+    async fn dp_04_a_bound_token_administers_with_its_proof_alone(site: Site) {
+        let world = Administered::new(site).await;
+        let key = ProofKey::generate();
+        for (method, path, needed, body) in routes() {
+            let mut claims = world.claims(needed);
+            claims["cnf"] = json!({ "jkt": key.jkt() });
+            let token = world.forge.token(&claims);
+            let proof = || key.proof_with(&token, (method.as_str(), &world.url(path)), world.site.now());
+
+            let answer = world.send((method.clone(), path, &body), Some(&token)).await;
+            is_a_problem(answer.challenged("invalid_token"), 401);
+            assert!(answer.header("www-authenticate").is_some_and(|line| line.contains(", DPoP algs=\"")), "{answer:?}");
+            let answer = world.prove((method.clone(), path, &body), &token, &[]).await;
+            is_a_problem(answer.challenged("invalid_dpop_proof"), 401);
+            // The issuer's own address is not the one that is asked; nor is any other of the API's.
+            let elsewhere = key.proof_with(&token, (method.as_str(), &world.url("")), world.site.now());
+            is_a_problem(world.prove((method.clone(), path, &body), &token, &[&elsewhere]).await.challenged("invalid_dpop_proof"), 401);
+            let used = proof();
+            let answer = world.prove((method.clone(), path, &body), &token, &[&used]).await;
+            assert!(!matches!(answer.status.as_u16(), 401 | 403 | 404 | 405 | 500..), "{path}: {answer:?}");
+            is_a_problem(world.prove((method.clone(), path, &body), &token, &[&used]).await.challenged("invalid_dpop_proof"), 401);
+
+            let unbound = world.token(needed);
+            let proof = key.proof_with(&unbound, (method.as_str(), &world.url(path)), world.site.now());
+            is_a_problem(world.prove((method.clone(), path, &body), &unbound, &[&proof]).await.challenged("invalid_token"), 401);
+        }
+        let log = world.site.audit().await;
+        log.about(ALICE).is("administration_refused").says("reason", "bound_token_as_bearer").says("target", "apply");
     }
 
     async fn oa_20_a_scope_is_good_for_its_own_addresses(site: Site) {

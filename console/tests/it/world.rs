@@ -83,9 +83,21 @@ impl Administered {
         url.trim_end_matches('/').to_owned()
     }
 
-    pub async fn send(&self, (method, path, body): (Method, &str, &Value), token: Option<&str>) -> Answer {
+    pub async fn send(&self, asked: (Method, &str, &Value), token: Option<&str>) -> Answer {
+        let headers: Vec<_> = token.into_iter().map(|token| (header::AUTHORIZATION.as_str(), format!("Bearer {token}"))).collect();
+        self.send_with(asked, &headers).await
+    }
+
+    /// By the DPoP scheme, with these proofs.
+    pub async fn prove(&self, asked: (Method, &str, &Value), token: &str, proofs: &[&str]) -> Answer {
+        let proofs = proofs.iter().map(|proof| ("dpop", (*proof).to_owned()));
+        let headers: Vec<_> = proofs.chain([(header::AUTHORIZATION.as_str(), format!("DPoP {token}"))]).collect();
+        self.send_with(asked, &headers).await
+    }
+
+    async fn send_with(&self, (method, path, body): (Method, &str, &Value), headers: &[(&str, String)]) -> Answer {
         let request = request(method, &self.url(path));
-        let request = token.into_iter().fold(request, |request, token| request.header(header::AUTHORIZATION, format!("Bearer {token}")));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let (request, body) = match body {
             Value::Null => (request, Bytes::new()),
             body => (request.header(header::CONTENT_TYPE, "application/json"), Bytes::from(body.to_string())),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use chancery_core::{Entropy, EventId, Timestamp};
+use chancery_core::{Caller, Entropy, EventId, Timestamp, TokenId};
 use chancery_policy::Permit;
 use chancery_registry::UpstreamLimits;
 use chancery_tokens::{Standing, VerifiedToken, step_up_asked};
@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::session::{self, Named};
 use crate::upstream::{Answered, Place as Room};
 use crate::watch::Watch;
-use crate::wire::{ReplyTo, instead, respond};
+use crate::wire::{ReplyTo, Told, instead, respond};
 
 /// How an answer goes back.
 pub(super) struct Answering<'a, F> {
@@ -57,7 +57,13 @@ impl Call<'_> {
                 continue;
             }
             read_only &= message.tool().is_some_and(|tool| self.resource.is_read_only(tool));
-            events.push(events::opened(message, permit, self.who(token), now, &mut Entropy::draw(&*self.gateway.rng)));
+            events.push(events::opened(
+                message,
+                permit,
+                self.who(token.caller(), token.claims().jti),
+                now,
+                &mut Entropy::draw(&*self.gateway.rng),
+            ));
         }
         match tallied {
             Some(tallied) if events.is_empty() => Ok(Record::tallied(tallied)),
@@ -146,7 +152,7 @@ impl Call<'_> {
             return self.told(&refusal, None, &self.counted(&refusal));
         };
         let entropy = &mut Entropy::draw(&*self.gateway.rng);
-        let event = events::refused(&refusal, self.who(token), self.gateway.clock.now(), entropy);
+        let event = events::refused(&refusal, self.who(token.caller(), token.claims().jti), self.gateway.clock.now(), entropy);
         let reference = event.id;
         let grant = token.caller().grants.last().filter(|_| refusal.asks_to_authorize_anew());
         let besides = grant.map(|grant| step_up_asked(&self.tenant.id, grant, self.gateway.clock.now())); // mcp_3_2
@@ -157,14 +163,15 @@ impl Call<'_> {
     }
 
     fn told(&self, refusal: &Refusal, reference: Option<EventId>, written: &Written) -> Response {
-        respond(refusal, Some(&self.resource), &self.reply_to, reference, written)
+        let told = Told { resource: &self.resource, tried: self.tried };
+        respond(refusal, Some(told), &self.reply_to, reference, written)
     }
 
     pub(super) fn counted(&self, refusal: &Refusal) -> Written {
         self.gateway.recorder.counted(Some(self.tenant.id), refusal).into()
     }
 
-    fn who<'w>(&'w self, token: &'w VerifiedToken) -> Who<'w> {
-        Who { token, resource: self.resource.url.as_str(), headers: &self.head.headers }
+    fn who<'w>(&'w self, caller: &'w Caller, token: TokenId) -> Who<'w> {
+        Who { caller, token, resource: self.resource.url.as_str(), headers: &self.head.headers }
     }
 }

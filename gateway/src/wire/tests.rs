@@ -9,7 +9,7 @@ use crate::fixtures::{NOW, bank, entropy, scopes};
 
 fn answer(refusal: &Refusal, to: &ReplyTo) -> Response {
     let counted = Counters::default().count(None, chancery_audit::Counter { endpoint: "gateway", reason: "test", row: "" });
-    respond(refusal, Some(&bank()), to, None, &counted.into())
+    respond(refusal, Some(Told { resource: &bank(), tried: Scheme::Bearer }), to, None, &counted.into())
 }
 
 async fn body(response: Response) -> Value {
@@ -117,6 +117,7 @@ fn an_empty_scope_is_not_asked_for() {
     let mut resource = bank();
     resource.default_scope = ScopeSet::default();
     let counted = Counters::default().count(None, chancery_audit::Counter { endpoint: "gateway", reason: "test", row: "" });
-    let response = respond(&Refusal::no_token(), Some(&resource), &ReplyTo::Nobody, None, &counted.into());
+    let response =
+        respond(&Refusal::no_token(), Some(Told { resource: &resource, tried: Scheme::Bearer }), &ReplyTo::Nobody, None, &counted.into());
     assert!(!challenge_of(&response).contains("scope="));
 }

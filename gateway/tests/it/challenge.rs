@@ -160,7 +160,7 @@ async fn oa_20_the_schemes_case_does_not_matter_and_another_scheme_is_no_token()
         let answer = upstream.answers(list(&site, "", &headers, LIST), |heard| heard.done()).await;
         answer.has_status(200);
     }
-    for other in [format!("DPoP {token}"), format!("Basic {token}"), token.clone(), "Bearer".to_owned(), "Bearer ".to_owned()] {
+    for other in ["DPoP".to_owned(), format!("Basic {token}"), token.clone(), "Bearer".to_owned(), "Bearer ".to_owned()] {
         let headers = [(AUTHORIZATION, other.as_str()), (CONTENT_TYPE, JSON)];
         let answer = upstream.left_alone(list(&site, "", &headers, LIST)).await;
         only_says_where_to_begin(&answer, &site);

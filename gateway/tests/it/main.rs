@@ -3,6 +3,8 @@
 mod artefacts;
 mod challenge;
 mod conditions;
+mod dpop;
+mod dpop_required;
 mod ended;
 mod eras;
 mod jose;

@@ -11,7 +11,7 @@ use chancery_core::{Event, Field, Kind, TenantId};
 use chancery_store::repo::families::{self, Family};
 use chancery_store::repo::grants::Grant;
 use chancery_store::{Store, StoreError};
-use chancery_tokens::{VerifiedToken, end_of_grant, end_of_token};
+use chancery_tokens::{NamedToken, end_of_grant, end_of_token};
 
 use super::steps::{Admitted, Token};
 use crate::client_auth::AuthenticatedClient;
@@ -56,7 +56,7 @@ fn grant_ends(by: &AuthenticatedClient, family: &Family, grant: &Grant, generati
     Outcome::of(end_of_grant(&family.tenant, &grant.id, &reason, moment.now).recording(event), "revoked", "RV-01")
 }
 
-fn token_ends(by: &AuthenticatedClient, tenant: TenantId, token: &VerifiedToken, moment: &mut Moment) -> Outcome {
+fn token_ends(by: &AuthenticatedClient, tenant: TenantId, token: &NamedToken, moment: &mut Moment) -> Outcome {
     let claims = token.claims();
     let event = revoked(by, tenant, moment)
         .with(Field::Subject, &claims.sub)

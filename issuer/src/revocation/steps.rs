@@ -1,10 +1,8 @@
 //! What a revocation request must pass before anything is decided about its token (RFC 7009 §2.1). The table is the code.
 
-use std::sync::Arc;
-
 use chancery_core::oauth::Code;
 use chancery_core::{Event, Field, Kind, Timestamp};
-use chancery_tokens::{Presented, RefreshTokenKeys, TokenTrouble, VerifiedToken, Verifier};
+use chancery_tokens::{NamedToken, Presented, RefreshTokenKeys, TokenTrouble, Verifier};
 
 use crate::client_auth::AuthenticatedClient;
 use crate::moment::Moment;
@@ -42,7 +40,7 @@ pub(super) enum Token {
     /// A refresh token whose MAC is ours, of whatever generation.
     Refresh(Presented),
     /// An access token of ours that is good now.
-    Access(Arc<VerifiedToken>),
+    Access(NamedToken),
     /// Garbage, a stranger's, or one that is over: nothing is left to be revoked.
     Nothing,
 }

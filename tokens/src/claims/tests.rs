@@ -54,6 +54,15 @@ fn the_names_of_the_claims_are_fixed_and_nothing_is_null() {
 }
 
 #[test]
+fn dp_04_what_says_that_it_is_bound_never_passes_for_unbound() {
+    for cnf in [json!({}), json!({ "x5t#S256": "x" }), json!({ "jkt": "x", "x5t#S256": "x" }), json!({ "jkt": 1 }), json!("x"), json!([])] {
+        let mut claims = serde_json::to_value(claims()).expect("claims have a JSON form");
+        claims["cnf"] = cnf;
+        assert!(serde_json::from_value::<AccessToken>(claims.clone()).is_err(), "{claims}");
+    }
+}
+
+#[test]
 fn at_05_how_long_a_token_will_be_is_known_before_it_is_signed() {
     let kid = || "key_019ab697e80070008000000000000006".parse::<KeyId>().expect("an id").to_string();
     let actor =

@@ -34,7 +34,7 @@ impl Gateway {
     }
 
     fn by(&self, algorithm: Algorithm, resource: &str, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenTrouble> {
-        let at = At { tenant: self.site.tenant, issuer: &self.issuer, resource: &url(resource), algorithm };
+        let at = At { tenant: self.site.tenant, issuer: &self.issuer, resource: &url(resource), algorithm, dpop: Dpop::Optional };
         self.verifier.verify_at(&at, token, now)
     }
 
@@ -396,4 +396,22 @@ async fn rv_05_an_end_that_a_stream_has_not_seen_is_not_forgotten_for_it() {
     assert_eq!(gateway.verifier.standing(&stream), Standing::Ended);
     assert_eq!(gateway.verifier.standing(&stream), Standing::Ended, "and it stays so");
     assert_eq!(gateway.verifier.standing(&looking), Standing::Good, "it had seen that it was not meant");
+}
+
+#[tokio::test]
+async fn dp_04_a_bound_token_can_be_named_and_opens_nothing_without_its_proof() {
+    let gateway = Gateway::new().await;
+    let (bank, asked) = (url(BANK), Asked { method: "POST", url: BANK });
+    let shown = |dpop, token: &str| {
+        let at = At { tenant: gateway.site.tenant, issuer: &gateway.issuer, resource: &bank, algorithm: Algorithm::Es256, dpop };
+        said(gateway.verifier.shown_at(&at, Shown::bearer(token), asked, NOW))
+    };
+    let token = gateway.site.sign(&AccessToken { cnf: Some(crate::Confirmation { jkt: "k".into() }), ..claims() });
+    let unbound = gateway.site.sign(&claims());
+
+    for dpop in [Dpop::Optional, Dpop::Required] {
+        assert_eq!(shown(dpop, &token), "bound_token_as_bearer");
+    }
+    assert_eq!(shown(Dpop::Optional, &unbound), "good");
+    assert_eq!(shown(Dpop::Required, &unbound), "unbound_token"); // PR-05
 }

@@ -1,0 +1,100 @@
+//! The proofs that were used on this node (RFC 9449 §11.1): none is good twice. They are kept in memory, until they are too old to be
+//! good anywhere, and no longer; two nodes do not share them.
+//!
+//! There is an end to how many are kept, and nothing is forgotten before its time to make room: who comes then is asked to come again.
+//! Each caller has a share of the room, whatever number of keys it has, so that none takes the others' away.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use chancery_core::{Caller, Timestamp};
+use chancery_crypto::digest;
+use chancery_crypto::jose::dpop::Proof;
+
+/// Some 20 MB. A proof is kept for a minute, and for two where its client's clock is ahead.
+const ALL: usize = 262_144;
+const SHARE: u32 = 32_768;
+
+/// Why a proof is not taken that holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// It was used.
+    Already,
+    /// Nobody could say, the next time, that it was used.
+    NoRoom,
+}
+
+pub struct Proofs {
+    used: Mutex<Used>,
+    all: usize,
+    share: u32,
+}
+
+#[derive(Default)]
+struct Used {
+    proofs: HashSet<Short>,
+    /// How many of them each caller has.
+    shares: HashMap<Short, u32>,
+    /// What may be forgotten when, and whose it is.
+    until: BTreeMap<Timestamp, Vec<(Short, Short)>>,
+}
+
+/// Half of a SHA-256: enough to tell apart what nobody can choose to be alike.
+type Short = [u8; 16];
+
+impl Default for Proofs {
+    fn default() -> Self {
+        Self::of(ALL, SHARE)
+    }
+}
+
+impl Proofs {
+    pub fn of(all: usize, share: u32) -> Self {
+        Self { used: Mutex::default(), all, share }
+    }
+
+    /// Uses a proof that holds.
+    ///
+    /// # Errors
+    /// When it was used, or there is no room to remember it in.
+    pub fn take(&self, proof: &Proof, by: &Caller, now: Timestamp) -> Result<(), Taken> {
+        let key = short(proof.single_use_key().as_bytes());
+        let whose = short(format!("{} {} {}", by.tenant, by.client, by.subject).as_bytes());
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.forget(now);
+        if used.proofs.contains(&key) {
+            return Err(Taken::Already); // DP-02
+        }
+        if used.proofs.len() >= self.all || used.shares.get(&whose).is_some_and(|share| *share >= self.share) {
+            return Err(Taken::NoRoom); // DP-02
+        }
+        used.proofs.insert(key);
+        *used.shares.entry(whose).or_default() += 1;
+        used.until.entry(proof.good_until).or_default().push((key, whose));
+        Ok(())
+    }
+}
+
+impl Used {
+    /// Those alone that no time to come can make good again.
+    fn forget(&mut self, now: Timestamp) {
+        while let Some(oldest) = self.until.first_entry().filter(|oldest| *oldest.key() <= now) {
+            for (key, whose) in oldest.remove() {
+                self.proofs.remove(&key);
+                let share = self.shares.entry(whose).or_default();
+                *share = share.saturating_sub(1);
+                if *share == 0 {
+                    self.shares.remove(&whose);
+                }
+            }
+        }
+    }
+}
+
+fn short(text: &[u8]) -> Short {
+    let digest = digest::sha256(text);
+    std::array::from_fn(|at| digest[at])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use chancery_core::{ClientId, TenantId};
+
+use super::*;
+use crate::site::{NOW, new_tenant};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn caller(tenant: TenantId, client: &str, subject: &str) -> Caller {
+    Caller {
+        tenant,
+        subject: subject.to_owned(),
+        client: ClientId::claimed(client),
+        agent: None,
+        owner: None,
+        roles: Vec::new(),
+        act: None,
+        scope: "a".parse().expect("a scope"),
+        grants: Vec::new(),
+        authentication: None,
+        token_digest: [0; 32],
+        expires_at: NOW + MINUTE,
+    }
+}
+
+fn proof(jkt: &str, jti: impl ToString) -> Proof {
+    Proof { jkt: jkt.to_owned(), jti: jti.to_string(), good_until: NOW + MINUTE }
+}
+
+#[test]
+fn dp_02_a_proof_is_used_once_until_it_is_too_old_to_be_used() {
+    let (proofs, alice) = (Proofs::default(), caller(new_tenant(), "cli_1", "usr_alice"));
+    let last = NOW + MINUTE - Duration::from_millis(1);
+    assert_eq!(proofs.take(&proof("k", 1), &alice, NOW), Ok(()));
+    assert_eq!(proofs.take(&proof("k", 1), &alice, NOW), Err(Taken::Already));
+    assert_eq!(proofs.take(&proof("k", 1), &alice, last), Err(Taken::Already));
+    // The same name with another time, or at another's hands: it is this key's, and was used.
+    let later = Proof { good_until: NOW + MINUTE * 2, ..proof("k", 1) };
+    assert_eq!(proofs.take(&later, &caller(alice.tenant, "cli_2", "usr_bob"), last), Err(Taken::Already));
+    assert_eq!(proofs.take(&proof("other", 1), &alice, last), Ok(()));
+    assert_eq!(proofs.take(&proof("k", 2), &alice, last), Ok(()));
+
+    assert_eq!(proofs.take(&later, &alice, NOW + MINUTE), Ok(()));
+    let used = proofs.used.lock().expect("a lock");
+    assert_eq!((used.proofs.len(), used.until.len()), (1, 1), "what is too old is forgotten");
+    assert_eq!(used.shares.values().copied().collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn dp_02_where_there_is_no_room_no_proof_is_taken_and_none_forgotten() {
+    let tenant = new_tenant();
+    let [alice, bob, carol] = ["usr_alice", "usr_bob", "usr_carol"].map(|subject| caller(tenant, "cli_1", subject));
+    let proofs = Proofs::of(4, 2);
+    // A caller's share is the caller's, by however many keys.
+    for (key, wanted) in [("a", Ok(())), ("b", Ok(())), ("c", Err(Taken::NoRoom))] {
+        assert_eq!(proofs.take(&proof(key, 1), &alice, NOW), wanted, "{key}");
+    }
+    assert_eq!(proofs.take(&proof("a", 1), &alice, NOW), Err(Taken::Already));
+    assert_eq!(proofs.take(&proof("d", 1), &bob, NOW), Ok(()));
+    assert_eq!(proofs.take(&proof("d", 2), &bob, NOW), Ok(()));
+    assert_eq!(proofs.take(&proof("e", 1), &carol, NOW), Err(Taken::NoRoom));
+    assert_eq!(proofs.take(&proof("d", 2), &bob, NOW), Err(Taken::Already));
+    assert_eq!(proofs.take(&proof("b", 1), &alice, NOW), Err(Taken::Already));
+
+    assert_eq!(proofs.take(&proof("e", 1), &carol, NOW + MINUTE), Ok(()));
+}
