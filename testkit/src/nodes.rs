@@ -76,7 +76,7 @@ pub(crate) struct Nodes {
 /// What is removed with the site.
 pub(crate) struct StandingOn {
     _folder: Folder,
-    _database: Option<Database>,
+    pub database: Option<Database>,
 }
 
 impl Nodes {
@@ -111,7 +111,7 @@ impl Nodes {
         let applied = nodes.iter().map(Node::applied).collect();
         let addresses = run(nodes, front, &stop, relayed).await;
         let file = cast::file(&base, &behind);
-        let standing_on = StandingOn { _folder: folder, _database: database };
+        let standing_on = StandingOn { _folder: folder, database };
         Some(Self {
             base,
             administration,

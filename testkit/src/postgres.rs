@@ -108,6 +108,35 @@ impl Database {
     pub fn sql(&self, sql: &str) -> String {
         psql(&self.url(), sql).expect("the SQL of a test runs")
     }
+
+    /// Takes a table away from everybody who reads or writes it, until what is given back is dropped.
+    pub fn lock(&self, table: &str) -> Locked {
+        let mut holder = psql_of(&self.url()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql can be run");
+        let (Some(orders), Some(answers)) = (&mut holder.stdin, &mut holder.stdout) else { panic!("both are pipes") };
+        writeln!(orders, "BEGIN; LOCK TABLE {table}; SELECT 'held';").expect("psql reads");
+        let mut answer = [0; 5];
+        answers.read_exact(&mut answer).expect("the table is there");
+        Locked(holder)
+    }
+
+    /// Who waits for a lock on this table, and since when: one line each, in an order that stays.
+    pub fn waiting_for(&self, table: &str) -> Vec<String> {
+        let waiting = self.sql(&format!(
+            "SELECT pid, query_start FROM pg_stat_activity WHERE pid IN \
+             (SELECT pid FROM pg_locks WHERE relation = '{table}'::regclass AND NOT granted) ORDER BY pid"
+        ));
+        waiting.lines().map(str::to_owned).collect()
+    }
+}
+
+/// A table that is held, by a transaction that ends with this.
+pub struct Locked(Child);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 impl Drop for Database {
@@ -275,17 +304,14 @@ fn programs() -> Result<PathBuf, String> {
 }
 
 fn psql(url: &str, sql: &str) -> Result<String, String> {
+    output(psql_of(url).args(["--command", sql]))
+}
+
+fn psql_of(url: &str) -> Command {
     let psql = programs().map_or_else(|_| PathBuf::from("psql"), |programs| programs.join("psql"));
-    output(Command::new(psql).args([
-        "--no-psqlrc",
-        "--quiet",
-        "--tuples-only",
-        "--no-align",
-        "--set=ON_ERROR_STOP=1",
-        url,
-        "--command",
-        sql,
-    ]))
+    let mut command = Command::new(psql);
+    command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", url]);
+    command
 }
 
 fn output(command: &mut Command) -> Result<String, String> {

@@ -13,7 +13,7 @@ use chancery::stop::Stop;
 use chancery_core::{Clock, Secret, Timestamp};
 use chancery_crypto::seal::Sealer;
 use chancery_registry::config::FeedConfig;
-use chancery_store::{Store, Unit, Value as Column, Write, repo};
+use chancery_store::{Change, Store, Topic, Unit, Value as Column, Write, repo};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -23,6 +23,7 @@ use crate::chores::Chores;
 use crate::idp_sim::{IdpSim, Profile};
 use crate::log::{Log, Logged};
 use crate::nodes::{Nodes, Setting};
+use crate::postgres::Database;
 use crate::relay::Relay;
 use crate::{Answer, Ask, Forge, HandClock, IdentityProvider, Kind, Tokens};
 
@@ -56,7 +57,7 @@ struct Inner {
     apps: Mutex<BTreeMap<String, String>>,
     people: Mutex<BTreeMap<Person, String>>,
     stop: Stop,
-    _standing_on: crate::nodes::StandingOn,
+    standing_on: crate::nodes::StandingOn,
 }
 
 /// An app of the file, or one that registered itself.
@@ -119,7 +120,7 @@ impl Site {
             apps: Mutex::default(),
             people: Mutex::default(),
             stop: nodes.stop,
-            _standing_on: nodes.standing_on,
+            standing_on: nodes.standing_on,
         };
         let site = Self(Arc::new(inner));
         site.apply(|_| {}).await;
@@ -362,10 +363,27 @@ impl Site {
     }
 
     async fn alter(&self, sql: &'static str) {
+        self.commit(vec![Write::any(sql, Vec::new())], Vec::new()).await;
+    }
+
+    /// Has the feed say this, as though some node had written what it tells of.
+    pub async fn tells(&self, topic: Topic, key: &str) {
+        self.commit(Vec::new(), vec![Change { topic, key: key.to_owned() }]).await;
+    }
+
+    async fn commit(&self, writes: Vec<Write>, changes: Vec<Change>) {
         self.0.own_reads.fetch_add(1, Ordering::Relaxed);
         let tenants = repo::tenants::all(&self.0.store).await.expect("the store answers");
-        let unit = Unit::new(tenants.first().expect("a tenant").id, vec![Write::any(sql, Vec::new())]);
+        let unit = Unit { changes, ..Unit::new(tenants.first().expect("a tenant").id, writes) };
         let _receipt = self.0.store.commit(unit).await.expect("the store obeys");
+    }
+
+    /// Where it keeps its rows, to do to it what happens to databases.
+    ///
+    /// # Panics
+    /// When that is no PostgreSQL.
+    pub fn database(&self) -> &Database {
+        self.0.standing_on.database.as_ref().expect("this site is on SQLite")
     }
 
     /// Makes tokens with the issuer's own key.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use crate::upstream::{Heard, PATIENCE, Rest, Upstream};
 use crate::wire::{self, Coming, call};
 
-const LOST_AFTER: Duration = Duration::from_secs(3);
+pub const LOST_AFTER: Duration = Duration::from_secs(3);
 
 struct Scene {
     site: Site,
@@ -81,11 +81,11 @@ impl Scene {
     }
 }
 
-fn there(site: &Site, tokens: &Tokens) -> Mcp {
+pub fn there(site: &Site, tokens: &Tokens) -> Mcp {
     tokens.mcp(BANK).at_node(&site.nodes()[1])
 }
 
-async fn stream(upstream: &mut Upstream, mcp: &Mcp) -> (Coming, Rest) {
+pub async fn stream(upstream: &mut Upstream, mcp: &Mcp) -> (Coming, Rest) {
     let message = call("account_balance", &json!({}));
     let (mut coming, rest) = tokio::join!(wire::post(mcp, &message), async { upstream.heard().await.streams() });
     rest.text(": begun\n\n").await;

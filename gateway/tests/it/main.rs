@@ -16,6 +16,7 @@ mod origin;
 mod passing_on;
 mod permission;
 mod reads;
+mod reloading;
 mod resource_server;
 mod revoked;
 mod sessions;
