@@ -6,8 +6,9 @@ use super::objects::up_to;
 use super::problem::Complaint;
 use super::reader::Section;
 
-/// A read of the feed may be given up after two seconds and is tried again at once: one that fails is no loss yet.
-const LEAST: Duration = Duration::from_secs(3);
+/// A read of the feed may be given up after two seconds and is tried again after half a one: one that fails is no loss yet, and neither is
+/// a second that takes its time.
+const LEAST: Duration = Duration::from_secs(5);
 const MOST: u64 = 60 * 60;
 
 /// When the change feed counts as lost, and what then.

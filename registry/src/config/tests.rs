@@ -192,6 +192,8 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:36: access[0]: this rule gives nothing — add `roles: [ … ]`, `scopes: [ … ]`, or both"]),
     ("server:\n", "server:\n  drain: 1s\n", &[
         "chancery.yaml:2: server.drain: 1s is too short — choose between 2s and 1h"]),
+    ("server:\n", "server:\n  feed: { lost_after: 4s }\n", &[
+        "chancery.yaml:2: server.feed.lost_after: 4s is too short — choose between 5s and 1h: the database is asked every half second, and may be slow once"]),
     ("server:\n", "server: [\n", &[
         "chancery.yaml:3: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}' — correct the line, or the one before it"]),
 ];

@@ -56,7 +56,7 @@ struct Keys {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Feed {
-    /// How long the database may say nothing until its change feed counts as lost and this node as not ready: 3s to 1h, 5s unless told.
+    /// How long the database may say nothing until its change feed counts as lost and this node as not ready: 5s to 1h, 5s unless told.
     lost_after: Option<String>,
     /// Whether tokens are refused then (503, until there is news), or taken though they may have been ended. They are refused unless told.
     then: Option<WhenLost>,
