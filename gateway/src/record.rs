@@ -4,26 +4,23 @@
 //! Open without close reads "outcome unknown", so the close is written whatever becomes of the request: [`Closing`] writes it when it
 //! is dropped. Writing goes on where the request that asked for it has gone; [`Recorder::settled`] waits for all of it.
 
+mod closes;
+
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chancery_audit::{CommitError, Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+
+pub use closes::Closes;
 
 use crate::leaving::Leaving;
 use crate::message_counts::{MessageCounts, Tallied};
 use crate::refusal::{ENDPOINT, Refusal};
-
-/// Between two tries to write a close.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a close is tried while the node stops.
-const LAST_TRIES: u32 = 3;
 
 /// Proof that what an answer tells is written down: in a committed Unit, or as a count.
 pub struct Written(());
@@ -47,6 +44,7 @@ pub struct Recorder {
     pub journal: Journal,
     pub counters: Counters,
     pub messages: MessageCounts,
+    pub closes: Closes,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub writing: TaskTracker,
@@ -103,15 +101,12 @@ impl Recorder {
         written.ok().and_then(Result::ok).ok_or_else(Refusal::log_unavailable)
     }
 
-    /// Writes the open events of a request's calls, all in one Unit. They must share a tenant.
+    /// The open events of a request's calls, all in one Unit. They must share a tenant.
     pub fn open(&self, events: Vec<Event>) -> Opening {
         let tenant = events.first().expect("a record has an event").tenant;
         let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
-        let committed = self.committed(tenant, Draft { events, ..Draft::default() });
-        let (hand_over, opening) = oneshot::channel();
-        // If nobody takes it over, what closes the calls is begun here, before this is over.
-        self.writing.spawn(async move { drop(hand_over.send(closing.opened(committed.await))) });
-        Opening(opening)
+        let written = Box::pin(self.committed(tenant, Draft { events, ..Draft::default() }));
+        Opening(Some(UnderWay { written, closing }))
     }
 
     /// Waits until everything begun is written. Call it when no request is under way any more.
@@ -134,13 +129,30 @@ impl Recorder {
     }
 }
 
-/// Open events on their way to the log. If nobody waits for them any more, what closes them follows as soon as they are written.
-pub struct Opening(oneshot::Receiver<Result<(Receipt, Closing), Refusal>>);
+/// Open events on their way to the log. If nobody waits for them any more, they are written all the same, and what closes them follows.
+pub struct Opening(Option<UnderWay>);
+
+struct UnderWay {
+    written: Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send>>,
+    closing: Closing,
+}
 
 impl Opening {
-    /// Waits for them.
-    pub async fn durable(self) -> Result<(Receipt, Closing), Refusal> {
-        self.0.await.unwrap_or_else(|_| Err(Refusal::log_unavailable()))
+    /// Until they are written.
+    pub async fn durable(mut self) -> Result<(Receipt, Closing), Refusal> {
+        let under_way = self.0.as_mut().expect("it is taken when it is over");
+        let written = under_way.written.as_mut().await;
+        let UnderWay { closing, .. } = self.0.take().expect("nobody else takes it");
+        closing.opened(written)
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let Some(UnderWay { written, closing }) = self.0.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return }; // the process ends: of an event that is written nobody knows the outcome
+        let writing = closing.recorder.writing.clone();
+        writing.spawn_on(async move { drop(closing.opened(written.await)) }, &runtime);
     }
 }
 
@@ -193,10 +205,7 @@ impl Closing {
         if calls.is_empty() {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return tracing::error!("a call could not be closed in the audit log: the process is ending");
-        };
-        let (tenant, recorder) = (self.tenant, self.recorder.clone());
+        let (tenant, recorder) = (self.tenant, &self.recorder);
         // A node that stops has hung up itself.
         let outcome = if outcome == Outcome::ClientGone && recorder.leaving.is_over() { Outcome::Stopped } else { outcome };
         let now = recorder.clock.now();
@@ -206,32 +215,12 @@ impl Closing {
                 .with(Field::Outcome, outcome.as_str());
             call.facts.into_iter().fold(more(event), |event, (field, value)| event.with(field, value))
         };
-        let events: Vec<Event> = calls.into_iter().map(event).collect();
-        self.recorder.writing.spawn_on(write_persistently(recorder, tenant, events), &runtime);
+        recorder.closes.write(recorder, tenant, calls.into_iter().map(event).collect());
     }
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
         self.write(Outcome::ClientGone, std::convert::identity);
-    }
-}
-
-/// A close has nobody to tell that it failed, so it is tried until it is written, or until the node stops and the last tries fail too.
-/// As many wait as calls were under way: while the log cannot be written no other call is opened.
-async fn write_persistently(recorder: Recorder, tenant: TenantId, events: Vec<Event>) {
-    let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
-    while let Err(error) = recorder.journal.commit(&tenant, Draft { events: events.clone(), ..Draft::default() }).await {
-        if matches!(error, CommitError::GuardFailed(_)) {
-            return; // there are events of these ids: a try whose answer was lost had written them
-        }
-        if recorder.writing.is_closed() {
-            last_tries -= 1;
-            if last_tries == 0 {
-                return tracing::error!(%tenant, %error, "calls could not be closed in the audit log; their outcome reads unknown");
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 4).min(LONGEST_PAUSE);
     }
 }
