@@ -162,11 +162,13 @@ pub(crate) struct Failed {
     pub refusal: Refusal,
     /// Proof that it is written down already.
     pub written: Option<Written>,
+    /// The answer of the upstream's that may not go on, where it was one.
+    pub leg: Option<Box<Leg>>,
 }
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, written: None }
+        Self { refusal, written: None, leg: None }
     }
 }
 
@@ -179,7 +181,7 @@ impl Way {
     pub async fn send(
         &self,
         passage: Passage,
-        (resource, backend): (&Resource, &Backend),
+        (resource, backend): (&Arc<Resource>, &Backend),
         onward: Onward<'_>,
         halted: impl Future<Output = Refusal>,
     ) -> Result<(Answered, Settled), Failed> {
@@ -203,7 +205,7 @@ impl Way {
     async fn answered(
         &self,
         token: Arc<VerifiedToken>,
-        (resource, backend): (&Resource, &Backend),
+        (resource, backend): (&Arc<Resource>, &Backend),
         onward: Onward<'_>,
     ) -> Result<Answered, Refusal> {
         let upstream = resource.upstream.as_ref().ok_or_else(Refusal::upstream_unreachable)?;
@@ -218,7 +220,8 @@ impl Way {
         let replica = onward.session.and_then(|session| session.replica.clone());
         let sent = Instant::now();
         let mut answer = backend.ask(Outgoing { method: onward.method, headers, body: onward.body, replica, token }).await?;
-        answer.head.extensions.insert(Leg { sent, answered: Instant::now() });
+        let leg = Leg { resource: resource.clone(), sent, answered: Instant::now(), status: answer.head.status };
+        answer.head.extensions.insert(leg);
         Ok(answer)
     }
 
@@ -269,6 +272,6 @@ impl Settled {
         }
         // Whoever was denied may ask about the decision, and a count does not know it.
         let enough = is_told || refusal.decision.is_none();
-        Failed { refusal, written: enough.then_some(written) }
+        Failed { refusal, written: enough.then_some(written), leg: None }
     }
 }

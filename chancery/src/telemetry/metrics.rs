@@ -1,7 +1,7 @@
-//! The numbers of requests. Their labels are routes as the code has them, methods that are known, and statuses: however many requests
-//! come, and whatever they ask for, there are only so many series.
+//! The numbers of requests. Their labels are routes as the code has them, resources as the registry has them, methods and statuses that are
+//! known: however many requests come, whatever they ask for, and whatever an upstream answers, there are only so many series.
 
-use http::Method;
+use http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +21,12 @@ pub struct Route {
     pub route: String,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct Upstream {
+    pub resource: String,
+    pub class: &'static str,
+}
+
 /// From a request that touches nothing to one that waits for a person.
 const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
@@ -29,7 +35,7 @@ pub struct Metrics {
     pub answered: Family<Answered, Counter>,
     pub seconds: Family<Route, Histogram>,
     pub in_flight: Family<Route, Gauge>,
-    pub upstream_seconds: Histogram,
+    pub upstream_seconds: Family<Upstream, Histogram>,
 }
 
 impl Metrics {
@@ -39,7 +45,7 @@ impl Metrics {
             answered: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             in_flight: Family::default(),
-            upstream_seconds: Histogram::new(SECONDS),
+            upstream_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
         };
         metrics.registered()
     }
@@ -56,6 +62,23 @@ impl Metrics {
     }
 }
 
+/// A status, or what a reader takes one for that nobody has defined: the first of its class (RFC 9110 §15).
+pub fn defined(status: StatusCode) -> u16 {
+    let number = status.as_u16();
+    if status.canonical_reason().is_some() { number } else { number - number % 100 }
+}
+
+pub fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500..600 => "5xx",
+        600.. => "other",
+    }
+}
+
 /// A method by its name, where it is one that anybody should use.
 pub fn known(method: &Method) -> &'static str {
     match *method {
@@ -66,5 +89,20 @@ pub fn known(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         Method::HEAD => "HEAD",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_nobody_has_defined_is_the_first_of_its_class() {
+        let all = || (100..1000).map(|number| StatusCode::from_u16(number).expect("three digits"));
+        let kept: std::collections::BTreeSet<u16> = all().map(defined).collect();
+        assert!(kept.len() < 80, "{kept:?}");
+        assert!([200, 207, 404, 418, 429, 599 - 99].iter().all(|status| kept.contains(status)));
+        assert!(all().all(|status| defined(status) / 100 == status.as_u16() / 100));
+        assert!(all().all(|status| class(status) == "other" || class(status)[..1] == status.as_str()[..1]));
     }
 }

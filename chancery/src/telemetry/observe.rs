@@ -19,7 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
 use super::Telemetry;
-use super::metrics::{Answered, Metrics, Route, known};
+use super::metrics::{Answered, Metrics, Route, Upstream, class, defined, known};
 use super::spans::{Told, Traced, Tracer};
 
 /// What all resources are one of: their addresses are no routes of the code.
@@ -77,17 +77,18 @@ impl Watched {
 
     /// The same answer, with somebody who sees its end.
     fn answered(self, response: Response) -> Response {
-        let (status, leg) = (response.status().as_u16(), response.extensions().get::<Leg>().copied());
+        let (status, leg) = (response.status(), response.extensions().get::<Leg>().cloned());
         if let Some(metrics) = &self.metrics {
-            let answered = Answered { route: self.route.clone(), method: self.method, status };
+            let answered = Answered { route: self.route.clone(), method: self.method, status: defined(status) };
             metrics.answered.get_or_create(&answered).inc();
             metrics.seconds.get_or_create(&Route { route: self.route.clone() }).observe(self.began.elapsed().as_secs_f64());
-            if let Some(leg) = leg {
-                metrics.upstream_seconds.observe((leg.answered - leg.sent).as_secs_f64());
+            if let Some(leg) = &leg {
+                let upstream = Upstream { resource: leg.resource.url.to_string(), class: class(leg.status) };
+                metrics.upstream_seconds.get_or_create(&upstream).observe((leg.answered - leg.sent).as_secs_f64());
             }
         }
         let authenticated = response.extensions().get::<Authenticated>().is_some();
-        let ending = Ending { watched: self, status, leg, authenticated };
+        let ending = Ending { watched: self, status: status.as_u16(), leg, authenticated };
         response.map(|body| Body::new(Until { body, _ending: ending }))
     }
 }
@@ -106,13 +107,13 @@ impl Drop for Ending {
         let Some((tracer, traced)) = self.watched.traced.take() else { return };
         let Watched { began, at, route, method, path, .. } = &self.watched;
         let offset = |instant: Instant| *at + instant.saturating_duration_since(*began);
-        let (route, path) = match self.leg {
+        let (route, path) = match &self.leg {
             Some(_) => (RESOURCE, Some(&**path)), // it is the address of a resource, word for word
             None => (&**route, None),
         };
         let told = Told { name: format!("{method} {route}"), route, method, path, status: self.status, authenticated: self.authenticated };
         let whole = (*at, *at + began.elapsed().max(Duration::from_nanos(1)));
-        tracer.tell(&traced, &told, whole, self.leg.map(|leg| (offset(leg.sent), offset(leg.answered))));
+        tracer.tell(&traced, &told, whole, self.leg.as_ref().map(|leg| (offset(leg.sent), offset(leg.answered))));
     }
 }
 

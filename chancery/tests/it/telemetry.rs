@@ -169,7 +169,7 @@ async fn metrics_stay_bounded_whatever_is_asked_for() {
         "chancery_events_total{kind=\"call_opened\"} 1",
         "chancery_events_total{kind=\"call_closed\"} 1",
         "chancery_refusals_total{endpoint=\"gateway\",reason=",
-        "chancery_upstream_answer_seconds_count 3",
+        &format!("chancery_upstream_answer_seconds_count{{resource=\"{}/mcp/bank\",class=\"2xx\"}} 3", served.base),
         "chancery_http_in_flight{route=\"resource\"} 0",
         "chancery_commit_failures_total 0",
         "process_resident_memory_bytes ",
@@ -178,4 +178,42 @@ async fn metrics_stay_bounded_whatever_is_asked_for() {
         assert!(after.contains(line), "{line} is not on the page:\n{after}");
     }
     program.get(&format!("{}/metrics", served.base)).await.has_status(404);
+}
+
+/// Whatever an upstream says, and whether or not its client hears it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstreams_answers_are_measured_by_resource_and_class() {
+    let (listener, behind) = listen().await;
+    let statuses = Arc::new(Mutex::new(vec![598, 599, 207, 401]));
+    let answer = move || async move {
+        let status = statuses.lock().unwrap_or_else(PoisonError::into_inner).pop().expect("as many as calls");
+        (StatusCode::from_u16(status).expect("a status"), [("content-type", "application/json")], "{}")
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let port = free_port();
+    let told = |file: &mut Value| {
+        file["server"]["metrics"] = json!({ "listen": format!("127.0.0.1:{port}") });
+        file["resources"][0]["upstream"] = json!({ "url": format!("{behind}/mcp") });
+    };
+    let served = Served::on(Kind::Sqlite, told).await.expect("SQLite is always there");
+    let _server = served.serve();
+    let app = App::registered_at(&served.base).await;
+    let mcp = app.mcp(&app.redeem(&app.approved_by(ALICE).await).await);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let program = Browser::program(Arc::new(SystemClock));
+    for status in [502, 207, 599, 598] {
+        program.send(mcp.posting(&call)).await.has_status(status);
+    }
+
+    let page = program.get(&format!("http://127.0.0.1:{port}/metrics")).await.has_status(200).text();
+    let measured =
+        |class: &str| format!("chancery_upstream_answer_seconds_count{{resource=\"{}/mcp/bank\",class=\"{class}\"}}", served.base);
+    for (class, count) in [("2xx", 1), ("4xx", 1), ("5xx", 2)] {
+        assert!(page.contains(&format!("{} {count}\n", measured(class))), "{class} on the page:\n{page}");
+    }
+    let answered = |status: u16| format!("chancery_http_requests_total{{route=\"resource\",method=\"POST\",status=\"{status}\"}}");
+    assert!(
+        page.contains(&format!("{} 2\n", answered(500))) && !page.contains(&answered(599)),
+        "statuses that nobody has defined:\n{page}"
+    );
 }

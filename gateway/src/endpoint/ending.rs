@@ -93,17 +93,11 @@ impl Call<'_> {
         (answer, settled): (Answered, Settled),
         Answering { token, limits, room, lists, outward }: Answering<'_, impl Fn(Named<'_>) -> String>,
     ) -> Result<Response, Failed> {
+        let leg = answer.head.extensions.get::<Leg>().cloned();
+        if let Err(refusal) = self.passable(&answer, token, lists) {
+            return Err(Failed { leg: leg.map(Box::new), ..settled.failed(refusal) });
+        }
         let Answered { head, body, replica } = answer;
-        if self.gateway.verifier.standing(token) == Standing::Ended {
-            return Err(settled.failed(self.midway(Refusal::stream_ended()))); // RV-05
-        }
-        if let Err(refusal) = answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope) {
-            return Err(settled.failed(refusal));
-        }
-        // A 202 is the answer of what waits for none.
-        if lists && is_of_another_type(&head) && head.status != StatusCode::ACCEPTED && !body.is_end_stream() {
-            return Err(settled.failed(Refusal::list_unreadable())); // mcp_1a_14
-        }
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
         let watch = Watch::new(move || verifier.standing(&watched), limits, self.gateway.leaving.clone());
         let waits = match &self.reply_to {
@@ -123,13 +117,27 @@ impl Call<'_> {
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
-        if let Some(leg) = head.extensions.get::<Leg>() {
-            response.extensions_mut().insert(*leg);
+        if let Some(leg) = leg {
+            response.extensions_mut().insert(leg);
         }
         let named = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless()).and_then(|id| id.to_str().ok());
         let session = named.map(|upstream| outward(Named { upstream, replica: replica.as_deref() }));
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());
         Ok(response)
+    }
+
+    /// Whether anything of this answer may go to who asked.
+    fn passable(&self, answer: &Answered, token: &VerifiedToken, lists: bool) -> Result<(), Refusal> {
+        let head = &answer.head;
+        if self.gateway.verifier.standing(token) == Standing::Ended {
+            return Err(self.midway(Refusal::stream_ended())); // RV-05
+        }
+        answer::passable(head.status, &head.headers, &self.resource, &token.caller().scope)?;
+        // A 202 is the answer of what waits for none.
+        if lists && is_of_another_type(head) && head.status != StatusCode::ACCEPTED && !answer.body.is_end_stream() {
+            return Err(Refusal::list_unreadable()); // mcp_1a_14
+        }
+        Ok(())
     }
 
     fn visible(&self, token: &Arc<VerifiedToken>) -> Visible {
@@ -144,7 +152,15 @@ impl Call<'_> {
     }
 
     /// A refusal is answered once it is written down: of somebody as an event, of nobody in particular as a count.
-    pub(super) async fn refused(&self, Failed { refusal, written }: Failed) -> Response {
+    pub(super) async fn refused(&self, Failed { refusal, written, leg }: Failed) -> Response {
+        let mut response = self.refusing(refusal, written).await;
+        if let Some(leg) = leg {
+            response.extensions_mut().insert(*leg);
+        }
+        response
+    }
+
+    async fn refusing(&self, refusal: Refusal, written: Option<Written>) -> Response {
         if let Some(written) = written {
             return self.told(&refusal, None, &written);
         }
