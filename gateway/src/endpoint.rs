@@ -9,6 +9,7 @@
 //!
 //! Nothing here reads the store, and no lock is held while anything is awaited.
 
+mod body;
 mod ending;
 
 use std::net::IpAddr;
@@ -17,15 +18,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use chancery_core::{Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented, Scheme};
 use chancery_tokens::{Asked, NamedToken, Standing, TenantKeys, VerifiedToken};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Method, StatusCode, request};
-use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{Method, StatusCode, request};
 
 use self::ending::Answering;
 use crate::decide::{Facts, decide};
@@ -38,9 +35,6 @@ use crate::refusal::Refusal;
 use crate::session::{self, Named, Place};
 use crate::wire::{ReplyTo, respond};
 use crate::{Gateway, Inner, headers, method, mirror};
-
-/// The largest body of a message.
-const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
 pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let (head, body) = request.into_parts();
@@ -149,30 +143,6 @@ impl Call<'_> {
         }
     }
 
-    /// The body of a POST, whole; nothing of any other.
-    async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
-        if self.head.method != Method::POST {
-            return Ok(Bytes::new());
-        }
-        let headers = &self.head.headers;
-        if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
-            return Err(Refusal::compressed());
-        }
-        if body.size_hint().lower() > LARGEST_BODY as u64 {
-            return Err(Refusal::too_large(LARGEST_BODY)); // said beforehand: not a byte of it is read
-        }
-        let body = Limited::new(body, LARGEST_BODY)
-            .collect()
-            .await
-            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::too_large(LARGEST_BODY) } else { Refusal::cut_off() })?;
-        let body = body.to_bytes();
-        match content_type(&self.head.headers).as_deref() {
-            Some("application/json") => Ok(body),
-            Some("application/x-www-form-urlencoded") if bearer::stands_in_form(&body) => Err(Refusal::two_tokens()), // OA-20
-            _ => Err(Refusal::wrong_type()),
-        }
-    }
-
     /// What the request says, be it by its body or by its verb.
     fn messages<'b>(&mut self, body: &'b [u8]) -> Result<Messages<'b>, Refusal> {
         let verb = match self.head.method {
@@ -210,46 +180,5 @@ impl Call<'_> {
         *response.status_mut() = StatusCode::NO_CONTENT;
         origin::preflight(&self.head.headers, response.headers_mut());
         response
-    }
-}
-
-/// The media type in lower case, without its parameters; nothing where there are several types, or a charset that JSON does not have
-/// (RFC 8259 §8.1): what is judged here as UTF-8 must not be something else to whoever stands behind (MC-01).
-fn content_type(headers: &HeaderMap) -> Option<String> {
-    let mut all = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(only), None) = (all.next(), all.next()) else { return None };
-    let text = only.to_str().ok()?.to_ascii_lowercase();
-    let (kind, parameters) = text.split_once(';').unwrap_or((&text, ""));
-    let mut charsets = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset"));
-    let utf_8 = |value: &str| value.trim_start().strip_prefix('=').is_some_and(|value| value.trim().trim_matches('"') == "utf-8");
-    charsets.all(utf_8).then(|| kind.trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    fn read(values: &[&'static str]) -> Option<String> {
-        content_type(&values.iter().map(|value| (CONTENT_TYPE, HeaderValue::from_static(value))).collect())
-    }
-
-    #[test]
-    fn mc_01_a_body_is_json_in_utf_8_or_it_is_nothing() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"", "application/json; q=1"] {
-            assert_eq!(read(&[good]).as_deref(), Some("application/json"), "{good}");
-        }
-        for bad in [
-            "application/json; charset=utf-7",
-            "application/json; charset=shift_jis",
-            "application/json; charset=utf-8; charset=utf-7",
-            "application/json; charset = utf-16",
-            "application/json; charset",
-        ] {
-            assert_eq!(read(&[bad]), None, "{bad}");
-        }
-        assert_eq!(read(&["application/json", "text/plain"]), None);
-        assert_eq!(read(&[]), None);
     }
 }
