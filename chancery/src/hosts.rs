@@ -6,17 +6,20 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use chancery_audit::{Counter, Counters};
 use chancery_registry::Registry;
+use futures_util::future::{Either, Ready, ready};
 use http::header::{CONTENT_TYPE, HOST};
 use http::uri::Authority;
 use http::{HeaderValue, StatusCode};
+use tower::Service;
+use tower::layer::layer_fn;
 
 const FOREIGN: Counter = Counter { endpoint: "any", reason: "foreign_host", row: "" };
 
@@ -39,7 +42,7 @@ impl Hosts {
 
     /// The same routes, under these names alone.
     pub fn only(self, router: Router) -> Router {
-        router.layer(from_fn_with_state(self, answer))
+        router.layer(layer_fn(move |routes| Named { hosts: self.clone(), routes }))
     }
 
     fn are_ours(&self, host: &str) -> bool {
@@ -57,11 +60,28 @@ impl Hosts {
     }
 }
 
-async fn answer(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    // HTTP/1.0 may name none, and no browser speaks it.
-    match asked(&request) {
-        Some(host) if !hosts.are_ours(host.host()) => hosts.refused(),
-        _ => next.run(request).await,
+/// Routes that answer to these names. No `axum::middleware`: it would box each request's way once more (docs/benches.md).
+#[derive(Clone)]
+struct Named<S> {
+    hosts: Hosts,
+    routes: S,
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Named<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.routes.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // HTTP/1.0 may name none, and no browser speaks it.
+        match asked(&request) {
+            Some(host) if !self.hosts.are_ours(host.host()) => Either::Right(ready(Ok(self.hosts.refused()))),
+            _ => Either::Left(self.routes.call(request)),
+        }
     }
 }
 

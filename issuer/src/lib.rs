@@ -49,14 +49,15 @@ mod visit;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use axum::{Router, middleware};
 use chancery_audit::{Counters, Journal};
 use chancery_core::{Clock, Pages, Rng, SignIn};
 use chancery_registry::{IssuerKeys, Registry};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, Verifier};
+use tower::layer::layer_fn;
 
 pub use back_channel::Logouts;
 pub use own_credentials::OwnCredentials;
@@ -107,7 +108,7 @@ impl<P: Pages> AuthorizationServer<P> {
             .route("/t/{tenant}/register",                               post(register::register))
             .route("/t/{tenant}/register/{client}",                      get(register::read).put(register::change).delete(register::delete))
             .route("/t/{tenant}/revoke",                                 post(revocation::revoke)) // RV-01
-            .layer(middleware::from_fn(cors::open_to_browsers)) // OA-18
+            .layer(layer_fn(cors::OpenToBrowsers)) // OA-18
             .with_state(Arc::clone(&self.front.server));
         let for_people = Router::new()
             .route("/t/{tenant}/authorize",                              get(authorize::get::<P>).post(authorize::post::<P>))
