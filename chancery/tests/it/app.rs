@@ -29,8 +29,12 @@ pub struct Tokens {
 
 impl App {
     pub async fn registered_at(base: &str) -> Self {
+        Self::registered_by(Browser::program(Arc::new(SystemClock)), base).await
+    }
+
+    /// The same by this program.
+    pub async fn registered_by(program: Browser, base: &str) -> Self {
         let (issuer, bank) = (format!("{base}/t/{TENANT}"), format!("{base}/mcp/{BANK}"));
-        let program = Browser::program(Arc::new(SystemClock));
         let metadata = json!({ "client_name": "An app", "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none" });
         let answer = program.post_json(&format!("{issuer}/register"), &metadata).await;
         let id = answer.has_status(201).json()["client_id"].as_str().expect("a client has an id").to_owned();

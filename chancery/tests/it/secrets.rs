@@ -1,5 +1,5 @@
 //! Whole runs at level debug, of the server and of the commands, with every kind of refusal that comes with a secret of somebody's; then all
-//! that they told (logs, traces, metrics, what commands print) is searched for every secret that was issued or sent.
+//! that they told (logs, traces, metrics, what commands print, and what whoever was refused was answered) is searched for every secret that was issued or sent.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ async fn nothing_tells_a_secret(format: &str) {
     let mut command = chancery(&served.folder, &["serve", "--log", format]);
     command.env("CHANCERY_LOG", "debug");
     let mut server = Running::of(command, "listening on");
-    let mut secrets = a_run(&served).await;
+    let (mut secrets, refusals) = a_run(&served).await;
     let commands = commands(&served, &mut secrets).await;
     secrets.of_provider(&served);
     secrets.add("what the collector knows us by", COLLECTOR_KEY);
@@ -144,16 +144,19 @@ async fn nothing_tells_a_secret(format: &str) {
     ] {
         assert!(secrets.has(what), "the run had no {what}: {:?}", secrets.0.iter().map(|(what, _)| what).collect::<Vec<_>>());
     }
-    secrets.are_not_in(&format!("{logged}\n{page}\n{spans}\n{commands}"));
+    for what in ["invalid_grant", "invalid_client", "invalid_request", "invalid_token", "<!doctype html>"] {
+        assert!(refusals.contains(what), "nobody was refused by {what}: {refusals}");
+    }
+    secrets.are_not_in(&format!("{logged}\n{page}\n{spans}\n{commands}\n{refusals}"));
 }
 
-/// Signs in, calls, refreshes, and is refused in many ways. All that was secret in it.
-async fn a_run(served: &Served) -> Secrets {
+/// Signs in, calls, refreshes, and is refused in many ways. All that was secret in it, and what was answered to whoever was refused.
+async fn a_run(served: &Served) -> (Secrets, String) {
     let mut secrets = Secrets::default();
     secrets.add("the agent's client secret, and ours at the identity provider", SECRET);
     secrets.add("an app's PKCE verifier", VERIFIER);
-    let program = Browser::program(Arc::new(SystemClock));
-    let app = App::registered_at(&served.base).await;
+    let program = Browser::program(Arc::new(SystemClock)).keeping_a_diary();
+    let app = App::registered_by(program.clone(), &served.base).await;
     let browser = Browser::new(Arc::new(SystemClock)).keeping_a_diary();
     let url = |server: &str| format!("{}/mcp/{server}", served.base);
     let asked = [("scope", "bank:read bank:transfer"), ("resource", &url(BANK)), ("state", STATE)];
@@ -226,7 +229,13 @@ async fn a_run(served: &Served) -> Secrets {
     let broken = mcp.request(Method::POST).header("content-type", "application/json").header("cookie", format!("session={strangers}"));
     program.send(broken.body(Bytes::from(format!("{{\"{strangers}"))).expect("a request")).await;
     app.token(&[("grant_type", "refresh_token"), ("refresh_token", &first.refresh)]).await.refused(400, "invalid_grant");
-    secrets
+    (secrets, [program.diary(), browser.diary()].concat().iter().filter_map(refusal).collect())
+}
+
+/// What a refusal says, in its body and in its challenge.
+fn refusal(answer: &Answer) -> Option<String> {
+    let refused = answer.status.is_client_error() || answer.status.is_server_error();
+    refused.then(|| format!("{} {} {:?}: {}\n", answer.url.path(), answer.status, answer.header("www-authenticate"), answer.text()))
 }
 
 /// All that commands print beside the server and from afar, but for what they print so that somebody has it: the address that a login begins
