@@ -131,10 +131,19 @@ mod tests {
         assert_eq!(onward["mcp-session-id"], "theirs");
         assert_eq!(onward["mcp-param-region"], "eu");
         assert_eq!(onward["last-event-id"], "7");
-        assert_eq!(onward[CONTENT_TYPE], "application/json");
         assert_eq!(onward[ACCEPT_ENCODING], "identity");
         assert_eq!(onward.len(), 8, "{onward:?}");
         assert!(!onward.contains_key(COOKIE) && !onward.contains_key(CONNECTION));
+    }
+
+    #[test]
+    fn mc_01_a_body_is_called_what_it_was_judged_as() {
+        for said in ["application/json; charset=utf-7", "application/json;charset=utf-8", "APPLICATION/JSON"] {
+            let onward = onward(&headers(&[("content-type", said)]), None).expect("headers");
+            let all: Vec<_> = onward.get_all(CONTENT_TYPE).iter().collect();
+            assert_eq!(all, ["application/json"], "{said}");
+        }
+        assert!(!onward(&HeaderMap::new(), None).expect("headers").contains_key(CONTENT_TYPE), "a GET has no body");
     }
 
     #[test]

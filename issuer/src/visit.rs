@@ -107,8 +107,10 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use chancery_core::{Issuer, SubjectId, SubjectKey};
+
     use super::*;
-    use crate::fixtures::{moment, tenant};
+    use crate::fixtures::{NOW, entropy, moment, tenant};
 
     #[test]
     fn sb_03_a_browser_is_known_where_its_cookie_was_set() {
@@ -122,5 +124,24 @@ mod tests {
         };
         assert_eq!(at(&acme), Some(sha256(cookie.expose().as_bytes())));
         assert_eq!(at(&other), None);
+    }
+
+    #[test]
+    fn jw_06_whoever_is_suspended_or_has_nobody_to_vouch_for_them_is_not_signed_in() {
+        let acme = tenant();
+        let of = |issuer: &str, status| Subject {
+            tenant: acme.id,
+            id: SubjectId::mint(NOW, &mut entropy(9)),
+            provider: "corp".parse().expect("a name"),
+            key: SubjectKey::of(&Issuer::foreign(issuer), "alice"),
+            status,
+            claims: "{}".to_owned(),
+            seen_at: NOW,
+        };
+        let by = |provider: &str, subject: Subject| may_be_signed_in(&subject, &provider.parse().expect("a name"), &acme);
+        assert!(by("corp", of("https://idp.example", Standing::Active)));
+        assert!(!by("corp", of("https://idp.example", Standing::Suspended)));
+        assert!(!by("corp", of("https://elsewhere.example", Standing::Active)), "by the issuer that the provider had before");
+        assert!(!by("gone", of("https://idp.example", Standing::Active)), "by a provider that is in the file no more");
     }
 }

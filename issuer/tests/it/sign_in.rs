@@ -66,6 +66,26 @@ chancery_testkit::both_stores! {
         site.ask(PUBLIC_CLIENT).approved_in(&site.browser(), ALICE).await.redeem().await.granted();
     }
 
+    async fn jw_06_a_sign_in_whose_provider_was_put_elsewhere_or_removed_before_it_went_on_is_over(site: Site) {
+        let other = site.other_provider();
+        for elsewhere in [true, false] {
+            let browser = site.browser();
+            let parked = signed_in(&site, &browser, ALICE).await;
+            site.apply(|file| {
+                if elsewhere {
+                    file["identity_providers"][0]["issuer"] = other["issuer"].clone();
+                } else {
+                    file["identity_providers"] = serde_json::json!([other]);
+                }
+            })
+            .await;
+
+            let answer = browser.get(parked.as_str()).await;
+            assert!(answer.has_status(400).text().contains("does not vouch for you here any more"), "{answer:?}");
+        }
+        assert!(site.audit().await.of_kind("consent_given").is_empty());
+    }
+
     async fn su_02_what_is_asked_of_a_sign_in_reaches_the_provider(site: Site) {
         for (asked, said) in [
             (site.ask(PUBLIC_CLIENT).with("acr_values", "phr mfa").with("max_age", "300"), [Some("phr mfa"), Some("300")]),

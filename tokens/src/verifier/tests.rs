@@ -244,7 +244,7 @@ async fn sb_07_the_first_resource_to_see_a_token_need_not_be_its_own() {
 }
 
 #[tokio::test]
-async fn a_token_that_one_tenant_knows_is_foreign_to_another() {
+async fn at_01_a_token_that_one_tenant_knows_is_foreign_to_another() {
     let mut gateway = Gateway::new().await;
     let token = gateway.site.sign(&claims());
     assert_eq!(said(gateway.bank(&token, NOW)), "good");

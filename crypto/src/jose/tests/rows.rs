@@ -264,6 +264,9 @@ fn a_key_set_keeps_what_can_be_used_and_passes_over_the_rest() {
 
     let jwks = json!({ "keys": [json!({}), with("key_ops", json!(["verify"])), with("x5t", json!("AAAA"))], "more": 1 });
     assert!(KeySet::from_jwks(jwks.to_string().as_bytes()).expect("a key set").contains("good"));
+    let many: Vec<Value> = (0..100).map(|n| with("kid", json!(n.to_string()))).collect();
+    let kept = KeySet::from_jwks(json!({ "keys": many }).to_string().as_bytes()).expect("a key set");
+    assert!(kept.contains("63") && !kept.contains("64"), "each key costs memory, and nobody has so many");
     for bad in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>"] {
         assert_eq!(KeySet::from_jwks(bad.as_bytes()).err(), Some(JoseError::KeySet), "{bad}");
     }
