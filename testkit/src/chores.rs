@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 /// One node's.
 pub(crate) struct Chores {
     settle: Chore,
+    tidy: Box<dyn Fn() + Send + Sync>,
     summarise: Chore,
     forget: Chore,
     tell: Chore,
@@ -16,7 +17,7 @@ type Chore = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Chores {
     pub fn of(node: &Node) -> Self {
-        let (closing, counting) = (node.gateway().clone(), node.gateway().clone());
+        let (closing, counting, tidying) = (node.gateway().clone(), node.gateway().clone(), node.gateway().clone());
         let ground = node.ground();
         let (counters, journal, clock) = (ground.counters.clone(), ground.journal.clone(), ground.clock.clone());
         let settle = move || {
@@ -41,7 +42,14 @@ impl Chores {
             let logouts = logouts.clone();
             async move { logouts.tell().await.map(drop).expect("the store answers") }.boxed()
         };
-        Self { tell: Box::new(tell), settle: Box::new(settle), summarise: Box::new(summarise), forget: Box::new(forget) }
+        let tidy = move || tidying.tidy();
+        let (settle, tidy, summarise) = (Box::new(settle), Box::new(tidy), Box::new(summarise));
+        Self { settle, tidy, summarise, forget: Box::new(forget), tell: Box::new(tell) }
+    }
+
+    /// Has the gateway end what nobody asks any more.
+    pub fn tidy(&self) {
+        (self.tidy)();
     }
 
     /// Waits until what was begun is written: the close events of calls.

@@ -339,6 +339,11 @@ impl Site {
         let _rows = chancery_store::reap::reap(&self.0.store, self.now()).await.expect("the store answers");
     }
 
+    /// Has the gateway end what nobody asks any more.
+    pub fn tidy(&self) {
+        self.0.chores.iter().for_each(Chores::tidy);
+    }
+
     /// Has every node see to it that the providers forget the clients that are no more.
     pub async fn forget_left_behind(&self) {
         for chores in &self.0.chores {

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod challenge;
+mod children;
 mod conditions;
 mod dpop;
 mod dpop_required;

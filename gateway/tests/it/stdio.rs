@@ -182,7 +182,7 @@ async fn a_client_that_goes_cancels_what_the_child_does() {
     site.audit().await.of_kind("call_closed").iter().find(|event| event.fields["outcome"] == "client_gone").expect("it is closed");
 }
 
-fn call(id: &str, tool: &str, arguments: &Value) -> Value {
+pub fn call(id: &str, tool: &str, arguments: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": arguments } })
 }
 

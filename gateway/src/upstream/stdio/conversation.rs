@@ -4,12 +4,14 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::{Clock, Timestamp};
 use chancery_outbound::child::{Input, Output, Process};
 use chancery_outbound::{Child, Order};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Line, Said};
@@ -26,6 +28,8 @@ pub struct Conversation {
     pub id: String,
     pub owner: Owner,
     pub is_session: bool,
+    /// How long it may be silent from its start, and leave what it is told unread.
+    patience: Duration,
     to_child: mpsc::Sender<Bytes>,
     state: Mutex<State>,
     over: CancellationToken,
@@ -36,8 +40,12 @@ struct State {
     correlation: Correlation,
     /// Set aside for one who is about to ask.
     taken: bool,
+    spoken: bool,
+    /// It has answered with a result: a session whose `initialize` has none never came about.
+    established: bool,
     since: Timestamp,
-    /// Until it is known whether the command works: it does once it has said something, and does not where it ends before.
+    /// Until it is known whether the command works: it does once it has said something, and does not where it ends before, or is silent
+    /// for too long.
     attempt: Option<Attempt>,
 }
 
@@ -46,7 +54,7 @@ impl Conversation {
     pub fn start(
         order: &Order<'_>,
         (id, owner, is_session): (String, Owner, bool),
-        over: CancellationToken,
+        (patience, over): (Duration, CancellationToken),
         yard: &Yard,
         attempt: Attempt,
     ) -> io::Result<Arc<Self>> {
@@ -58,8 +66,16 @@ impl Conversation {
             }
         };
         let (to_child, said) = mpsc::channel(WAITING);
-        let state = State { correlation: Correlation::default(), taken: !is_session, since: yard.clock.now(), attempt: Some(attempt) };
-        let conversation = Arc::new(Self { id, owner, is_session, to_child, state: Mutex::new(state), over, clock: yard.clock.clone() });
+        let (clock, since) = (yard.clock.clone(), yard.clock.now());
+        let state = State {
+            correlation: Correlation::default(),
+            taken: !is_session,
+            spoken: false,
+            established: false,
+            since,
+            attempt: Some(attempt),
+        };
+        let conversation = Arc::new(Self { id, owner, is_session, patience, to_child, state: Mutex::new(state), over, clock });
         yard.running.spawn(conversation.clone().run(process, output, (input, said)));
         Ok(conversation)
     }
@@ -82,9 +98,17 @@ impl Conversation {
                 }
             }
         };
+        let silence = async {
+            sleep(self.patience).await;
+            if self.has_spoken() {
+                return std::future::pending().await;
+            }
+            tracing::warn!(session = self.id, seconds = self.patience.as_secs(), "a child process has not said anything");
+        };
         let by_itself = tokio::select! {
             () = speaking => false,
             () = hearing => true,
+            () = silence => true,
             () = self.over.cancelled() => false,
         };
         self.over.cancel();
@@ -111,7 +135,8 @@ impl Conversation {
 
     pub async fn say(&self, message: Bytes) -> Result<(), Refusal> {
         self.state().since = self.clock.now();
-        self.to_child.send(message).await.map_err(|_| Refusal::upstream_broke_off())
+        let sent = timeout(self.patience, self.to_child.send(message)).await;
+        sent.ok().and_then(Result::ok).ok_or_else(Refusal::upstream_broke_off)
     }
 
     /// What is said to nobody in particular. A session has one such stream.
@@ -129,30 +154,39 @@ impl Conversation {
         let Some(message) = std::str::from_utf8(&line).ok().and_then(Message::of) else {
             return tracing::debug!(session = self.id, "a child process said what is no message");
         };
-        let to = {
+        let is_answer = message.method.is_none();
+        let (to, comes_to_nothing) = {
             let mut state = self.state();
             state.since = self.clock.now();
             if let Some(attempt) = state.attempt.take() {
                 attempt.worked();
             }
-            state.correlation.whose(&message)
+            state.spoken = true;
+            if is_answer && !state.established {
+                state.established = Message::is_result(&line);
+            }
+            let to = state.correlation.whose(&message);
+            let comes_to_nothing = self.is_session && to.is_some() && is_answer && !state.established;
+            (to, comes_to_nothing)
         };
-        let is_answer = message.method.is_none();
         if let Some(to) = to {
             let _ = to.send(if is_answer { Line::Last(line) } else { Line::More(line) }).await; // who has gone hears nothing
+        }
+        if comes_to_nothing {
+            self.end();
         }
     }
 
     /// Who asked in this turn has gone, or has the answer.
     pub fn left(&self, turn: &Turn) {
-        let given_up = {
+        let (given_up, is_kept) = {
             let mut state = self.state();
             state.since = self.clock.now();
             let given_up = state.correlation.leave(turn);
             if given_up.is_some() && state.correlation.nobody_waits() {
                 state.attempt = None; // nobody waits to see whether it works, and others may
             }
-            given_up
+            (given_up, self.is_session && state.established)
         };
         if let Some(written) = given_up
             && !self.over.is_cancelled()
@@ -162,7 +196,7 @@ impl Conversation {
             );
             let told = self.to_child.try_send(Bytes::from(cancel));
             // One that nobody has a session with is not asked again before it is done: another is as good.
-            if told.is_err() || !self.is_session {
+            if told.is_err() || !is_kept {
                 self.end();
             }
         }
@@ -194,6 +228,10 @@ impl Conversation {
 
     pub fn is_over(&self) -> bool {
         self.over.is_cancelled()
+    }
+
+    fn has_spoken(&self) -> bool {
+        self.state().spoken
     }
 
     /// Nobody gets an answer any more; who waits is told so by the end of theirs.

@@ -25,6 +25,7 @@ pub use answer::Said;
 
 use super::breaker::Breaker;
 use super::{Answered, Flow, Health, Outgoing};
+use crate::era::Era;
 use crate::members::members;
 use crate::refusal::Refusal;
 use crate::session;
@@ -48,6 +49,7 @@ pub struct Children {
     resource: Arc<Resource>,
     most: usize,
     idle: Duration,
+    patience: Duration,
     yard: Yard,
     breaker: Arc<Breaker>,
     live: Mutex<Vec<Arc<Conversation>>>,
@@ -79,8 +81,9 @@ impl Children {
             return Err(format!("this node runs no `{}`: name it under `server.stdio`", stdio.command));
         }
         let (most, idle, end) = (stdio.most as usize, upstream.limits.idle, yard.end.child_token());
+        let (patience, breaker, live) = (upstream.limits.first_byte.min(idle), Arc::default(), Mutex::default());
         let _ended_with_us = end.clone().drop_guard();
-        Ok(Self { resource: resource.clone(), most, idle, yard, breaker: Arc::default(), live: Mutex::default(), end, _ended_with_us })
+        Ok(Self { resource: resource.clone(), most, idle, patience, yard, breaker, live, end, _ended_with_us })
     }
 
     pub async fn ask(&self, outgoing: Outgoing) -> Result<Answered, Refusal> {
@@ -100,7 +103,8 @@ impl Children {
 
     async fn post(&self, session: Option<Arc<Conversation>>, owner: Owner, outgoing: &Outgoing) -> Result<Answered, Refusal> {
         let message = Message::read(&outgoing.body)?;
-        let begins = message.method.as_deref() == Some("initialize");
+        let has_sessions = !Era::of(&outgoing.headers)?.is_stateless();
+        let begins = has_sessions && message.method.as_deref() == Some("initialize");
         let in_session = session.is_some();
         let conversation = match session {
             Some(session) => session,
@@ -139,7 +143,7 @@ impl Children {
         make_room(&mut live, &owner, self.most)?;
         let id = hex(&Entropy::draw(&*self.yard.rng).take::<16>());
         let order = order::of(&self.resource).ok_or_else(Refusal::upstream_unreachable)?;
-        match Conversation::start(&order, (id, owner, is_session), self.end.child_token(), &self.yard, attempt) {
+        match Conversation::start(&order, (id, owner, is_session), (self.patience, self.end.child_token()), &self.yard, attempt) {
             Ok(child) => {
                 live.push(child.clone());
                 Ok(child)
@@ -161,8 +165,10 @@ impl Children {
 
     pub fn health(&self, resource: &str, now: Timestamp) -> Health {
         let address = order::of(&self.resource).map(|order| order.command.to_owned()).unwrap_or_default();
-        let resting =
-            self.breaker.resting_until(now).map(|until| format!("it ended several times before it said anything; not run until {until}"));
+        let resting = self
+            .breaker
+            .resting_until(now)
+            .map(|until| format!("several times it ended before it said anything, or said nothing for too long; not run until {until}"));
         Health { resource: resource.to_owned(), address, resting }
     }
 
@@ -211,6 +217,11 @@ impl Message {
             _ => None,
         });
         Some(Self { id: id.map(Id::of), method, progress: progress.map(Value::of) })
+    }
+
+    /// Of an answer, whether it is no error.
+    fn is_result(text: &[u8]) -> bool {
+        std::str::from_utf8(text).is_ok_and(|text| members(text, &["result"]).is_ok_and(|[result]| result.is_some()))
     }
 }
 

@@ -1,0 +1,121 @@
+//! Children that do not do as they should, and how long any child is there.
+
+use std::fs;
+use std::time::Duration;
+
+use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
+use chancery_testkit::{Called, Folder, Mcp, Site};
+use futures_util::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::stdio::{session, until, with_child};
+use crate::upstream::resource;
+use crate::wire;
+
+/// It reads all that it is told, and says nothing.
+const SILENT: &str = "import sys; sys.stdin.read()";
+
+/// It answers each request with an error.
+const REFUSING: &str = r#"
+import json, sys
+for line in sys.stdin:
+    print(json.dumps({"jsonrpc": "2.0", "id": json.loads(line)["id"], "error": {"code": -32602, "message": "no"}}), flush=True)
+"#;
+
+/// A site whose bank is this child, which can be counted by what is in its environment.
+async fn behind(site: &Site, folder: &Folder, args: &Value, limits: Value) {
+    let mut more = json!({ "settings": { "MARK": folder.path() } });
+    if args.is_array() {
+        more["args"] = args.clone();
+    }
+    with_child(site, more).await;
+    site.apply(|file| resource(file, BANK)["upstream"]["limits"] = limits).await;
+}
+
+/// How many of them there are.
+fn count(folder: &Folder) -> usize {
+    let mark = format!("MARK={}", folder.path().display());
+    let processes = fs::read_dir("/proc").expect("Linux").flatten();
+    processes
+        .filter(|process| fs::read(process.path().join("environ")).is_ok_and(|all| String::from_utf8_lossy(&all).contains(&mark)))
+        .count()
+}
+
+fn hello(mcp: &Mcp) -> Value {
+    mcp.message("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } }))
+}
+
+fn reason(called: &Called) -> Value {
+    called.message()["error"]["data"]["reason"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_never_speaks_is_left_alone_like_one_that_cannot_live() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &json!(["-c", SILENT]), json!({ "first_byte": "1s" })).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let (in_session, alone) = (hello(&mcp), mcp.message("tools/list", json!({})));
+
+    let tried = join_all([&in_session, &in_session, &in_session, &alone, &alone].map(|message| mcp.post(message))).await;
+
+    for answer in tried {
+        assert_eq!(reason(&Called(answer)), "upstream_broke_off");
+    }
+    assert_eq!(reason(&Called(mcp.post(&in_session).await)), "upstream_resting");
+    until("they are kept", || count(&folder) == 0).await;
+    // One is tried after the pause.
+    site.turn(Duration::from_secs(1));
+    let _trial = wire::post(&mcp, &in_session).await;
+    until("it is not tried", || count(&folder) == 1).await;
+    assert_eq!(reason(&Called(mcp.post(&in_session).await)), "upstream_resting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_child_outlives_what_it_was_started_for() {
+    const IDLE: Duration = Duration::from_mins(1);
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    let limits = json!({ "idle": "1m" });
+    behind(&site, &folder, &Value::Null, limits.clone()).await;
+    let none_is_left = async |what: &str| until(what, || count(&folder) == 0).await;
+
+    // Without sessions `initialize` begins none: its child is kept for the next request, for a while.
+    let alone = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK).stateless();
+    let answer = Called(alone.post(&hello(&alone)).await);
+    answer.answered();
+    assert!(answer.0.header("mcp-session-id").is_none());
+    assert_eq!(alone.send("server/discover", json!({})).await.message()["error"]["code"], -32601, "which it does not know");
+    alone.send("tools/call", json!({ "name": "who" })).await.answered();
+    assert_eq!(count(&folder), 1, "one does");
+    site.tidy();
+    alone.send("tools/call", json!({ "name": "who" })).await.answered();
+    assert_eq!(count(&folder), 1, "it is not kept");
+    site.turn(IDLE);
+    site.tidy();
+    none_is_left("a child of nobody's is kept").await;
+
+    // A session's is there until the session ends, or nobody asks for long.
+    for is_ended in [true, false] {
+        let mcp = session(&site, ALICE).await;
+        assert_eq!(count(&folder), 1);
+        if is_ended {
+            let ended = mcp.request(Method::DELETE).body(Default::default()).expect("a request");
+            site.program().send(ended).await.has_status(204);
+        } else {
+            site.turn(IDLE);
+            site.tidy();
+        }
+        none_is_left("a session's child outlives it").await;
+    }
+
+    // A session that never came about: refused, and not waited for.
+    behind(&site, &folder, &json!(["-c", REFUSING]), limits.clone()).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    assert_eq!(Called(mcp.post(&hello(&mcp)).await).message()["error"]["code"], -32602);
+    none_is_left("it refused the session, and is kept for it").await;
+    behind(&site, &folder, &json!(["-c", SILENT]), limits).await;
+    let given_up = wire::post(&mcp, &hello(&mcp)).await;
+    until("it is not started", || count(&folder) == 1).await;
+    drop(given_up);
+    none_is_left("nobody waits for the session any more").await;
+}
