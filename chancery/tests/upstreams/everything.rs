@@ -111,6 +111,18 @@ async fn server_everything_as_a_child_of_the_gateway_sees_its_own_environment_al
     assert_eq!((&environment["KEY"], &environment["OF"]), (&json!(cast::SECRET), &json!(behind.address())));
     assert_eq!(environment.as_object().map(Map::len), Some(3), "besides PATH: {environment:#}");
     ends(&behind.address());
+
+    let (node, program) = (node(), program());
+    let drafted = behind.drafted_of(&[&node, program.to_str().expect("a path of ours"), "stdio"]);
+    ends(&behind.address());
+    let steps = json!([{ "list": "tools" }, { "call": "get-sum", "arguments": { "a": 2, "b": 3 } }, { "call": "get-env" }]);
+    let journey = client.goes(&drafted, &steps);
+
+    let shown = journey.listed(0);
+    assert!(shown.contains(&"get-env") && !shown.contains(&"trigger-sampling-request"), "what it had for `import`: {shown:?}");
+    assert!(journey.text(1).contains('5'), "{}", journey.text(1));
+    assert!(journey.text(2).contains(cast::SECRET), "it has its key by the draft");
+    ends(&behind.address());
 }
 
 /// The process with this in its environment ends.
@@ -121,7 +133,7 @@ fn ends(mark: &str) {
         sleep(Duration::from_millis(20));
         !runs()
     });
-    assert!(ended, "the child outlived its session");
+    assert!(ended, "the child outlived what it was run for");
 }
 
 fn node() -> String {

@@ -63,10 +63,26 @@ impl Behind {
 
     /// The resource is another one from now on, as `chancery import` drafts it from what the server says to whoever bears this; gives its address.
     pub fn drafted(&self, token: Option<&str>) -> String {
-        let mut import = chancery(&self.site.folder, &["import", &self.address(), "--name", DRAFTED]);
+        let mut import = self.import();
+        import.arg(self.address());
         if let Some(token) = token {
             import.env("TOKEN", format!("Bearer {token}")).args(["--header", "Authorization=env:TOKEN"]);
         }
+        self.becomes(import)
+    }
+
+    /// The same of a program, which is run with a key and the address as its environment.
+    pub fn drafted_of(&self, program: &[&str]) -> String {
+        let mut import = self.import();
+        import.args(["--stdio", "--env", "KEY=env:SECRET", "--setting"]).arg(format!("OF={}", self.address())).arg("--").args(program);
+        self.becomes(import)
+    }
+
+    fn import(&self) -> Command {
+        chancery(&self.site.folder, &["import", "--name", DRAFTED])
+    }
+
+    fn becomes(&self, mut import: Command) -> String {
         let drafted = Ended::from(import.output().expect("the binary can be run"));
         drafted.with(0, &["CHECK"]);
         let file = fs::read_to_string(self.site.folder.path().join(FILE)).expect("we wrote it");
