@@ -3,8 +3,10 @@
 //! There is no shell, and of our own environment it sees nothing. It leads a process group of its own, which ends with it: launchers such
 //! as `npx` have children too. Lines are bounded both ways; what it says on standard error goes to the log, bounded and without its secrets.
 
+use std::future::pending;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,7 +15,9 @@ use chancery_core::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{self, ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::{Instant, sleep};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::complaints::Complaints;
 
@@ -23,7 +27,8 @@ const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// How long it may take to leave once its input has ended, and again once it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
-const LOOK: Duration = Duration::from_millis(20);
+/// How long what it left on standard error is read once it has ended; others that it started may hold that open for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// So many lines of standard error in a while; the rest is counted.
 const COMPLAINTS: u32 = 50;
 const A_WHILE: Duration = Duration::from_secs(10);
@@ -50,6 +55,8 @@ pub struct Child {
 pub struct Process {
     group: Option<Pid>,
     process: process::Child,
+    /// Dropped with it.
+    _lives: oneshot::Sender<()>,
 }
 
 pub struct Input(ChildStdin);
@@ -73,10 +80,11 @@ impl Child {
         let mut process = command.spawn()?;
         let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let taken = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        let process = Process { group, process };
+        let (_lives, ended) = oneshot::channel();
+        let process = Process { group, process, _lives };
         let (Some(input), Some(output), Some(complaints)) = taken else { return Err(io::Error::other("it has no pipes")) };
         let secrets = order.secrets.iter().map(|(_, secret)| *secret);
-        tokio::spawn(log(complaints, order.name.clone(), Complaints::new(secrets)));
+        tokio::spawn(log(complaints, order.name.clone(), Complaints::new(secrets), ended));
         Ok(Self { process, input: Input(input), output: Output { from: output, read: BytesMut::new(), looked: 0 } })
     }
 }
@@ -134,18 +142,20 @@ impl Process {
         let _ = self.process.wait().await; // whoever it was is gone either way
     }
 
-    /// Looks without reaping: while the child is not reaped, nobody else can have its number.
-    async fn left_within(&self, time: Duration) -> bool {
-        let until = Instant::now() + time;
-        let Some(group) = self.group else { return true };
+    /// Until it has left by itself. It is not reaped: meanwhile nobody else can have its number.
+    pub async fn left(&self) {
+        let Some(group) = self.group else { return };
+        let Ok(mut changes) = signal(SignalKind::child()) else { return pending().await };
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        while Instant::now() < until {
-            if !matches!(waitid(WaitId::Pid(group), look), Ok(None)) {
-                return true;
+        while matches!(waitid(WaitId::Pid(group), look), Ok(None)) {
+            if changes.recv().await.is_none() {
+                return pending().await;
             }
-            sleep(LOOK).await;
         }
-        false
+    }
+
+    async fn left_within(&self, time: Duration) -> bool {
+        timeout(time, self.left()).await.is_ok()
     }
 
     fn signal(&self, signal: Signal) {
@@ -161,8 +171,12 @@ impl Drop for Process {
     }
 }
 
-/// Its standard error, line by line.
-async fn log(mut from: ChildStderr, name: String, mut complaints: Complaints) {
+/// Its standard error, line by line, until it has ended.
+async fn log(mut from: ChildStderr, name: String, mut complaints: Complaints, ended: oneshot::Receiver<()>) {
+    let mut over = pin!(async {
+        let _ = ended.await; // nothing is ever sent
+        sleep(LAST_WORDS).await;
+    });
     let (mut said, mut kept_back, mut since, mut all) = (0, 0_u32, Instant::now(), false);
     loop {
         if since.elapsed() >= A_WHILE {
@@ -184,77 +198,12 @@ async fn log(mut from: ChildStderr, name: String, mut complaints: Complaints) {
             return;
         }
         complaints.read.reserve(8 * 1024);
-        all = matches!(from.read_buf(&mut complaints.read).await, Ok(0) | Err(_));
+        all = tokio::select! {
+            () = &mut over => true,
+            read = from.read_buf(&mut complaints.read) => matches!(read, Ok(0) | Err(_)),
+        };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell<'a>(args: &'a [String], secret: &'a Secret<String>) -> Order<'a> {
-        Order {
-            command: "/bin/sh",
-            args,
-            folder: None,
-            settings: vec![("LEVEL", "info")],
-            secrets: vec![("TOKEN", secret)],
-            name: "a test's".to_owned(),
-        }
-    }
-
-    fn script(text: &str) -> [String; 2] {
-        ["-c".to_owned(), text.to_owned()]
-    }
-
-    #[tokio::test]
-    async fn a_child_sees_its_own_environment_alone_and_is_spoken_to_in_lines() {
-        let secret = Secret::new("hunter2".to_owned());
-        let args = script("env | sort; while read -r line; do printf '\\n%s\\n' \"$line\"; done");
-        let mut child = Child::start(&shell(&args, &secret)).expect("a shell");
-        let mut seen = Vec::new();
-        child.input.say(b"{\"a\":\r\n1}").await.expect("it listens");
-        loop {
-            let line = child.output.line().await.expect("it is heard").expect("it goes on");
-            let line = String::from_utf8_lossy(&line).into_owned();
-            if line.starts_with('{') {
-                assert_eq!(line, "{\"a\":  1}");
-                break;
-            }
-            seen.push(line);
-        }
-        seen.retain(|line| {
-            !line.starts_with("PWD=") && !line.starts_with("_=") && !line.starts_with("SHLVL=") && !line.starts_with("OLDPWD=")
-        });
-        assert_eq!(seen, ["LEVEL=info", &format!("PATH={USUAL_PATH}"), "TOKEN=hunter2"]);
-        drop(child.input);
-        child.process.end().await;
-        assert!(child.output.line().await.expect("it is heard").is_none());
-    }
-
-    #[tokio::test]
-    async fn a_child_that_does_not_leave_is_killed_with_all_that_it_started() {
-        let secret = Secret::new(String::new());
-        let args = script("trap '' TERM; sleep 600 & echo $!; wait; sleep 600");
-        let mut child = Child::start(&shell(&args, &secret)).expect("a shell");
-        let grandchild = child.output.line().await.expect("it is heard").expect("a number");
-        let stat = format!("/proc/{}/stat", String::from_utf8_lossy(&grandchild));
-        let runs = || std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z "));
-        assert!(runs());
-        drop(child.process);
-        let until = Instant::now() + Duration::from_secs(10);
-        while runs() {
-            assert!(Instant::now() < until, "it is left behind");
-            sleep(LOOK).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_line_without_end_is_not_gathered() {
-        let secret = Secret::new(String::new());
-        let args = script("head -c 40000000 /dev/zero | tr '\\0' x");
-        let mut child = Child::start(&shell(&args, &secret)).expect("a shell");
-        let error = child.output.line().await.expect_err("it is too long");
-        assert!(error.to_string().contains("more than"), "{error}");
-    }
-}
+mod tests;

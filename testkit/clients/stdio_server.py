@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 calls = 0
 kept = []
@@ -37,6 +38,13 @@ def call(request):
         return text(str(subprocess.Popen(["sleep", "600"]).pid))
     if name == "die":
         os._exit(3)
+    if name == "deaf":
+        os.close(0)
+        say({"method": "notifications/message", "params": {"level": "info", "data": "deaf"}})
+        time.sleep(600)
+    if name == "flood":
+        while True:
+            os.write(1, b"x" * 65536)
     if name == "ask":
         say({"id": "of-the-server", "method": "roots/list"})
         answer = json.loads(sys.stdin.readline())

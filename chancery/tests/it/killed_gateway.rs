@@ -1,12 +1,16 @@
 //! The gateway dies in the midst of calls (`kill -9`): clients see their connections torn, the log keeps what was opened and says that
 //! nobody knows how it ended, and no call is made twice.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use chancery_testkit::cast::ALICE;
 use chancery_testkit::coming::{self, call};
 use chancery_testkit::postgres::Database;
-use chancery_testkit::{Kind, Mcp, SeededRng, balancer, listen};
+use chancery_testkit::{Folder, Kind, Mcp, SeededRng, balancer, listen};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -15,6 +19,9 @@ use crate::app::App;
 use crate::process::{Running, free_port, run, write};
 use crate::served::{Served, server};
 use crate::worker::Worker;
+
+const PYTHON: &str = "/usr/bin/python3";
+const CHILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/clients/stdio_server.py");
 
 /// Calls at once, on two nodes.
 const AT_ONCE: usize = 12;
@@ -165,4 +172,30 @@ async fn whoever_follows_the_log_reads_of_no_unknown_outcome() {
     following.kill();
 
     assert!(!following.out().contains("outcome"), "the call is under way: {}", following.said());
+}
+
+/// Nobody can see to it then, so a program must leave when its input ends, as MCP has it (2025-11-25, Lifecycle, Shutdown).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_child_of_a_killed_gateway_is_told_by_the_end_of_its_input() {
+    let folder = Folder::new();
+    let mark = format!("MARK={}", folder.path().display());
+    let served = Served::on(Kind::Sqlite, |file| {
+        file["server"]["stdio"] = json!([PYTHON]);
+        let stdio = json!({ "command": PYTHON, "args": ["-u", CHILD], "settings": { "MARK": folder.path() } });
+        file["resources"][0]["upstream"] = json!({ "stdio": stdio });
+    });
+    let served = served.await.expect("SQLite is always there");
+    let mut gateway = served.serve();
+    let _mcp = in_session(&served.base).await;
+    let has_it = |process: &Path| fs::read(process.join("environ")).is_ok_and(|all| String::from_utf8_lossy(&all).contains(&mark));
+    let runs = || fs::read_dir("/proc").expect("Linux").flatten().any(|process| has_it(&process.path()));
+    assert!(runs());
+
+    gateway.kill();
+
+    let left = (0..1000).any(|_| {
+        sleep(Duration::from_millis(20));
+        !runs()
+    });
+    assert!(left, "the child outlives its gateway");
 }

@@ -8,9 +8,10 @@ use chancery_testkit::{Called, Folder, Mcp, Site};
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::stdio::{session, until, with_child};
-use crate::upstream::resource;
+use crate::stdio::{call, runs, session, text, until, with_child};
+use crate::upstream::{PATIENCE, resource};
 use crate::wire;
 
 /// It reads all that it is told, and says nothing.
@@ -57,9 +58,9 @@ async fn a_command_that_never_speaks_is_left_alone_like_one_that_cannot_live() {
     let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
     let (in_session, alone) = (hello(&mcp), mcp.message("tools/list", json!({})));
 
-    let tried = join_all([&in_session, &in_session, &in_session, &alone, &alone].map(|message| mcp.post(message))).await;
+    let tries = join_all([&in_session, &in_session, &in_session, &alone, &alone].map(|message| mcp.post(message)));
 
-    for answer in tried {
+    for answer in timeout(PATIENCE, tries).await.expect("whoever waits is told") {
         assert_eq!(reason(&Called(answer)), "upstream_broke_off");
     }
     assert_eq!(reason(&Called(mcp.post(&in_session).await)), "upstream_resting");
@@ -118,4 +119,59 @@ async fn no_child_outlives_what_it_was_started_for() {
     until("it is not started", || count(&folder) == 1).await;
     drop(given_up);
     none_is_left("nobody waits for the session any more").await;
+}
+
+/// Calls a tool that never answers, and sees that the caller is told so and the session has ended.
+async fn breaks_off(mcp: &Mcp, tool: &str) {
+    let answer = timeout(PATIENCE, mcp.post(&call("last", tool, &json!({})))).await.expect("whoever waits is told");
+    assert_eq!(reason(&Called(answer)), "upstream_broke_off", "{tool}");
+    mcp.send("tools/call", json!({ "name": "who" })).await.denied(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_that_has_gone_is_seen_to_however_its_pipes_are_held() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &Value::Null, json!({})).await;
+
+    // It dies, and what it started holds its output.
+    let mcp = session(&site, ALICE).await;
+    let offspring = mcp.send("tools/call", json!({ "name": "offspring" })).await.answered();
+    let offspring: Value = text(&offspring).parse().expect("a number");
+    breaks_off(&mcp, "die").await;
+    until("what it started is left behind", || !runs(&offspring)).await;
+
+    // It listens no more.
+    let mcp = session(&site, ALICE).await;
+    let mut deaf = wire::post(&mcp, &call("first", "deaf", &json!({}))).await;
+    assert!(deaf.piece().await.contains("deaf"));
+    breaks_off(&mcp, "who").await;
+    assert!(deaf.piece().await.contains("upstream_broke_off"));
+
+    // It says a line without end.
+    breaks_off(&session(&site, ALICE).await, "flood").await;
+
+    until("one is left behind", || count(&folder) == 0).await;
+}
+
+/// It answers what it is told first, and reads nothing more.
+const STALLED: &str = r#"
+import json, os, time
+told = json.loads(os.read(0, 65536).split(b"\n")[0])
+print(json.dumps({"jsonrpc": "2.0", "id": told["id"], "result": {"protocolVersion": "2025-11-25", "capabilities": {}}}), flush=True)
+time.sleep(600)
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_ever_to_say_something_to_a_child_that_does_not_read() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &json!(["-c", STALLED]), json!({ "first_byte": "1s" })).await;
+    let mcp = session(&site, ALICE).await;
+    let told = json!({ "jsonrpc": "2.0", "method": "notifications/told", "params": { "words": "x".repeat(100_000) } });
+
+    let said = join_all((0..70).map(|_| timeout(PATIENCE, mcp.post(&told)))).await;
+
+    let mut all: Vec<u16> = said.into_iter().map(|answer| answer.expect("an answer in time").status.as_u16()).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, [202, 502], "some are on their way, and no more are taken");
 }

@@ -24,7 +24,7 @@ pub async fn with_child(site: &Site, more: Value) {
         let bank = resource(file, BANK);
         bank["upstream"] = json!({ "stdio": stdio });
         let scope = json!({ "scope": "bank:read" });
-        bank["tools"] = ["who", "progress", "complain", "offspring", "die", "ask", "wait", "late"]
+        bank["tools"] = ["who", "progress", "complain", "offspring", "die", "ask", "wait", "late", "deaf", "flood"]
             .map(|tool| (tool.to_owned(), scope.clone()))
             .into_iter()
             .collect::<serde_json::Map<_, _>>()
@@ -40,7 +40,7 @@ pub async fn session(site: &Site, person: &'static str) -> Mcp {
     mcp
 }
 
-fn text(result: &Value) -> &str {
+pub fn text(result: &Value) -> &str {
     result["content"][0]["text"].as_str().expect("text")
 }
 
@@ -48,7 +48,7 @@ async fn who(mcp: &Mcp) -> Value {
     serde_json::from_str(text(&mcp.send("tools/call", json!({ "name": "who" })).await.answered())).expect("JSON")
 }
 
-fn runs(pid: &Value) -> bool {
+pub fn runs(pid: &Value) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 

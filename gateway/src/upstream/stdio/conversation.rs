@@ -1,6 +1,9 @@
-//! One child from its start to its end, and the way to it and back. Whose what it says is, `correlation` knows.
+//! One child: what it is asked and answers, and what is known of it. Whose what it says is, `correlation` knows; `pipes` looks after its
+//! process.
 //!
 //! Every way has a bound: who does not read slows the child down, and nobody but its own session.
+
+mod pipes;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::{Clock, Timestamp};
-use chancery_outbound::child::{Input, Output, Process};
 use chancery_outbound::{Child, Order};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Line, Said};
@@ -58,7 +60,7 @@ impl Conversation {
         yard: &Yard,
         attempt: Attempt,
     ) -> io::Result<Arc<Self>> {
-        let Child { process, input, output } = match Child::start(order) {
+        let child = match Child::start(order) {
             Ok(child) => child,
             Err(error) => {
                 attempt.failed(yard.clock.now());
@@ -76,45 +78,8 @@ impl Conversation {
             attempt: Some(attempt),
         };
         let conversation = Arc::new(Self { id, owner, is_session, patience, to_child, state: Mutex::new(state), over, clock });
-        yard.running.spawn(conversation.clone().run(process, output, (input, said)));
+        yard.running.spawn(conversation.clone().run(child, said));
         Ok(conversation)
-    }
-
-    async fn run(self: Arc<Self>, process: Process, mut output: Output, (mut input, mut said): (Input, mpsc::Receiver<Bytes>)) {
-        let speaking = async {
-            while let Some(message) = said.recv().await {
-                if input.say(&message).await.is_err() {
-                    break; // its output says the rest
-                }
-            }
-            std::future::pending::<()>().await;
-        };
-        let hearing = async {
-            loop {
-                match output.line().await {
-                    Ok(Some(line)) => self.heard(line).await,
-                    Ok(None) => return,
-                    Err(error) => return tracing::warn!(session = self.id, %error, "a child process was not understood"),
-                }
-            }
-        };
-        let silence = async {
-            sleep(self.patience).await;
-            if self.has_spoken() {
-                return std::future::pending().await;
-            }
-            tracing::warn!(session = self.id, seconds = self.patience.as_secs(), "a child process has not said anything");
-        };
-        let by_itself = tokio::select! {
-            () = speaking => false,
-            () = hearing => true,
-            () = silence => true,
-            () = self.over.cancelled() => false,
-        };
-        self.over.cancel();
-        drop(input); // the end of its input is its cue
-        self.finish(by_itself);
-        process.end().await;
     }
 
     /// Asks, and hears what is said on the way to the answer.
@@ -228,10 +193,6 @@ impl Conversation {
 
     pub fn is_over(&self) -> bool {
         self.over.is_cancelled()
-    }
-
-    fn has_spoken(&self) -> bool {
-        self.state().spoken
     }
 
     /// Nobody gets an answer any more; who waits is told so by the end of theirs.
