@@ -48,7 +48,7 @@ impl Answer {
         }
         let body = Body {
             access_token: tokens.access.expose(),
-            token_type: "Bearer",
+            token_type: tokens.token_type, // DP-01
             expires_in: tokens.lifetime,
             scope: tokens.scope.to_string(), // OA-15
             refresh_token: tokens.refresh.as_ref().map(|token| token.expose().as_str()),

@@ -15,7 +15,7 @@ use futures_util::future::{Either, Map, Ready, ready};
 use tower::Service;
 
 /// MCP clients send their protocol's headers even here, and so ask beforehand.
-const ALLOWED_HEADERS: &str = "authorization, content-type, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name";
+const ALLOWED_HEADERS: &str = "authorization, content-type, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, dpop";
 
 /// Routes that are open to browsers.
 #[derive(Clone)]

@@ -6,7 +6,8 @@
 //! - `authorize`: a request is checked, by a table of steps. `consent`: a person allows it, signs in, and a code goes to the client.
 //!   `sign_in`: where they do. `apps`: what a person allowed, and how they end it.
 //!   `sign_out`: how they leave. [`Logouts`]: how clients hear of it.
-//! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant.
+//! - `token_endpoint`: the other table of steps; `client_auth` and `grants` have one file each for a method and a grant. `binding`: the key
+//!   that tokens are bound to.
 //! - `revocation`: how clients give back what they got (RFC 7009).
 //! - [`mint`], [`answer`]: permit → unsigned token → receipt → answer, in types that cannot be skipped.
 //! - `register`, `metadata`: how clients come to know us and we them. [`OwnCredentials`]: tokens for what stands behind the gateway.
@@ -17,6 +18,7 @@ pub mod mint;
 mod apps;
 mod authorize;
 mod back_channel;
+mod binding;
 mod body;
 mod client_auth;
 mod consent;

@@ -132,6 +132,11 @@ impl Unsigned {
         &self.claims
     }
 
+    /// How it is shown to a resource: by itself, or with a proof of the key that it is bound to.
+    pub const fn token_type(&self) -> &'static str {
+        if self.claims.cnf.is_some() { "DPoP" } else { "Bearer" } // DP-01
+    }
+
     /// In seconds.
     pub const fn lifetime(&self) -> i64 {
         self.claims.exp - self.claims.iat

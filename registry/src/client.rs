@@ -100,6 +100,9 @@ pub struct About {
     /// Whether it wants to be told which; it is told in any case.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub backchannel_logout_session_required: bool,
+    /// It gets no token that is not bound to a key of its own (RFC 9449 §5.2).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
     /// Who answers for it, if anybody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admitted_by: Option<AdmittedBy>,

@@ -92,6 +92,7 @@ struct Document {
     contacts: Option<Vec<String>>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: Option<bool>,
+    dpop_bound_access_tokens: Option<bool>,
 }
 
 /// The client that the document at `id` describes.
@@ -135,6 +136,7 @@ pub fn client(id: &ClientId, document: &[u8], now: Timestamp) -> Result<Client, 
             software_version: document.software_version.filter(|word| is_plain(word)),
             backchannel_logout_uri: document.backchannel_logout_uri,
             backchannel_logout_session_required: document.backchannel_logout_session_required.unwrap_or_default(),
+            dpop_bound_access_tokens: document.dpop_bound_access_tokens.unwrap_or_default(), // DP-01
             ..About::default()
         },
         created_at: now,

@@ -97,6 +97,9 @@ pub(crate) struct ClientDefinition {
     /// Where it hears that a session ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it gets bound tokens alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub dpop_bound_access_tokens: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -23,6 +23,7 @@ pub fn authorization_server(tenant: &Tenant) -> Value {
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],                                                      // PK-02
+        "dpop_signing_alg_values_supported": dpop::algorithm_names().collect::<Vec<_>>(),                  // DP-01
         "authorization_response_iss_parameter_supported": true,                                            // IS-01
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],

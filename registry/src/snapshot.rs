@@ -245,7 +245,11 @@ fn static_client(
         agent,
         scopes: definition.scopes.map_or(ScopeLimit::Unlimited, ScopeLimit::Only),
         standing: Standing::Active,
-        about: About { backchannel_logout_uri: definition.backchannel_logout_uri, ..About::default() },
+        about: About {
+            backchannel_logout_uri: definition.backchannel_logout_uri,
+            dpop_bound_access_tokens: definition.dpop_bound_access_tokens, // DP-01
+            ..About::default()
+        },
         created_at,
         keep_until: None,
     })

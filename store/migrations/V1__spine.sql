@@ -209,6 +209,7 @@ CREATE TABLE families (
     used_at    {int}  NOT NULL,
     expires_at {int}  NOT NULL,
     step_up_at {int},
+    jkt        {text},
     PRIMARY KEY (tenant, id)
 ){clustered};
 CREATE INDEX families_by_end ON families (tenant, expires_at);

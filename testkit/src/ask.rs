@@ -143,6 +143,11 @@ impl Code {
 
     /// The same, by whichever app tries.
     pub async fn redeem_as(&self, app: &App, changes: &[(&str, &str)]) -> Granting {
+        self.redeem_proving(app, &[], changes).await
+    }
+
+    /// The same with more headers, such as a `DPoP` proof.
+    pub async fn redeem_proving(&self, app: &App, headers: &[(&str, &str)], changes: &[(&str, &str)]) -> Granting {
         let usual = [
             ("grant_type", "authorization_code"),
             ("code", &self.code),
@@ -151,7 +156,7 @@ impl Code {
         ];
         let kept = usual.into_iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         let fields: Vec<(&str, &str)> = kept.chain(changes.iter().copied().filter(|(_, value)| !value.is_empty())).collect();
-        let answer = self.site.post_token(app, &fields).await;
+        let answer = self.site.post_token_with(app, headers, &fields).await;
         Granting::new(&self.site, app, self.person, answer)
     }
 }

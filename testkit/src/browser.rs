@@ -101,6 +101,12 @@ impl Browser {
         self.send(form_request(url).body(encoded(fields)).expect("a request")).await
     }
 
+    /// The same with more headers.
+    pub async fn post_with(&self, url: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let request = headers.iter().fold(form_request(url), |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(encoded(fields)).expect("a request")).await
+    }
+
     pub async fn post_json(&self, url: &str, body: &serde_json::Value) -> Answer {
         let request = request(Method::POST, url).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Bytes::from(body.to_string())).expect("a request")).await

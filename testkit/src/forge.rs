@@ -36,7 +36,11 @@ impl Forge {
     /// # Panics
     /// When there is no randomness.
     pub fn stranger(kid: &str) -> Self {
-        Self { kid: kid.to_owned(), key: SigningKey::generate(Algorithm::Es256, kid.to_owned()).expect("a new key") }
+        Self::of_algorithm(Algorithm::Es256, kid)
+    }
+
+    pub(crate) fn of_algorithm(algorithm: Algorithm, kid: &str) -> Self {
+        Self { kid: kid.to_owned(), key: SigningKey::generate(algorithm, kid.to_owned()).expect("a new key") }
     }
 
     /// The public key.
@@ -57,12 +61,19 @@ impl Forge {
         self.signed(&self.header().to_string(), &claims.to_string())
     }
 
-    /// These texts, signed by ES256 whatever they say.
+    /// These texts, signed by the key's own algorithm whatever they say.
     ///
     /// # Panics
     /// When the crypto library does not sign.
     pub fn signed(&self, header: &str, payload: &str) -> String {
-        sealed_by(header, payload, &EncodingKey::from_ec_der(self.key.to_pkcs8().expose()), jsonwebtoken::Algorithm::ES256)
+        let pkcs8 = self.key.to_pkcs8();
+        let (key, algorithm) = match self.key.algorithm() {
+            Algorithm::Es256 => (EncodingKey::from_ec_der(pkcs8.expose()), jsonwebtoken::Algorithm::ES256),
+            Algorithm::EdDsa => (EncodingKey::from_ed_der(pkcs8.expose()), jsonwebtoken::Algorithm::EdDSA),
+            Algorithm::Rs256 => (EncodingKey::from_rsa_der(pkcs1(pkcs8.expose())), jsonwebtoken::Algorithm::RS256),
+            Algorithm::Ps256 => (EncodingKey::from_rsa_der(pkcs1(pkcs8.expose())), jsonwebtoken::Algorithm::PS256),
+        };
+        sealed_by(header, payload, &key, algorithm)
     }
 
     /// The same with a MAC whose key is the public key, as it lies in a file that everybody may read.
@@ -73,6 +84,11 @@ impl Forge {
         let public = self.jwk().to_string();
         sealed_by(header, payload, &EncodingKey::from_secret(public.as_bytes()), jsonwebtoken::Algorithm::HS256)
     }
+}
+
+/// The PKCS#1 key inside PKCS#8: what follows the fixed 26 bytes of a 2048 bit key's envelope.
+fn pkcs1(pkcs8: &[u8]) -> &[u8] {
+    &pkcs8[26..]
 }
 
 fn sealed_by(header: &str, payload: &str, key: &EncodingKey, algorithm: jsonwebtoken::Algorithm) -> String {

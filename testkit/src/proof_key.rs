@@ -3,20 +3,26 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chancery_core::Timestamp;
-use chancery_crypto::jose::Jwk;
+use chancery_crypto::jose::{Algorithm, Jwk};
 use serde_json::{Value, json};
 
-use crate::Forge;
+use crate::{Forge, Site};
 
 pub struct ProofKey {
     forge: Forge,
+    algorithm: Algorithm,
     made: AtomicU64,
 }
 
 impl ProofKey {
     /// A new ES256 key.
     pub fn generate() -> Self {
-        Self { forge: Forge::stranger("proof"), made: AtomicU64::new(0) }
+        Self::by(Algorithm::Es256)
+    }
+
+    /// A new key of this algorithm.
+    pub fn by(algorithm: Algorithm) -> Self {
+        Self { forge: Forge::of_algorithm(algorithm, "proof"), algorithm, made: AtomicU64::new(0) }
     }
 
     /// The public key.
@@ -27,15 +33,20 @@ impl ProofKey {
     /// Its thumbprint, as `cnf.jkt` has it.
     ///
     /// # Panics
-    /// Never: the key is one.
+    /// Never: the key is a public one.
     pub fn jkt(&self) -> String {
         let jwk: Jwk = serde_json::from_value(self.jwk()).expect("a public key");
-        jwk.thumbprint().expect("an EC key has one")
+        jwk.thumbprint().expect("each of them has one")
     }
 
     /// A proof for a request made at this time, to an authorization server.
     pub fn proof(&self, method: &str, url: &str, at: Timestamp) -> String {
         self.signed(&self.header(), &self.claims(method, url, at))
+    }
+
+    /// A proof for a request to this site's token endpoint, made now.
+    pub fn asking(&self, site: &Site) -> String {
+        self.proof("POST", &site.endpoint("token"), site.now())
     }
 
     /// A proof for a request that takes this token along, to a resource.
@@ -46,7 +57,7 @@ impl ProofKey {
     }
 
     pub fn header(&self) -> Value {
-        json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk() })
+        json!({ "typ": "dpop+jwt", "alg": self.algorithm.as_str(), "jwk": self.jwk() })
     }
 
     /// Each time with a `jti` of its own.
@@ -55,7 +66,7 @@ impl ProofKey {
         json!({ "jti": jti, "htm": method, "htu": url, "iat": at.seconds() })
     }
 
-    /// Signed by ES256, whatever they say.
+    /// Signed by the key's own algorithm, whatever they say.
     pub fn signed(&self, header: &Value, claims: &Value) -> String {
         self.forge.signed(&header.to_string(), &claims.to_string())
     }

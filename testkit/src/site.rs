@@ -306,11 +306,16 @@ impl Site {
 
     /// Posts to the token endpoint as this app, with its secret where it has one.
     pub async fn post_token(&self, app: &App, fields: &[(&str, &str)]) -> Answer {
+        self.post_token_with(app, &[], fields).await
+    }
+
+    /// The same with more headers, such as a `DPoP` proof.
+    pub async fn post_token_with(&self, app: &App, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
         let mut fields = [fields, &[("client_id", app.id.as_str())]].concat();
         if let Some(secret) = app.secret {
             fields.push(("client_secret", secret));
         }
-        self.program().post(&self.endpoint("token"), &fields).await
+        self.program().post_with(&self.endpoint("token"), headers, &fields).await
     }
 
     /// What the audit log says now: what the nodes have begun to write is waited for.

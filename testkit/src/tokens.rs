@@ -41,7 +41,6 @@ impl Granting {
     /// When it is a refusal.
     pub fn granted(&self) -> Tokens {
         let body = self.answer.has_status(200).json();
-        assert_eq!(body["token_type"].as_str().map(str::to_ascii_lowercase).as_deref(), Some("bearer"), "{:?}", self.answer);
         assert_eq!(self.answer.header("cache-control"), Some("no-store"), "{:?}", self.answer);
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         let access = text("access_token").unwrap_or_else(|| panic!("no access token: {:?}", self.answer));
@@ -54,6 +53,8 @@ impl Granting {
             id: text("id_token"),
             body,
         };
+        let token_type = if tokens.claims().get("cnf").is_some() { "DPoP" } else { "Bearer" };
+        assert_eq!(tokens.body["token_type"], token_type, "{:?}", self.answer);
         self.site.met(self.person, tokens.claims()["sub"].as_str().expect("a token has a subject"));
         tokens
     }
@@ -88,9 +89,17 @@ impl Tokens {
     /// # Panics
     /// When there is no refresh token.
     pub async fn refresh_as(&self, app: &App, more: &[(&str, &str)]) -> Granting {
+        self.refresh_proving(app, &[], more).await
+    }
+
+    /// The same with more headers, such as a `DPoP` proof.
+    ///
+    /// # Panics
+    /// When there is no refresh token.
+    pub async fn refresh_proving(&self, app: &App, headers: &[(&str, &str)], more: &[(&str, &str)]) -> Granting {
         let token = self.refresh.as_deref().expect("a refresh token came with these");
         let fields = [&[("grant_type", "refresh_token"), ("refresh_token", token)], more].concat();
-        let answer = self.site.post_token(app, &fields).await;
+        let answer = self.site.post_token_with(app, headers, &fields).await;
         Granting::new(&self.site, app, self.person, answer)
     }
 

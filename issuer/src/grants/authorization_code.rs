@@ -169,6 +169,7 @@ fn family_of(grant: &Grant, asking: Asking<'_>, moment: &mut Moment) -> Family {
         used_at: now,
         expires_at: grant.expires_at.min(now + asking.tenant.lifetimes.refresh_absolute),
         step_up_at: None,
+        jkt: asking.refresh_key().map(str::to_owned), // DP-05
     }
 }
 

@@ -96,7 +96,7 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
-        let Self { asking: Asking { tenant, by }, agent, resource, scope } = self;
+        let Self { asking: Asking { tenant, by, .. }, agent, resource, scope } = self;
         if resource.require_agent && agent.is_none() {
             return Err(Refused::new(Code::AccessDenied, "this resource gives tokens to registered agents only"));
         }
@@ -122,7 +122,7 @@ impl Wanted<'_> {
             resource: self.resource,
             grants: &[],
             act: None,
-            cnf: None,
+            cnf: self.asking.binding.confirmation(), // DP-01
             authentication: None,
             roles: &[],
             ends_at: moment.now + self.asking.tenant.lifetimes.access_token,
@@ -138,6 +138,7 @@ impl Wanted<'_> {
             .with(Field::Resource, permit.resource())
             .with(Field::Scope, permit.scope())
             .with(Field::Token, access.claims().jti)
+            .with_some(Field::ProofKey, access.claims().cnf.as_ref().map(|cnf| &cnf.jkt))
             .with(Field::Decision, permit.decision())
     }
 

@@ -46,6 +46,7 @@ impl Granted {
 /// Tokens as they go to the client.
 pub struct Signed {
     pub(crate) access: Secret<String>,
+    pub(crate) token_type: &'static str,
     /// In seconds.
     pub(crate) lifetime: i64,
     pub(crate) scope: ScopeSet,
@@ -58,6 +59,7 @@ impl Tokens {
     pub fn signed(self, tenant: &TenantId, signer: &Signer, keys: &RefreshTokenKeys, committed: &Receipt) -> Result<Signed, SignError> {
         Ok(Signed {
             access: self.access.signed(signer, tenant, committed)?,
+            token_type: self.access.token_type(),
             lifetime: self.access.lifetime(),
             refresh: self.refresh.map(|token| keys.issue(tenant, &token.family, token.generation)),
             id: self.id.map(|id| id.signed(signer, tenant, committed)).transpose()?,

@@ -20,6 +20,7 @@ use chancery_store::repo::grants::{AllowedResource, Grant};
 use chancery_store::{Store, StoreError};
 use chancery_tokens::RefreshTokenKeys;
 
+use crate::binding::Binding;
 use crate::client_auth::AuthenticatedClient;
 use crate::form::Form;
 use crate::moment::Moment;
@@ -41,6 +42,15 @@ pub(crate) enum Asked {
 pub(crate) struct Asking<'a> {
     pub tenant: &'a Tenant,
     pub by: &'a AuthenticatedClient,
+    /// What it is to be bound to.
+    pub binding: &'a Binding,
+}
+
+impl<'a> Asking<'a> {
+    /// What its refresh tokens are bound to: nothing, of a client that proves who it is by itself.
+    fn refresh_key(self) -> Option<&'a str> {
+        self.binding.jkt().filter(|_| self.by.client().is_public()) // DP-05
+    }
 }
 
 /// What a grant comes to, unless it refuses.

@@ -3,6 +3,9 @@
 //! A family is one row with a generation, and the token of generation g is a MAC over (family, g). So a retry gets the same successor,
 //! a replay is recognised by its age, and nothing that could be stolen is stored. Of any number of parallel refreshes of one token one
 //! advances the family; the others find it advanced, decide again, and get the same successor.
+//!
+//! A family that is bound to a key stays at its generation: whoever stole its token cannot use it, and who never gets another cannot lose
+//! the newest one (RFC 9449 §5; design §4).
 
 use std::time::Duration;
 
@@ -48,12 +51,15 @@ enum Turn {
     Next,
     /// Its successor is the newest, and is given out once more.
     Again,
+    /// It is the newest, and stays so.
+    Kept,
 }
 
 pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment: &mut Moment) -> Result<Outcome, Refused> {
     let Refreshable { family, grant, checked, person } = known(facts).row("OA-14")?;
     belongs_to(family, asking).row("OA-14")?;
     alive(family, grant, asking, moment.now).row("OA-14")?;
+    held_by(family, asking).row("DP-05")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
     let word = Word { checked: checked.as_ref(), person: person.as_ref(), learned: facts.learned };
     nothing_to_step_up_to(asked, family, asking, moment.now)?; // mcp_3_2
@@ -73,7 +79,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let event = event.with_some(Field::Reason, narrower);
     let granted = Granted::tokens(access, permit.scope().union(&identity_of(scope)))
         .with_refresh_token(family.id, turn.successor(family))
-        .with(Draft::default().writing(turn.write(family, moment.now)).recording(event.with(Field::Outcome, turn.word())));
+        .with(Draft::default().writing(turn.write(family, asking, moment.now)).recording(event.with(Field::Outcome, turn.word())));
     Ok(granted.into())
 }
 
@@ -96,10 +102,23 @@ fn alive(family: &Family, grant: &Grant, asking: Asking<'_>, now: Timestamp) -> 
     Ok(())
 }
 
+/// Without a proof of that key the token is nobody's, and its owner loses nothing by who else holds it.
+fn held_by(family: &Family, asking: Asking<'_>) -> Result<(), Refused> {
+    match (&family.jkt, asking.binding.jkt()) {
+        (None, _) => Ok(()),
+        (Some(bound), Some(key)) if bound == key => Ok(()),
+        (Some(_), Some(_)) => Err(Refused::invalid_grant(
+            "this refresh token is bound to another key than that of the proof; sign with the one that it was first asked for with",
+        )),
+        (Some(_), None) => Err(Refused::invalid_grant("this refresh token is bound to a key; send a proof of that key in a DPoP header")),
+    }
+}
+
 /// The presented token is the newest, or the one before it on a retry. Anything older was stolen, or is replayed by whom it was stolen
 /// from; nobody can tell which, so both lose it.
 fn turn_of(family: &Family, grant: &Grant, presented: Presented, moment: &mut Moment) -> Result<Turn, Refused> {
     match family.generation.checked_sub(presented.generation) {
+        Some(0) if family.jkt.is_some() => Ok(Turn::Kept),
         Some(0) => Ok(Turn::Next),
         Some(1) if moment.now < family.rotated_at + RETRY_WINDOW => Ok(Turn::Again),
         Some(_) => Err(reused(family, grant, presented, moment)),
@@ -153,15 +172,16 @@ impl Turn {
     const fn successor(self, family: &Family) -> u64 {
         match self {
             Self::Next => family.generation + 1,
-            Self::Again => family.generation,
+            Self::Again | Self::Kept => family.generation,
         }
     }
 
     /// Either way the write's guard says that the family is where it was, and the grant alive.
-    fn write(self, family: &Family, now: Timestamp) -> Write {
+    fn write(self, family: &Family, asking: Asking<'_>, now: Timestamp) -> Write {
+        let Family { tenant, id, generation, .. } = family;
         match self {
-            Self::Next => families::advance(&family.tenant, &family.id, family.generation, now),
-            Self::Again => families::retry(&family.tenant, &family.id, family.generation, now),
+            Self::Next => families::advance(tenant, id, *generation, asking.refresh_key(), now),
+            Self::Again | Self::Kept => families::retry(tenant, id, *generation, now),
         }
     }
 
@@ -169,6 +189,7 @@ impl Turn {
         match self {
             Self::Next => "rotated",
             Self::Again => "repeated",
+            Self::Kept => "kept",
         }
     }
 }

@@ -34,7 +34,8 @@ fn a_refusal_is_an_event_where_somebody_in_particular_was_refused() {
     let living = grant(&tenant, "cli_desk");
     let asked = [(&public, None, false), (&public, Some(&living), true), (&proven, None, true)];
     for (by, living, is_event) in asked.into_iter().chain([(&stranger, None, false), (&stranger, Some(&living), true)]) {
-        let refused = witnessed(Refused::invalid_grant("no"), Asking { tenant: &tenant, by }, living, &mut moment());
+        let refused =
+            witnessed(Refused::invalid_grant("no"), Asking { tenant: &tenant, by, binding: &Binding::None }, living, &mut moment());
         assert_eq!(refused.is_event(), is_event);
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Wanted<'a> {
     }
 
     pub fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
-        let Asking { tenant, by } = self.asking;
+        let Asking { tenant, by, .. } = self.asking;
         let agent = by.agent().map(|id| tenant.agent(&id).ok_or_else(agent_is_gone)).transpose()?;
         if self.resource.require_agent && agent.is_none() {
             return Err(Refused::new(
@@ -78,7 +78,7 @@ impl<'a> Wanted<'a> {
                 sub_profile: Actor::AI_AGENT.to_owned(),
                 act: None,
             }),
-            cnf: None,
+            cnf: self.asking.binding.confirmation(), // DP-01
             authentication: self.grant.authentication.as_ref(),
             roles: &self.access.roles,
             ends_at: self.grant.expires_at,
@@ -98,6 +98,7 @@ impl<'a> Wanted<'a> {
             .with(Field::Scope, permit.scope())
             .with(Field::Grants, self.grant.id)
             .with(Field::Token, claims.jti)
+            .with_some(Field::ProofKey, claims.cnf.as_ref().map(|cnf| &cnf.jkt))
             .with(Field::Decision, permit.decision())
     }
 

@@ -36,6 +36,7 @@ struct Members {
     response_types: Option<Vec<String>>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: Option<bool>,
+    dpop_bound_access_tokens: Option<bool>,
     jwks: Option<Value>,
     jwks_uri: Option<String>,
     token_endpoint_auth_signing_alg: Option<String>,
@@ -117,6 +118,7 @@ impl Asked {
                 token_endpoint_auth_method: method,
                 backchannel_logout_uri: members.backchannel_logout_uri,
                 backchannel_logout_session_required: members.backchannel_logout_session_required.unwrap_or_default(),
+                dpop_bound_access_tokens: members.dpop_bound_access_tokens.unwrap_or_default(), // DP-01
                 admitted_by: admission.by.clone(),
                 workload: admission.workload.clone(),
                 stated: admission.stated.clone(),

@@ -52,6 +52,9 @@ pub(super) fn echo(client: &Client, issued: &Issued, tenant: &Tenant) -> Value {
         tell("backchannel_logout_uri", json!(uri));
         tell("backchannel_logout_session_required", json!(about.backchannel_logout_session_required));
     }
+    if about.dpop_bound_access_tokens {
+        tell("dpop_bound_access_tokens", json!(true));
+    }
     Value::Object(told)
 }
 

@@ -5,6 +5,7 @@ use chancery_core::oauth::Code;
 use chancery_registry::GrantType;
 use chancery_tokens::RefreshTokenKeys;
 
+use crate::binding::{self, Binding, Proofs};
 use crate::client_auth::AuthenticatedClient;
 use crate::grants::{self, Asked, Asking, code_verifier};
 use crate::moment::Moment;
@@ -27,18 +28,22 @@ const STEPS: &[Step] = &[
     step(client_may_use_the_grant,     [YES,  YES,     YES],         "OA-17"),
     step(well_formed_verifier,         [YES,  NO,      NO ],         "PK-03"),
     step(one_resource_at_most,         [YES,  YES,     YES],         "RI-06"),
+    step(one_proof_that_holds,         [YES,  YES,     YES],         "DP-02"),
+    step(bound_if_registered_for_it,   [YES,  YES,     YES],         "DP-01"),
 ];
 
 /// What arrived, read once, and what was loaded to judge it by. Nothing of it is believed yet.
 pub(super) struct Arrival<'a> {
     pub posted: Posted<'a>,
     pub keys: &'a RefreshTokenKeys,
+    pub proofs: Proofs,
 }
 
 /// A token request that passed every step: who asks, and what for.
 pub(super) struct Admitted {
     pub by: AuthenticatedClient,
     pub asked: Asked,
+    pub binding: Binding,
 }
 
 /// Runs the table, then takes from the arrival what the table looked at.
@@ -48,13 +53,13 @@ pub(super) fn admit(arrival: &Arrival<'_>) -> Result<Admitted, Refused> {
         (step.check)(arrival).row(step.row)?;
     }
     let asked = Asked::read(grant_type(arrival)?, &arrival.posted.form, &arrival.posted.tenant.id, arrival.keys)?;
-    Ok(Admitted { by: authenticated(arrival)?, asked })
+    Ok(Admitted { by: authenticated(arrival)?, asked, binding: binding(arrival)?.clone() })
 }
 
 /// The log hears of it where the client is somebody in particular, though its request was not worth deciding.
 pub(super) fn witnessed(refused: Refused, arrival: &Arrival<'_>, moment: &mut Moment) -> Refused {
     match authenticated(arrival) {
-        Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.posted.tenant, by: &by }, None, moment),
+        Ok(by) => grants::witnessed(refused, Asking { tenant: arrival.posted.tenant, by: &by, binding: &Binding::None }, None, moment),
         Err(_) => refused,
     }
 }
@@ -105,6 +110,20 @@ fn one_resource_at_most(arrival: &Arrival<'_>) -> Result<(), Refused> {
         None => Ok(()),
         Some(_) => Err(Refused::invalid_target("a token is for one resource; ask for each of them by itself")),
     }
+}
+
+/// What is verified costs something, so nobody's proof is looked at before its client authenticated.
+fn one_proof_that_holds(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    binding(arrival).map(drop)
+}
+
+fn bound_if_registered_for_it(arrival: &Arrival<'_>) -> Result<(), Refused> {
+    let bound_only = authenticated(arrival)?.client().about.dpop_bound_access_tokens;
+    if bound_only && *binding(arrival)? == Binding::None { Err(binding::registered_for_it()) } else { Ok(()) }
+}
+
+fn binding<'a>(arrival: &'a Arrival<'_>) -> Result<&'a Binding, Refused> {
+    arrival.proofs.binding(arrival.posted.tenant)
 }
 
 fn grant_type(arrival: &Arrival<'_>) -> Result<GrantType, Refused> {

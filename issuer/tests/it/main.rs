@@ -12,6 +12,7 @@ mod client_documents;
 mod code;
 mod consent;
 mod consent_page;
+mod dpop;
 mod flood;
 mod groups;
 mod headers;

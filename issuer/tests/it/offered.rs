@@ -4,9 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chancery_crypto::jose::peek;
+use chancery_crypto::jose::{Algorithm, peek};
 use chancery_testkit::cast::{AGENT_CLIENT, ALICE, PUBLIC_CLIENT, SECRET, TENANT};
-use chancery_testkit::{Site, request};
+use chancery_testkit::{ProofKey, Site, request};
 use http::{Method, header};
 use serde_json::{Value, json};
 
@@ -72,6 +72,12 @@ async fn lists(site: &Site, member: &str, item: &str) {
         "scopes_supported" => shown(site, "scope", item).await,
         "response_types_supported" => shown(site, "response_type", item).await,
         "response_modes_supported" => shown(site, "response_mode", item).await,
+        "dpop_signing_alg_values_supported" => {
+            let key = ProofKey::by(Algorithm::from_name(item).expect("an algorithm"));
+            let code = site.ask(PUBLIC_CLIENT).approved_by(ALICE).await;
+            let tokens = code.redeem_proving(&site.app(PUBLIC_CLIENT), &[("dpop", &key.asking(site))], &[]).await.granted();
+            assert_eq!(tokens.claims()["cnf"]["jkt"], key.jkt());
+        }
         "code_challenge_methods_supported" => shown(site, "code_challenge_method", item).await,
         "grant_types_supported" => {
             let tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chancery_testkit::Site;
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
+use chancery_testkit::{ProofKey, Site};
 use futures_util::future::join_all;
 
 use crate::consent_page::Shown;
@@ -38,6 +38,26 @@ async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(one:
 }
 
 one_node_and_two! {
+    async fn dp_02_of_fifty_requests_with_one_proof_one_succeeds(site: Site) {
+        let (app, bank) = (crate::client_credentials::app(&site).await, site.url(BANK));
+        let proof = ProofKey::generate().asking(&site);
+
+        let answers = at_once(|| {
+            let (site, app, bank, proof) = (site.clone(), app.clone(), bank.clone(), proof.clone());
+            async move {
+                let fields = [("grant_type", "client_credentials"), ("resource", bank.as_str())];
+                site.post_token_with(&app, &[("dpop", &proof)], &fields).await
+            }
+        }).await;
+
+        let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status.is_success());
+        assert_eq!((granted.len(), refused.len()), (1, AT_ONCE - 1));
+        for refusal in refused {
+            refusal.refused(400, "invalid_dpop_proof");
+        }
+        assert_eq!(site.audit().await.of_kind("token_issued").len(), 1);
+    }
+
     async fn oa_08_of_fifty_redemptions_of_one_code_one_succeeds_and_its_tokens_end(site: Site) {
         let code = site.ask(PUBLIC_CLIENT).approved_by(ALICE).await;
 

@@ -48,6 +48,7 @@ pub(super) fn client(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, secrets: Secr
         let logout = section.optional("backchannel_logout_uri", "backchannel_logout_uri: https://desk.example.com/logout", |cursor| {
             cursor.parsed(values::logout_uri)
         });
+        let bound = section.optional("dpop_bound_access_tokens", "dpop_bound_access_tokens: true", Cursor::flag);
         let by_itself = matches!(&grants, Some(Some(grants)) if grants.contains(&GrantType::ClientCredentials));
         let sound = !by_itself || can_act_by_itself(section, public, scopes == Some(None));
 
@@ -58,6 +59,7 @@ pub(super) fn client(cursor: &Cursor<'_>, agents: &BTreeSet<Slug>, secrets: Secr
             grants: grants?,
             scopes: scopes?,
             backchannel_logout_uri: logout?,
+            dpop_bound_access_tokens: bound?.unwrap_or(false),
         };
         let secret = found?.map(|secret| DeclaredSecret::Digest(digest::sha256(secret.expose().as_bytes())));
         sound.then(|| Declared { secret, ..Declared::new(name, Definition::Client(definition), at) })

@@ -24,20 +24,22 @@ pub struct Family {
     pub expires_at: Timestamp,
     /// When its client was last asked to authorize anew, as long as no refresh was told so.
     pub step_up_at: Option<Timestamp>,
+    /// The thumbprint of the key that its tokens are good with, where they are bound to one.
+    pub jkt: Option<String>,
 }
 
 pub(crate) const WITH_GRANT: &str = concat!(
     "SELECT g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, g.created_at, \
      g.expires_at, g.ended_at, g.end_reason, f.id, f.client, f.generation, NULLIF(f.scopes, g.resources), f.created_at, f.rotated_at, \
-     f.used_at, f.expires_at, f.step_up_at, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
+     f.used_at, f.expires_at, f.step_up_at, f.jkt, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM families f JOIN grants g ON g.tenant = f.tenant AND g.id = f.grant_id \
      LEFT JOIN vouchers v ON v.tenant = g.tenant AND v.subject = g.subject AND ",
     voucher_for!("g.subject", "g.client"),
     " LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE f.tenant = $1 AND f.id = $2"
 );
-const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4 \
+const INSERT: &str = "INSERT INTO families (tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at, jkt) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const ADVANCE: &str = "UPDATE families SET generation = generation + 1, rotated_at = $4, used_at = $4, jkt = $5 \
      WHERE tenant = $1 AND id = $2 AND generation = $3 AND expires_at > $4 AND EXISTS (SELECT 1 FROM grants \
      WHERE grants.tenant = families.tenant AND grants.id = families.grant_id AND grants.ended_at IS NULL AND grants.expires_at > $4)";
 const RETRY: &str = "UPDATE families SET used_at = $4 \
@@ -62,6 +64,7 @@ impl Family {
             used_at: row.at()?,
             expires_at: row.at()?,
             step_up_at: row.opt(Row::at)?,
+            jkt: row.opt(Row::text)?,
         })
     }
 }
@@ -86,17 +89,17 @@ impl FromRow for Refreshable {
 }
 
 pub fn insert(family: &Family) -> Write {
-    let Family { tenant, id, grant_id, client, generation, created_at, rotated_at, used_at, expires_at, .. } = family;
+    let Family { tenant, id, grant_id, client, generation, created_at, rotated_at, used_at, expires_at, jkt, .. } = family;
     let scopes = Value::json(&family.scopes);
-    Write::one(INSERT, values![tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at])
+    Write::one(INSERT, values![tenant, id, grant_id, client, generation, scopes, created_at, rotated_at, used_at, expires_at, jkt])
 }
 
-/// From generation `from` to the next; the guard fails when somebody was first or the grant is not alive.
-pub fn advance(tenant: &TenantId, id: &FamilyId, from: u64, now: Timestamp) -> Write {
-    Write::one(ADVANCE, values![tenant, id, from, now])
+/// From generation `from` to the next, which is bound to this key; the guard fails when somebody was first or the grant is not alive.
+pub fn advance(tenant: &TenantId, id: &FamilyId, from: u64, jkt: Option<&str>, now: Timestamp) -> Write {
+    Write::one(ADVANCE, values![tenant, id, from, now, jkt])
 }
 
-/// The same successor once more: the newest is still `generation` and the grant alive.
+/// The same token once more: the newest is still `generation` and the grant alive.
 pub fn retry(tenant: &TenantId, id: &FamilyId, generation: u64, now: Timestamp) -> Write {
     Write::one(RETRY, values![tenant, id, generation, now])
 }

@@ -49,7 +49,7 @@ async fn of_50_that_advance_one_family_one_is_first_and_49_may_retry(site: Site)
     let family = site.family(&grant);
     site.write([grants::insert(&grant), families::insert(&family)]).await;
 
-    only_one_is_first(&fifty(&site, || families::advance(&site.tenant, &family.id, 1, NOW)).await);
+    only_one_is_first(&fifty(&site, || families::advance(&site.tenant, &family.id, 1, None, NOW)).await);
 
     let retries = fifty(&site, || families::retry(&site.tenant, &family.id, 2, NOW)).await;
     assert!(retries.iter().all(Result::is_ok), "{retries:?}");
@@ -67,7 +67,7 @@ async fn nothing_is_minted_once_the_grant_has_ended(site: Site) {
 
     for mint in [
         codes::redeem(&site.tenant, &code.hash, None, NOW),
-        families::advance(&site.tenant, &family.id, 1, NOW),
+        families::advance(&site.tenant, &family.id, 1, None, NOW),
         families::retry(&site.tenant, &family.id, 1, NOW),
         grants::alive(&site.tenant, &grant.id, NOW),
     ] {

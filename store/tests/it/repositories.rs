@@ -234,10 +234,12 @@ async fn a_family_is_read_with_its_grant(site: Site) {
     assert_eq!(found, Ok(Some(alone(family.clone()))));
     assert_eq!(site.store.reads() - before, 1);
 
-    site.write([families::advance(&site.tenant, &family.id, 1, NOW + MINUTE)]).await;
+    site.write([families::advance(&site.tenant, &family.id, 1, None, NOW + MINUTE)]).await;
     let moved = families::Family { generation: 2, rotated_at: NOW + MINUTE, used_at: NOW + MINUTE, ..family.clone() };
     assert_eq!(families::with_grant(&site.store, &site.tenant, &family.id).await, Ok(Some(alone(moved))));
-    for too_late in [families::advance(&site.tenant, &family.id, 2, family.expires_at), families::retry(&site.tenant, &family.id, 1, NOW)] {
+    for too_late in
+        [families::advance(&site.tenant, &family.id, 2, None, family.expires_at), families::retry(&site.tenant, &family.id, 1, NOW)]
+    {
         assert_eq!(site.commit([too_late]).await.map(drop), TOO_LATE);
     }
 }

@@ -126,6 +126,7 @@ impl Site {
             used_at: NOW,
             expires_at: NOW + MINUTE * 30,
             step_up_at: None,
+            jkt: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use chancery_core::oauth::Code as Error;
 use chancery_store::Guard;
 
 use super::*;
+use crate::binding::Binding;
 use crate::client_auth::AuthenticatedClient;
 use crate::fixtures::{
     BANK, CALLBACK, CHALLENGE, DESK, NOW, REPORTER, VERIFIER, alice, allowed, at, beside, by_desk, by_reporter, form, grant, tenant,
@@ -53,7 +54,12 @@ fn decided(pairs: &[(&str, &str)], change: impl FnOnce(&mut Code, &mut Grant)) -
     let mut code = code(&grant);
     change(&mut code, &mut grant);
     let facts = found(code, grant);
-    decide(&asked(pairs), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW + Duration::from_secs(1)))
+    decide(
+        &asked(pairs),
+        Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None },
+        &facts,
+        &mut at(NOW + Duration::from_secs(1)),
+    )
 }
 
 fn unchanged(_: &mut Code, _: &mut Grant) {}
@@ -142,8 +148,12 @@ fn oa_09_a_code_of_another_client_is_refused_and_stays_good() {
 #[test]
 fn oa_09_an_unknown_code_is_refused() {
     let (tenant, by) = (tenant(), by_desk());
-    let outcome =
-        decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &Facts { found: None, learned: Learned::default() }, &mut at(NOW));
+    let outcome = decide(
+        &asked(&REQUEST),
+        Asking { tenant: &tenant, by: &by, binding: &Binding::None },
+        &Facts { found: None, learned: Learned::default() },
+        &mut at(NOW),
+    );
     assert_eq!(refusal(outcome), (Error::InvalidGrant, "OA-09", QUIETLY));
 }
 
@@ -218,7 +228,8 @@ fn at_03_the_person_is_the_subject_and_at_04_the_agent_acts() {
     let facts = found(code(&grant), grant);
     let by: AuthenticatedClient = by_reporter(&tenant);
 
-    let granted = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW)).expect("tokens");
+    let granted =
+        decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by, binding: &Binding::None }, &facts, &mut at(NOW)).expect("tokens");
 
     let claims = granted.tokens.access().claims();
     let agent = tenant.agents[0].id;
@@ -236,7 +247,8 @@ fn at_04_a_public_client_names_no_actor_and_each_token_has_an_id_of_its_own() {
     let tenant = tenant();
     let grant = grant(&tenant, DESK);
     let facts = found(code(&grant), grant);
-    let second = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW)).expect("tokens");
+    let second = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None }, &facts, &mut at(NOW))
+        .expect("tokens");
     assert_ne!(first.tokens.access().claims().jti, second.tokens.access().claims().jti);
 }
 
@@ -254,7 +266,7 @@ fn a_policy_that_forbids_the_token_refuses_it_as_an_event_with_its_decision() {
     let grant = grant(&tenant, DESK);
     let facts = found(code(&grant), grant);
 
-    let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW));
+    let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None }, &facts, &mut at(NOW));
 
     let (error, _, draft) = outcome.err().expect("a refusal").into_parts();
     assert_eq!(error.code(), Error::AccessDenied);
@@ -272,7 +284,7 @@ fn a_resource_for_agents_gives_a_public_client_nothing() {
     for (by, client, given) in [(by_desk(), DESK, false), (by_reporter(&tenant), REPORTER, true)] {
         let grant = grant(&tenant, client);
         let facts = found(code(&grant), grant);
-        let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by }, &facts, &mut at(NOW));
+        let outcome = decide(&asked(&REQUEST), Asking { tenant: &tenant, by: &by, binding: &Binding::None }, &facts, &mut at(NOW));
         assert_eq!(outcome.is_ok(), given, "{client}");
     }
 }

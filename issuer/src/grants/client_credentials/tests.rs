@@ -1,6 +1,7 @@
 use chancery_registry::{Client, ScopeLimit, Tenant};
 
 use super::*;
+use crate::binding::Binding;
 use crate::client_auth::AuthenticatedClient;
 use crate::fixtures::{BANK, EXCHANGE, NOW, by, form, moment, reporter, tenant, with_policy};
 
@@ -11,7 +12,7 @@ fn limited(tenant: &Tenant, scopes: &str) -> AuthenticatedClient {
 
 fn asked(tenant: &Tenant, by: &AuthenticatedClient, pairs: &[(&str, &str)]) -> Result<Granted, Refused> {
     let request = Request::read(&form(pairs.iter().copied()))?;
-    decide(&request, Asking { tenant, by }, &mut moment())
+    decide(&request, Asking { tenant, by, binding: &Binding::None }, &mut moment())
 }
 
 #[test]

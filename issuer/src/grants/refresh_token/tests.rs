@@ -1,9 +1,11 @@
 use chancery_core::oauth::Code as Error;
 use chancery_core::{ClientId, FamilyId};
+use chancery_crypto::jose::dpop::Proof;
 use chancery_store::Guard;
 use proptest::prelude::*;
 
 use super::*;
+use crate::binding::Binding;
 use crate::fixtures::{BANK, DESK, NOW, REPORTER, alice, allowed, at, beside, by_desk, entropy, grant, tenant};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -22,6 +24,7 @@ fn family(grant: &Grant) -> Family {
         used_at: NOW - Duration::from_secs(10),
         expires_at: NOW + DAY,
         step_up_at: None,
+        jkt: None,
     }
 }
 
@@ -35,7 +38,7 @@ fn decided(asked: &Request, change: impl FnOnce(&mut Family, &mut Grant)) -> Res
     let mut grant = grant(&tenant, DESK);
     let mut family = family(&grant);
     change(&mut family, &mut grant);
-    granted(decide(asked, Asking { tenant: &tenant, by: &by_desk() }, &facts(family, grant), &mut at(NOW)))
+    granted(decide(asked, Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None }, &facts(family, grant), &mut at(NOW)))
 }
 
 /// Nothing is to be learned where nobody gave anything to ask by.
@@ -58,6 +61,34 @@ fn refusal(outcome: Result<Granted, Refused>) -> (Error, &'static str, bool, Opt
     (error.code(), row, !draft.changes.is_empty(), draft.events.first().map(|event| event.kind))
 }
 
+/// What is decided of a family that is bound to the key `k`, with a proof of this key.
+fn decided_bound(generation: u64, key: Option<&str>) -> Result<Granted, Refused> {
+    let tenant = tenant();
+    let grant = grant(&tenant, DESK);
+    let family = Family { jkt: Some("k".to_owned()), ..family(&grant) };
+    let binding = key.map_or(Binding::None, |jkt| Binding::Dpop(Proof { jkt: jkt.to_owned(), jti: "1".to_owned(), good_until: NOW }));
+    let asking = Asking { tenant: &tenant, by: &by_desk(), binding: &binding };
+    granted(decide(&asked(generation), asking, &facts(family, grant), &mut at(NOW)))
+}
+
+#[test]
+fn dp_05_a_bound_token_is_kept_and_good_with_its_key() {
+    let granted = decided_bound(5, Some("k")).expect("tokens");
+    assert_eq!(granted.tokens.refresh().expect("a refresh token").generation, 5);
+    assert_eq!(granted.draft.writes, [families::retry(&tenant().id, &asked(5).token.family, 5, NOW)]);
+}
+
+/// Whoever has an old token of the family but not its key can end nothing by it.
+#[test]
+fn dp_05_without_its_key_nothing_is_refreshed_and_nothing_ends() {
+    for generation in [1, 4, 5, 6] {
+        for key in [None, Some("another")] {
+            let outcome = refusal(decided_bound(generation, key));
+            assert_eq!(outcome, quietly(Error::InvalidGrant, "DP-05"), "{generation} with {key:?}");
+        }
+    }
+}
+
 fn quietly(code: Error, row: &'static str) -> (Error, &'static str, bool, Option<Kind>) {
     (code, row, false, None)
 }
@@ -67,7 +98,7 @@ fn oa_13_the_newest_token_gives_its_successor() {
     let granted = decided(&asked(5), unchanged).expect("tokens");
     assert_eq!(granted.tokens.refresh().expect("a refresh token").generation, 6);
     let tenant = tenant();
-    assert_eq!(granted.draft.writes, [families::advance(&tenant.id, &asked(5).token.family, 5, NOW)]);
+    assert_eq!(granted.draft.writes, [families::advance(&tenant.id, &asked(5).token.family, 5, None, NOW)]);
     assert_eq!(granted.draft.events[0].kind, Kind::TokenRefreshed);
     assert_eq!(granted.tokens.access().claims().sub, alice().subject.to_string());
 }
@@ -171,7 +202,7 @@ proptest! {
         let mut row = family(&grant);
         let decide_on = |family: &Family| {
             let facts = facts(family.clone(), grant.clone());
-            granted(decide(&asked(5), Asking { tenant: &tenant, by: &by_desk() }, &facts, &mut at(NOW)))
+            granted(decide(&asked(5), Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None }, &facts, &mut at(NOW)))
         };
         let before = row.clone();
         for early in loaded {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use chancery_core::Timestamp;
 
 use super::*;
+use crate::binding::Binding;
 use crate::fixtures::{DESK, NOW, alice, at, beside, by_desk, grant, tenant};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -11,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn decided(age: Duration, trouble: Option<RecheckTrouble>, rechecked: Option<Result<(), RecheckTrouble>>) -> Result<Option<Need>, Refused> {
     let tenant = tenant();
     let checked = Checked { at: NOW - age, tried_at: if trouble.is_some() { NOW } else { NOW - age }, trouble };
-    let asking = Asking { tenant: &tenant, by: &by_desk() };
+    let asking = Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None };
     let word = Word { checked: Some(&checked), person: Some(&beside()), learned: Learned { rechecked } };
     vouched(&grant(&tenant, DESK), &word, asking, &mut at(NOW))
 }
@@ -31,7 +32,7 @@ fn sb_08_the_provider_is_asked_when_its_word_is_old_and_once_for_a_request() {
 #[test]
 fn sb_08_whom_nobody_can_ask_about_must_have_signed_in_lately() {
     let tenant = tenant();
-    let (asking, grant) = (Asking { tenant: &tenant, by: &by_desk() }, grant(&tenant, DESK));
+    let (asking, grant) = (Asking { tenant: &tenant, by: &by_desk(), binding: &Binding::None }, grant(&tenant, DESK));
     let long = tenant.lifetimes.unvouched;
     for rechecked in [None, Some(Ok(()))] {
         let word = Word { checked: None, person: Some(&beside()), learned: Learned { rechecked } };

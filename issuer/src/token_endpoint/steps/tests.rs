@@ -1,3 +1,4 @@
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chancery_core::KeyId;
@@ -29,7 +30,8 @@ fn admitted(sent: Sent<'_>) -> Result<Admitted, Refused> {
     let client = claim.as_ref().ok().and_then(known);
     let Sent { content_type, authorization, .. } = sent;
     let (content_type, authorization) = (content_type.map(str::to_owned), authorization.map(str::to_owned));
-    admit(&Arrival { posted: Posted { tenant: &tenant, content_type, authorization, claim, form, client, fault: None }, keys: &keys })
+    let posted = Posted { tenant: &tenant, content_type, authorization, claim, form, client, fault: None };
+    admit(&Arrival { posted, keys: &keys, proofs: Proofs::of(&HeaderMap::new(), NOW) })
 }
 
 fn refusal(sent: Sent<'_>) -> (Code, &'static str) {

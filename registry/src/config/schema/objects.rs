@@ -56,6 +56,8 @@ pub(super) struct Client {
     scopes: Option<String>,
     /// Where the app hears, by a logout token, that a session ended in which it was allowed something.
     backchannel_logout_uri: Option<String>,
+    /// It gets no token that is not bound to a key of its own by a DPoP proof.
+    dpop_bound_access_tokens: Option<bool>,
 }
 
 #[derive(JsonSchema)]
