@@ -189,6 +189,7 @@ CREATE TABLE codes (
     redirect_uri {text} NOT NULL,
     challenge    {text} NOT NULL,
     nonce        {text},
+    jkt          {text},
     created_at   {int}  NOT NULL,
     expires_at   {int}  NOT NULL,
     redeemed_at  {int},

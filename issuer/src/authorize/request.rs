@@ -16,6 +16,8 @@ pub(crate) struct AuthorizationRequest {
     pub client: ClientId,
     pub return_to: ReturnTo,
     pub challenge: Challenge,
+    /// The thumbprint of the key that the code is to be bound to.
+    pub jkt: Option<String>,
     /// The registered agent that will act, as the page tells the person.
     pub agent: Option<AgentId>,
     /// What each resource is asked for.

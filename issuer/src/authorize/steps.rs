@@ -4,7 +4,7 @@ use chancery_registry::Client;
 
 use super::arrival::Arrival;
 use super::checks::{
-    agent, client, code_challenge, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope, state,
+    agent, client, code_challenge, dpop_jkt, grant_type, nonce, parameters, prompt, redirect_uri, resource, response_type, scope, state,
 };
 use super::request::AuthorizationRequest;
 use super::sent::Sent;
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     to_client(code_challenge::is_there,                         "PK-01"),
     to_client(code_challenge::is_s256,                          "PK-02"),
     to_client(|it| code_challenge::well_formed(it).map(drop),   "PK-03"),
+    to_client(|it| dpop_jkt::well_formed(it).map(drop),         "DP-06"),
     to_client(|it| resource::registered(it).map(drop),          "RI-01"),
     to_client(|it| scope::shared_out(it).map(drop),             "RI-05"),
     to_client(agent::where_one_is_needed,                       "AT-04"),
@@ -58,6 +59,7 @@ fn request(arrival: &Arrival<'_>, client: &Client, to: &ReturnTo) -> Result<Auth
         return_to: to.clone(),
         agent: acting_agent(client),
         challenge: code_challenge::well_formed(arrival)?,
+        jkt: dpop_jkt::well_formed(arrival)?,
         resources: scope::shared_out(arrival)?,
         nonce: nonce::short_enough(arrival)?,
         login_hint: arrival.form.one("login_hint").map(|hint| hint.chars().take(256).collect()),

@@ -102,6 +102,7 @@ impl Approval<'_> {
             redirect_uri: self.request.return_to.uri.clone(),
             challenge: self.request.challenge.as_str().to_owned(),
             nonce: self.request.nonce.clone(),
+            jkt: self.request.jkt.clone(), // DP-06
             created_at: grant.created_at,
             expires_at: grant.created_at + self.tenant.lifetimes.code, // OA-09
             redeemed_at: None,

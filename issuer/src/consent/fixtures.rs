@@ -17,6 +17,7 @@ pub(crate) fn request() -> AuthorizationRequest {
         agent: None,
         challenge: Challenge::parse(CHALLENGE).expect("a challenge"),
         resources: vec![allowed(&tenant(), 0, "bank:read openid")],
+        jkt: None,
         nonce: Some("n".to_owned()),
         login_hint: None,
         silent: false,

@@ -44,6 +44,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let Redeemable { code, grant, checked, person } = known(facts).row("OA-09")?;
     belongs_to(code, asking).row("OA-09")?;
     same_redirect_uri(code, asked).row("OA-10")?;
+    held_by(code, asking).row("DP-06")?;
     proven(code, grant, asked, moment).row("PK-04")?;
     first_time(code, grant, moment).row("OA-08")?;
     alive(code, grant, moment.now).row("OA-09")?;
@@ -102,6 +103,18 @@ fn same_redirect_uri(code: &Code, asked: &Request) -> Result<(), Refused> {
             Err(Refused::invalid_grant("redirect_uri is not the one of the authorization request; send that one, or none"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Before the verifier is looked at, and whether it came before: who has not the key can neither burn the code nor end what came of it.
+fn held_by(code: &Code, asking: Asking<'_>) -> Result<(), Refused> {
+    match (&code.jkt, asking.binding.jkt()) {
+        (None, _) => Ok(()),
+        (Some(bound), Some(key)) if bound == key => Ok(()),
+        (Some(_), Some(_)) => Err(Refused::invalid_grant(
+            "this code is bound to another key than that of the proof; sign with the one that dpop_jkt named in the authorization request",
+        )),
+        (Some(_), None) => Err(Refused::invalid_grant("this code is bound to a key (dpop_jkt); send a proof of that key in a DPoP header")),
     }
 }
 

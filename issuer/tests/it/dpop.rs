@@ -246,6 +246,29 @@ chancery_testkit::both_stores! {
         assert_ne!(tokens.refresh, second.refresh);
     }
 
+    async fn dp_06_a_code_is_good_with_the_key_that_was_named_for_it(site: Site) {
+        let (key, other, app) = (ProofKey::generate(), ProofKey::generate(), site.app(PUBLIC_CLIENT));
+        for bad in ["x", &key.jkt()[1..], &format!("{}=", key.jkt())] {
+            let answer = site.ask(PUBLIC_CLIENT).with("dpop_jkt", bad).open(&site.browser()).await;
+            assert_eq!(answer.sent("error").as_deref(), Some("invalid_request"), "{answer:?}");
+        }
+        let code = site.ask(PUBLIC_CLIENT).with("dpop_jkt", &key.jkt()).approved_by(ALICE).await;
+
+        let wrong = [("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")];
+        for changes in [&[][..], &wrong] {
+            code.redeem_as(&app, changes).await.refused(400, "invalid_grant");
+            code.redeem_proving(&app, &[("dpop", &other.asking(&site))], changes).await.refused(400, "invalid_grant");
+        }
+        let log = site.audit().await;
+        assert!(log.of_kind("token_refused").iter().all(|event| event.fields["row"] == "DP-06"));
+        assert!(log.of_kind("grant_ended").is_empty());
+        let tokens = code.redeem_proving(&app, &[("dpop", &key.asking(&site))], &[]).await.granted();
+
+        code.redeem_as(&app, &[]).await.refused(400, "invalid_grant");
+        assert_eq!(jkt(&tokens), Some(key.jkt()));
+        refreshed(&tokens, &site, PUBLIC_CLIENT, Some(&key)).await.granted();
+    }
+
     async fn dp_07_a_proof_names_the_address_of_the_metadata_whatever_the_request_came_by(site: Site) {
         let (key, app) = (ProofKey::generate(), robot(&site).await);
         let metadata = site.metadata().await;

@@ -18,6 +18,8 @@ pub struct Code {
     /// The PKCE S256 challenge.
     pub challenge: String,
     pub nonce: Option<String>,
+    /// The thumbprint of the key that it is good with, where it is bound to one.
+    pub jkt: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub redeemed_at: Option<Timestamp>,
@@ -26,7 +28,7 @@ pub struct Code {
 }
 
 const WITH_GRANT: &str = concat!(
-    "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.created_at, c.expires_at, \
+    "SELECT c.tenant, c.hash, c.grant_id, c.client, c.redirect_uri, c.challenge, c.nonce, c.jkt, c.created_at, c.expires_at, \
      c.redeemed_at, c.family, g.tenant, g.id, g.parent, g.subject, g.client, g.agent, g.resources, g.authentication, g.session, g.their_session, \
      g.created_at, g.expires_at, g.ended_at, g.end_reason, v.checked_at, v.tried_at, v.trouble, s.provider, s.key, s.status, s.claims, \
      s.seen_at FROM codes c JOIN grants g ON g.tenant = c.tenant AND g.id = c.grant_id \
@@ -35,8 +37,8 @@ const WITH_GRANT: &str = concat!(
     " LEFT JOIN subjects s ON s.tenant = g.tenant AND s.id = g.subject WHERE c.tenant = $1 AND c.hash = $2"
 );
 const INSERT: &str = "INSERT INTO codes \
-     (tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     (tenant, hash, grant_id, client, redirect_uri, challenge, nonce, jkt, created_at, expires_at, redeemed_at, family) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const REDEEM: &str = "UPDATE codes SET redeemed_at = $3, family = $4 \
      WHERE tenant = $1 AND hash = $2 AND redeemed_at IS NULL AND expires_at > $3 AND EXISTS (SELECT 1 FROM grants \
      WHERE grants.tenant = codes.tenant AND grants.id = codes.grant_id AND grants.ended_at IS NULL AND grants.expires_at > $3)";
@@ -52,6 +54,7 @@ impl FromRow for Code {
             redirect_uri: row.text()?,
             challenge: row.text()?,
             nonce: row.opt(Row::text)?,
+            jkt: row.opt(Row::text)?,
             created_at: row.at()?,
             expires_at: row.at()?,
             redeemed_at: row.opt(Row::at)?,
@@ -79,8 +82,11 @@ impl FromRow for Redeemable {
 }
 
 pub fn insert(code: &Code) -> Write {
-    let Code { tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family } = code;
-    Write::one(INSERT, values![tenant, hash, grant_id, client, redirect_uri, challenge, nonce, created_at, expires_at, redeemed_at, family])
+    let Code { tenant, hash, grant_id, client, redirect_uri, challenge, nonce, jkt, created_at, expires_at, redeemed_at, family } = code;
+    Write::one(
+        INSERT,
+        values![tenant, hash, grant_id, client, redirect_uri, challenge, nonce, jkt, created_at, expires_at, redeemed_at, family],
+    )
 }
 
 /// The one redemption: of a code not redeemed, not expired, its grant alive.

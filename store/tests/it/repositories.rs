@@ -211,7 +211,7 @@ async fn a_code_is_read_with_its_grant(site: Site) {
         session: Some(fresh(SessionId::mint)),
         ..site.grant()
     };
-    let code = codes::Code { nonce: Some("n-0S6".to_owned()), ..site.code(&grant, "secret") };
+    let code = codes::Code { nonce: Some("n-0S6".to_owned()), jkt: Some("a-thumbprint".to_owned()), ..site.code(&grant, "secret") };
     site.write([grants::insert(&grant), codes::insert(&code)]).await;
 
     let before = site.store.reads();

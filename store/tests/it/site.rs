@@ -106,6 +106,7 @@ impl Site {
             redirect_uri: "http://127.0.0.1/cb".to_owned(),
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
             nonce: None,
+            jkt: None,
             created_at: NOW,
             expires_at: NOW + MINUTE,
             redeemed_at: None,

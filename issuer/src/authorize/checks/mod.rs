@@ -4,6 +4,7 @@
 pub(super) mod agent;
 pub(super) mod client;
 pub(super) mod code_challenge;
+pub(super) mod dpop_jkt;
 pub(super) mod grant_type;
 pub(super) mod nonce;
 pub(super) mod parameters;

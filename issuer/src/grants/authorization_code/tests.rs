@@ -28,6 +28,7 @@ fn code(grant: &Grant) -> Code {
         redirect_uri: CALLBACK.to_owned(),
         challenge: CHALLENGE.to_owned(),
         nonce: Some("n".to_owned()),
+        jkt: None,
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(60),
         redeemed_at: None,
