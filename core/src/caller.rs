@@ -41,6 +41,8 @@ pub enum CredentialTrouble {
     /// The policies that said no, and what the first of them advises.
     #[error("denied by policy {} (decision {decision})", .policies.join(", "))]
     Denied { decision: DecisionId, policies: Vec<String>, advice: Option<String> },
+    #[error("what this caller may does not fit into a token that servers take")]
+    TooLarge,
     #[error("no credential could be made for the upstream: {0}")]
     Unavailable(String),
 }

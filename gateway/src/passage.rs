@@ -230,6 +230,7 @@ impl Way {
         self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
             CredentialTrouble::Ended => Refusal::grant_ended(),
             CredentialTrouble::Denied { decision, policies, advice } => Refusal::denied(&Denied { decision, policies, advice }),
+            CredentialTrouble::TooLarge => Refusal::credential_too_large(),
             CredentialTrouble::Unavailable(why) => {
                 tracing::warn!(resource = %resource.url, why, "no credential for the upstream");
                 Refusal::credential_unavailable()

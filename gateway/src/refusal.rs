@@ -281,6 +281,11 @@ impl Refusal {
         Self::status("credential_unavailable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "no credential for the MCP server behind the gateway could be had: try again later")
     }
 
+    pub fn credential_too_large() -> Self {
+        let refusal = Self::status("credential_too_large", StatusCode::BAD_GATEWAY, code::UPSTREAM, "what the MCP server behind the gateway would be told of this caller is too large: authorize with fewer scopes, or ask who runs this server, whose log says what to do");
+        Self { row: "AT-05", ..refusal }
+    }
+
     pub fn upstream_unreachable() -> Self {
         Self::status("upstream_unreachable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway did not answer: try again later, or ask its operator")
     }

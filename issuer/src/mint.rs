@@ -74,6 +74,12 @@ pub struct Unsigned {
 )]
 pub struct TooLarge(usize);
 
+impl TooLarge {
+    pub(crate) const fn bytes(self) -> usize {
+        self.0
+    }
+}
+
 /// A token for the permit's resource, by its algorithm.
 ///
 /// # Errors

@@ -1,11 +1,13 @@
 //! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (MC-02). The caller's
 //! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
 //!
-//! 1. A token made for the same inbound token and resource is given again while it and its key live.
+//! 1. A token made for the same inbound token and resource is given again while it and its key live, and what it is for stands there.
 //! 2. Policy permits to issue it, or there is no token.
-//! 3. One Unit records it, and its guards say that every grant on the path is alive.
+//! 3. It fits, and there is a key for it: what cannot be made is not recorded, so it may be tried at every call, and is made as soon as it can be.
+//! 4. One Unit records it, and its guards say that every grant on the path is alive.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chancery_audit::{CommitError, Draft, Journal};
 use chancery_core::{
@@ -15,13 +17,13 @@ use chancery_crypto::jose;
 use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
 use chancery_registry::{Registry, Resource, Tenant, Upstream};
 use chancery_store::repo::grants;
-use chancery_tokens::Signer;
+use chancery_tokens::{LARGEST_TOKEN, Signer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::mint::{self, Authority, Moment, Unsigned};
+use crate::mint::{self, Authority, Moment, TooLarge, Unsigned};
 
 /// How many are kept, and how many bytes they may take together. One that was dropped is made again.
 const KEPT: usize = 16_384;
@@ -38,7 +40,12 @@ pub struct OwnCredentials {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     kept: Cache<Key, Kept, ByBytes>,
+    told: Told,
 }
+
+/// Of which resources an operator was told that their tokens grow too large, and at which version of their tenant.
+#[derive(Default)]
+struct Told(Mutex<HashMap<(TenantId, ResourceId), i64>>);
 
 /// An inbound token, by its digest, at a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,7 +77,7 @@ impl Weighter<Key, Kept> for ByBytes {
 
 impl OwnCredentials {
     pub fn new(registry: Registry, signer: Signer, journal: Journal, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
-        Self { registry, signer, journal, clock, rng, kept: Cache::with_weighter(KEPT, KEPT_BYTES, ByBytes) }
+        Self { registry, signer, journal, clock, rng, kept: Cache::with_weighter(KEPT, KEPT_BYTES, ByBytes), told: Told::default() }
     }
 
     /// Calls that arrive together with one new token wait for one upstream token.
@@ -99,15 +106,18 @@ impl OwnCredentials {
         let upstream = resource.upstream.as_ref().ok_or_else(|| gone("upstream"))?;
         let asked = Asked { caller, tenant: &tenant, resource, upstream };
         let permit = asked.permit(&mut moment).map_err(denied)?;
-        let (token, draft) = asked.mint(&permit, &mut moment)?;
+        let token = asked.token(&permit, &mut moment).map_err(|large| self.told.too_large(&tenant, resource, large))?; // AT-05
+        if token.lifetime() <= 0 {
+            return Err(CredentialTrouble::Ended);
+        }
+        self.signer.can(&tenant.id, upstream.token_signing_alg, moment.now).map_err(unavailable)?;
 
-        let receipt = self.journal.commit(&tenant.id, draft).await.map_err(|error| match error {
+        let receipt = self.journal.commit(&tenant.id, asked.draft(&token, &permit, &mut moment)).await.map_err(|error| match error {
             // The draft's guards are of grants alone, and a grant that has ended stays so: there is nothing to decide again.
             CommitError::GuardFailed(_) => CredentialTrouble::Ended,
-            CommitError::Unavailable(store) => CredentialTrouble::Unavailable(store.to_string()),
+            CommitError::Unavailable(store) => unavailable(store),
         })?;
-        let signed = token.signed(&self.signer, &tenant.id, &receipt);
-        let token_text = signed.map_err(|error| CredentialTrouble::Unavailable(error.to_string()))?;
+        let token_text = token.signed(&self.signer, &tenant.id, &receipt).map_err(unavailable)?;
         let kid = jose::peek(token_text.expose()).ok().and_then(|header| header.kid).unwrap_or_default();
         let ends_at = Timestamp::from_seconds(token.claims().exp);
         Ok(Kept { token: token_text, kid, audience: upstream.audience.clone(), algorithm: upstream.token_signing_alg, ends_at })
@@ -147,7 +157,7 @@ impl Asked<'_> {
     }
 
     /// The same authority, no longer than the caller's own token.
-    fn mint(&self, permit: &Permit, moment: &mut Moment) -> Result<(Unsigned, Draft), CredentialTrouble> {
+    fn token(&self, permit: &Permit, moment: &mut Moment) -> Result<Unsigned, TooLarge> {
         let Self { caller, tenant, resource, upstream } = self;
         let authority = Authority {
             tenant,
@@ -159,11 +169,11 @@ impl Asked<'_> {
             roles: &caller.roles,
             ends_at: caller.expires_at,
         };
-        let token = mint::upstream_token(upstream, permit, &authority, moment);
-        let token = token.map_err(|large| CredentialTrouble::Unavailable(large.to_string()))?;
-        if token.lifetime() <= 0 {
-            return Err(CredentialTrouble::Ended);
-        }
+        mint::upstream_token(upstream, permit, &authority, moment)
+    }
+
+    fn draft(&self, token: &Unsigned, permit: &Permit, moment: &mut Moment) -> Draft {
+        let Self { caller, tenant, resource, .. } = self;
         let event = Event::new(Kind::UpstreamTokenIssued, tenant.id, moment.now, &mut moment.entropy)
             .with(Field::Subject, &caller.subject)
             .with(Field::Client, &caller.client)
@@ -174,7 +184,25 @@ impl Asked<'_> {
             .with(Field::Token, token.claims().jti)
             .with(Field::Decision, permit.decision());
         let alive = caller.grants.iter().map(|grant| grants::alive(&tenant.id, grant, moment.now));
-        Ok((token, Draft { writes: alive.collect(), events: vec![event], ..Draft::default() }))
+        Draft { writes: alive.collect(), events: vec![event], ..Draft::default() }
+    }
+}
+
+impl Told {
+    /// Whoever runs this is told once of each resource, and again when the registry has changed and it still does not fit.
+    fn too_large(&self, tenant: &Tenant, resource: &Resource, large: TooLarge) -> CredentialTrouble {
+        if self.is_news((tenant.id, resource.id), tenant.version) {
+            tracing::warn!(
+                resource = %resource.url, bytes = large.bytes(), most = LARGEST_TOKEN,
+                "the token for the server behind this resource would be too large, so calls of whoever may as much are refused (their token, which is \
+                 smaller, was given): give its upstream the `token_signing_alg` ES256 or EdDSA, or a shorter `audience`, or give fewer roles by `access`"
+            );
+        }
+        CredentialTrouble::TooLarge
+    }
+
+    fn is_news(&self, resource: (TenantId, ResourceId), version: i64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, version) != Some(version)
     }
 }
 
@@ -182,7 +210,27 @@ fn denied(Denied { decision, policies, advice }: Denied) -> CredentialTrouble {
     CredentialTrouble::Denied { decision, policies, advice }
 }
 
+fn unavailable(why: impl ToString) -> CredentialTrouble {
+    CredentialTrouble::Unavailable(why.to_string())
+}
+
 /// The registry changed between the call's check and here.
 fn gone(what: &str) -> CredentialTrouble {
-    CredentialTrouble::Unavailable(format!("the {what} is no longer registered"))
+    unavailable(format!("the {what} is no longer registered"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_core::Entropy;
+
+    use super::*;
+
+    #[test]
+    fn at_05_what_is_too_large_is_told_once_until_the_registry_changes() {
+        let (told, mut entropy) = (Told::default(), Entropy::from_bytes([7; Entropy::BYTES]));
+        let tenant = TenantId::mint(Timestamp::from_millis(0), &mut entropy);
+        let [bank, exchange] = [1, 2].map(|at| (tenant, ResourceId::mint(Timestamp::from_millis(at), &mut entropy)));
+        let news = [(bank, 1), (bank, 1), (exchange, 1), (bank, 2), (bank, 2)].map(|(resource, version)| told.is_news(resource, version));
+        assert_eq!(news, [true, false, true, true, false]);
+    }
 }

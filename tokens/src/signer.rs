@@ -60,6 +60,13 @@ impl Signer {
         self.keyring.tenant(tenant).is_some_and(|keys| keys.has(kid))
     }
 
+    /// Whether a token of this algorithm could be signed now. What is recorded first, and could not be signed then, was never made.
+    pub fn can(&self, tenant: &TenantId, algorithm: Algorithm, now: Timestamp) -> Result<(), SignError> {
+        let keys = self.keyring.tenant(tenant);
+        let key = keys.as_ref().and_then(|keys| keys.signing_at(algorithm, now.seconds()));
+        key.map(drop).ok_or(SignError::NoKey(*tenant, algorithm))
+    }
+
     fn sign(
         &self,
         (tenant, algorithm): (&TenantId, Algorithm),

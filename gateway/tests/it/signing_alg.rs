@@ -1,8 +1,9 @@
 //! What a server's tokens are signed with, where its registration says so.
 
 use chancery_crypto::jose::{Algorithm, Expected, KeySet, Typ, Unverified, peek, verify};
+use chancery_store::{Change, Topic, Unit, Write, repo};
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
-use chancery_testkit::{Revocable, Site};
+use chancery_testkit::{Called, Mcp, Revocable, Site};
 use serde_json::{Value, json};
 
 use crate::tokens::{refused, taken, with};
@@ -23,6 +24,11 @@ async fn header(site: &Site, token: &str) -> (String, String) {
         .claims()
         .expect("claims");
     (algorithm, kid.expect("our tokens name their key"))
+}
+
+/// A call that does not get to the server behind.
+async fn lists(mcp: &Mcp, upstream: &mut Upstream) -> Called {
+    upstream.left_alone(mcp.send("tools/list", json!({}))).await
 }
 
 chancery_testkit::both_stores! {
@@ -114,6 +120,49 @@ chancery_testkit::both_stores! {
         // The other server's tokens have another key, so nothing of theirs ended.
         let jwks = site.program().get(&site.endpoint("jwks")).await.has_status(200).json();
         assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(2), "{jwks}");
+    }
+
+    async fn at_05_a_token_that_is_too_large_for_the_server_behind_is_made_as_soon_as_it_fits(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let many: Vec<String> = (0..37).map(|number| format!("bank:read:{number:054}")).collect();
+        site.apply(|file| {
+            for scope in &many {
+                resource(file, BANK)["scopes"][scope.as_str()] = json!("One of many");
+            }
+            resource(file, BANK)["upstream"]["token_signing_alg"] = json!("RS256");
+        })
+        .await;
+        let tokens = site.ask(PUBLIC_CLIENT).scope(&many.join(" ")).approved_by(ALICE).await.redeem().await.granted();
+        let fewer = site.ask(PUBLIC_CLIENT).scope(&many[..9].join(" ")).approved_by(ALICE).await.redeem().await.granted();
+
+        for _ in 0..2 {
+            let error = lists(&tokens.mcp(BANK), &mut upstream).await.denied(502);
+            assert_eq!(error["data"]["reason"], "credential_too_large");
+            assert!(error["message"].as_str().is_some_and(|words| words.contains("fewer scopes") && !words.contains("later")), "{error}");
+        }
+        assert!(site.audit().await.of_kind("upstream_token_issued").is_empty(), "what is not made is not recorded as made");
+        // Of whoever may less it fits, and of everybody once the registry says so.
+        taken(&mut upstream, &fewer.mcp(BANK)).await;
+        site.apply(|file| resource(file, BANK)["upstream"]["token_signing_alg"] = json!("ES256")).await;
+        taken(&mut upstream, &tokens.mcp(BANK)).await;
+    }
+
+    async fn at_05_what_no_key_could_sign_is_not_recorded_as_made(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        site.apply(|file| resource(file, BANK)["upstream"]["token_signing_alg"] = json!("EdDSA")).await;
+        let tokens = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        // As on a node that has heard of the registry and not of the key.
+        let tenant = repo::tenants::all(site.store()).await.expect("the store answers")[0].id;
+        let away = Write::any("DELETE FROM keys WHERE algorithm = 'EdDSA'", Vec::new());
+        let changes = vec![Change { topic: Topic::Keys, key: String::new() }];
+        let _receipt = site.store().commit(Unit { changes, ..Unit::new(tenant, vec![away]) }).await.expect("the store obeys");
+        site.settle().await;
+
+        for _ in 0..2 {
+            let error = lists(&tokens.mcp(BANK), &mut upstream).await.denied(502);
+            assert_eq!(error["data"]["reason"], "credential_unavailable");
+        }
+        assert!(site.audit().await.of_kind("upstream_token_issued").is_empty());
     }
 
     async fn at_05_a_token_that_is_too_large_for_some_server_is_not_made(site: Site) {
