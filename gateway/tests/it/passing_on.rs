@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use chancery_crypto::jose::peek;
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
 use chancery_testkit::{Site, claims, request};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Response};
 use serde_json::json;
 
-use crate::upstream::{Upstream, done};
+use crate::upstream::{Upstream, done, resource};
 use crate::wire;
 
 /// What a request brings besides what is meant for the upstream.
@@ -101,6 +102,32 @@ chancery_testkit::both_stores! {
 
         assert!(sent[0] == sent[1] && sent[1] != sent[2]);
         assert_eq!(site.audit().await.of_kind("upstream_token_issued").len(), 2);
+    }
+
+    async fn mc_02_a_token_that_was_made_for_the_server_of_before_is_not_shown_to_the_one_of_now(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+        let other = json!("https://bank.internal.example/");
+
+        let mut sent = Vec::new();
+        for said in [None, Some(("audience", &other)), None, Some(("token_signing_alg", &json!("EdDSA"))), None] {
+            if let Some((key, value)) = said {
+                site.apply(|file| resource(file, BANK)["upstream"][key] = value.clone()).await;
+            }
+            let called = upstream.answers(mcp.send("tools/list", json!({})), |heard| {
+                sent.push(heard.token().to_owned());
+                heard.done();
+            }).await;
+            called.answered();
+        }
+
+        let said = |token: &String| (claims(token)["aud"] == other, peek(token).expect("a token of ours").algorithm);
+        let [es256, eddsa] = ["ES256", "EdDSA"].map(str::to_owned);
+        assert_eq!(
+            sent.iter().map(said).collect::<Vec<_>>(),
+            [(false, es256.clone()), (true, es256.clone()), (true, es256), (true, eddsa.clone()), (true, eddsa)]
+        );
+        assert_eq!((&sent[1], &sent[3]), (&sent[2], &sent[4]), "made once for each");
     }
 }
 

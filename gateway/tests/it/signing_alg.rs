@@ -1,5 +1,7 @@
 //! What a server's tokens are signed with, where its registration says so.
 
+use std::time::Duration;
+
 use chancery_crypto::jose::{Algorithm, Expected, KeySet, Typ, Unverified, peek, verify};
 use chancery_store::{Change, Topic, Unit, Write, repo};
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
@@ -120,6 +122,18 @@ chancery_testkit::both_stores! {
         // The other server's tokens have another key, so nothing of theirs ended.
         let jwks = site.program().get(&site.endpoint("jwks")).await.has_status(200).json();
         assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(2), "{jwks}");
+    }
+
+    async fn at_05_the_successor_of_a_revoked_key_signs_at_once_also_where_the_clock_is_behind(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let before = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        let (_, kid) = header(&site, &before.access).await;
+
+        site.ahead(Duration::from_secs(30), site.revoke(Revocable::Key, &kid)).await.expect("it is known");
+
+        let after = before.refresh().await.granted();
+        assert_ne!(header(&site, &after.access).await.1, kid);
+        taken(&mut upstream, &after.mcp(BANK)).await;
     }
 
     async fn at_05_a_token_that_is_too_large_for_the_server_behind_is_made_as_soon_as_it_fits(site: Site) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chancery_store::Topic;
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
 use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
 use http::header::WWW_AUTHENTICATE;
@@ -104,6 +105,33 @@ async fn rv_05_a_call_whose_body_was_held_back_goes_no_further() {
     upstream.left_alone(timeout(PATIENCE, rest)).await.expect("the gateway answers");
     assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("error=\"invalid_token\""), "{answer}");
     assert!(site.audit().await.of_kind("call_opened").is_empty());
+}
+
+/// The record of a call has to be durable before it goes out, and that may take a while: what is ended then keeps it here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rv_05_a_call_whose_record_took_its_time_goes_no_further() {
+    let Some(site) = Site::on_postgres().await else { return };
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let alice = site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer").approved_by(ALICE).await.redeem().await.granted();
+    let mcp = alice.mcp(BANK);
+    let events = site.database().lock("events");
+    let calling = tokio::spawn(async move { mcp.send("tools/call", json!({ "name": "transfer" })).await });
+    let asked = Instant::now();
+    while site.database().waiting_for("events").is_empty() {
+        assert!(asked.elapsed() < PATIENCE, "nothing is written before the call goes out");
+    }
+
+    // Another node ended it. The end is no event here, which would wait for the same table.
+    site.tells(Topic::Ended, &format!("grant {} {}", site.now().millis(), grant(&alice))).await;
+    site.settle().await;
+    assert!(!calling.is_finished(), "it waits still");
+    drop(events);
+
+    let called = upstream.left_alone(timeout(PATIENCE, calling)).await.expect("it is answered").expect("it ran");
+    called.challenged("invalid_token");
+    let log = site.audit().await;
+    log.only("call_opened").names(ALICE);
+    log.only("call_closed").says("outcome", "cut").says("reason", "ended_token");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the peer of a test's own server")]
