@@ -44,6 +44,7 @@ pub(crate) enum Next {
 }
 
 /// Where a finished sign-in leads.
+#[expect(clippy::large_enum_variant, reason = "it is made once, and taken apart at once")]
 pub(crate) enum Resumed {
     Issued(Issued),
     /// To a page that names who came; the draft consumes the sign-in.
