@@ -85,11 +85,13 @@ async fn nothing_is_left_of_a_child_not_even_its_number() {
 #[tokio::test]
 async fn a_child_that_has_left_is_seen_to_though_others_hold_its_pipes() {
     let secret = Secret::new(String::new());
-    let args = script("sleep 600 & echo $!");
+    let args = script("sleep 600 & echo $!; read -r line");
     let mut child = Child::start(&shell(&args, &secret)).expect("a shell");
     let grandchild = number(&mut child).await;
-    timeout(Duration::from_secs(10), child.process.left()).await.expect("it is not seen to leave");
-    child.process.end().await;
+    let Child { process, input, output: _held } = child;
+    let (left, ()) = tokio::join!(timeout(Duration::from_secs(10), process.left()), async { drop(input) });
+    left.expect("it is not seen to leave");
+    process.end().await;
     is_no_more(&grandchild).await;
 }
 
