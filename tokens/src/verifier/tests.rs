@@ -4,6 +4,7 @@ use chancery_crypto::random::SystemRng;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::bearer::{By, NotOne};
 use crate::site::{BANK, LIFE, NOW, Site, claims, commit, issuer, new_tenant, url};
 use crate::{EndedKind, end_of, first_keys};
 
@@ -402,10 +403,11 @@ async fn rv_05_an_end_that_a_stream_has_not_seen_is_not_forgotten_for_it() {
 async fn dp_04_a_bound_token_can_be_named_and_opens_nothing_without_its_proof() {
     let gateway = Gateway::new().await;
     let (bank, asked) = (url(BANK), Asked { method: "POST", url: BANK });
-    let shown = |dpop, token: &str| {
+    let by = |dpop, token: &str, by| {
         let at = At { tenant: gateway.site.tenant, issuer: &gateway.issuer, resource: &bank, algorithm: Algorithm::Es256, dpop };
-        said(gateway.verifier.shown_at(&at, Shown::bearer(token), asked, NOW))
+        said(gateway.verifier.shown_at(&at, Shown { token, by }, asked, NOW))
     };
+    let shown = |dpop, token: &str| by(dpop, token, By::Bearer);
     let token = gateway.site.sign(&AccessToken { cnf: Some(crate::Confirmation { jkt: "k".into() }), ..claims() });
     let unbound = gateway.site.sign(&claims());
 
@@ -414,4 +416,13 @@ async fn dp_04_a_bound_token_can_be_named_and_opens_nothing_without_its_proof() 
     }
     assert_eq!(shown(Dpop::Optional, &unbound), "good");
     assert_eq!(shown(Dpop::Required, &unbound), "unbound_token"); // PR-05
+
+    for dpop in [Dpop::Optional, Dpop::Required] {
+        for proof in [Ok(None), Ok(Some("a.b.c")), Err(NotOne)] {
+            assert_eq!(by(dpop, &unbound, By::Proof(proof)), "unbound_token_with_proof");
+        }
+        assert_eq!(by(dpop, &token, By::Proof(Ok(None))), "no_proof");
+        assert_eq!(by(dpop, &token, By::Proof(Err(NotOne))), "several_proofs");
+        assert_eq!(by(dpop, &token, By::Proof(Ok(Some("a.b.c")))), "bad_proof");
+    }
 }
