@@ -23,6 +23,10 @@ use crate::watch::PAUSE;
 /// An answer that nobody asks more of for so long is read by nobody.
 pub const UNREAD: Duration = Duration::from_secs(4 * 60);
 
+/// Who waits asks anew at each look of the answer's own. Who was woken and did not ask waits for more no longer: a client of HTTP/2 may close
+/// its window meanwhile.
+const GIVEN_UP: Duration = PAUSE.saturating_mul(2);
+
 /// The answer, and who looks after it.
 pub struct Attended<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> {
     held: Arc<Mutex<Held<B, C, W>>>,
@@ -34,8 +38,10 @@ struct Held<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> {
     answer: Option<Answer<B, C, W>>,
     /// and then what is still to be said.
     last: Option<Result<Frame<Bytes>, BoxError>>,
-    /// Since when nobody waits for more. Who does has the answer look after itself.
-    unasked: Option<Instant>,
+    /// When more was last asked for,
+    asked: Instant,
+    /// and whether there was none. Who waits has the answer look after itself.
+    waits: bool,
 }
 
 impl<B, C, W> Attended<B, C, W>
@@ -46,7 +52,7 @@ where
 {
     pub fn new(answer: Answer<B, C, W>) -> Self {
         let ended = answer.is_end_stream();
-        let held = Arc::new(Mutex::new(Held { answer: Some(answer), last: None, unasked: Some(Instant::now()) }));
+        let held = Arc::new(Mutex::new(Held { answer: Some(answer), last: None, asked: Instant::now(), waits: false }));
         let looking = (!ended).then(|| tokio::spawn(look_after(Arc::downgrade(&held))).abort_handle());
         Self { held, looking }
     }
@@ -81,8 +87,11 @@ where
     /// Whether there is nothing to look after any more.
     fn look(&mut self) -> bool {
         let Some(answer) = self.answer.as_mut().filter(|answer| !answer.is_end_stream()) else { return true };
-        let Some(since) = self.unasked else { return false };
-        let Poll::Ready(last) = answer.looked_at(since.elapsed()) else { return false }; // RV-05
+        let unasked = self.asked.elapsed();
+        if self.waits && unasked < GIVEN_UP {
+            return false;
+        }
+        let Poll::Ready(last) = answer.looked_at(unasked) else { return false }; // RV-05
         (self.answer, self.last) = (None, last);
         true
     }
@@ -101,7 +110,7 @@ where
         let held = &mut *lock(&self.held);
         let Some(answer) = &mut held.answer else { return Poll::Ready(held.last.take()) };
         let polled = Pin::new(answer).poll_frame(cx);
-        held.unasked = polled.is_ready().then(Instant::now);
+        (held.asked, held.waits) = (Instant::now(), polled.is_pending());
         polled
     }
 

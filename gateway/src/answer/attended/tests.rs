@@ -56,6 +56,34 @@ async fn rv_05_so_does_what_nobody_ever_asked_for() {
     assert_eq!((outcomes(&told), sender.is_closed(), answer.is_end_stream()), (vec![Outcome::Cut], true, false));
 }
 
+/// Asks once for more, of which there is none.
+async fn asks_once(answer: &mut (impl Body<Data = Bytes, Error = BoxError> + Unpin)) {
+    assert!(tokio::time::timeout(Duration::ZERO, answer.frame()).await.is_err(), "there is more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rv_05_so_does_what_was_waited_for_once() {
+    let (told, ended) = (Told::default(), Arc::new(AtomicBool::new(false)));
+    let (sender, mut answer) = answer(&told, &ended, request());
+    asks_once(&mut answer).await;
+    later(Duration::from_secs(5)).await;
+    assert!(outcomes(&told).is_empty());
+    ended.store(true, Ordering::SeqCst);
+    later(Duration::from_secs(1)).await;
+    assert_eq!((outcomes(&told), sender.is_closed()), (vec![Outcome::Cut], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_it_waited_for_for_ever() {
+    let (told, ended) = (Told::default(), Arc::new(AtomicBool::new(false)));
+    let (sender, mut answer) = answer(&told, &ended, request());
+    asks_once(&mut answer).await;
+    later(UNREAD - 2 * PAUSE).await;
+    assert!(outcomes(&told).is_empty() && !sender.is_closed());
+    later(4 * PAUSE).await;
+    assert_eq!((outcomes(&told), sender.is_closed()), (vec![Outcome::ClientGone], true));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_nobody_reads_for_minutes_is_let_go_of() {
     let (told, ended) = (Told::default(), Arc::new(AtomicBool::new(false)));
