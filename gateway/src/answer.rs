@@ -1,8 +1,8 @@
 //! The upstream's answer on its way to the client: streamed as it comes, never gathered, closed in the log when it has ended, cut when
 //! what it stands for is ended.
 //!
-//! Who does not take it asks for no more of it; it is [looked after](attended) all the same, and read a little [ahead], so that whose part
-//! has ended keeps no place.
+//! Who does not take it asks for no more of it; it is [looked after](attended) all the same, and read a little [ahead]: what has ended and
+//! waits for its client alone is set aside among the answers under way.
 //!
 //! Some answers are not for the client: those that are about our credential, and redirects. They become errors of ours.
 
@@ -79,7 +79,7 @@ pub struct Around<W> {
     /// `W` says how what it stands for stands.
     pub watch: Watch<W>,
     pub waits: Waits,
-    /// Given back when the upstream's part has ended.
+    /// Set aside when the upstream's part has ended, and given back when the client's has.
     pub room: Option<Place>,
 }
 
@@ -105,6 +105,15 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
         self.around.room = None;
         if let Some(closing) = self.closing.take() {
             closing(outcome);
+        }
+    }
+
+    /// The upstream has done its part. What is left of it is held, and counts.
+    fn untaken(&mut self) {
+        if self.body.is_over() {
+            self.around.room = None;
+        } else if let Some(room) = &mut self.around.room {
+            room.set_aside(); // if there is room: else at the next look
         }
     }
 
@@ -153,7 +162,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin, C: FnOnce(Outcome), W
             Some(halt) => self.halted(halt),
             None if unasked < attended::UNREAD => {
                 if self.around.watch.knows() && self.body.read() {
-                    self.around.room = None;
+                    self.untaken();
                 }
                 Poll::Pending
             }

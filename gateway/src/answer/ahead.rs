@@ -1,9 +1,12 @@
 //! What an upstream has said and nobody has asked for yet. A little of it is read, so that it shows whether the upstream's part has ended
 //! though the client takes nothing; beyond that it waits with the upstream.
+//!
+//! It is given away in small pieces: what a server has been given it holds for as long as the client does not take it, and nobody counts it.
 
 use std::collections::VecDeque;
+use std::convert::identity;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use chancery_outbound::BoxError;
@@ -11,6 +14,9 @@ use http_body::{Body, Frame, SizeHint};
 
 /// So much is read, and what one piece more holds.
 const MOST: usize = 64 * 1024;
+
+/// The longest piece that is given away; no more goes into one frame of HTTP/2, unless a client allows it.
+const PIECE: usize = 16 * 1024;
 
 /// A body that can be read ahead of whoever asks for it.
 pub struct Ahead<B> {
@@ -48,6 +54,21 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Ahead<B> {
         }
         self.ended || self.body.is_end_stream()
     }
+
+    /// As much of it as is given away; the rest comes next. Copied, since a part of something long holds all of it.
+    fn first_piece(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        if frame.data_ref().is_none_or(|data| data.len() <= PIECE) {
+            return frame;
+        }
+        frame.into_data().map_or_else(identity, |mut data| {
+            let piece = Bytes::copy_from_slice(&data.split_to(PIECE));
+            let rest = if data.len() > PIECE { data } else { Bytes::copy_from_slice(&data) };
+            let rest = Ok(Frame::data(rest));
+            self.bytes += held(&rest);
+            self.read.push_front(rest);
+            Frame::data(piece)
+        })
+    }
 }
 
 /// An empty piece takes room too.
@@ -60,11 +81,15 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Ahead<B> {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(frame) = self.read.pop_front() {
-            self.bytes -= held(&frame);
-            return Poll::Ready(Some(frame));
-        }
-        if self.ended { Poll::Ready(None) } else { Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into) }
+        let next = match self.read.pop_front() {
+            Some(frame) => {
+                self.bytes -= held(&frame);
+                Some(frame)
+            }
+            None if self.ended => None,
+            None => ready!(Pin::new(&mut self.body).poll_frame(cx)).map(|frame| frame.map_err(Into::into)),
+        };
+        Poll::Ready(next.map(|frame| frame.map(|frame| self.first_piece(frame))))
     }
 
     fn is_end_stream(&self) -> bool {

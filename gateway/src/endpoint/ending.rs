@@ -31,7 +31,7 @@ use crate::wire::{ReplyTo, Told, instead, respond};
 pub(super) struct Answering<'a, F> {
     pub token: &'a Arc<VerifiedToken>,
     pub limits: &'a UpstreamLimits,
-    /// Given back when the upstream's part of the answer has ended.
+    /// Given back when the answer has ended.
     pub room: Room,
     /// It may hold lists of what not everybody sees.
     pub lists: bool,
