@@ -1,7 +1,10 @@
 //! A resource that takes bound tokens alone.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
-use chancery_testkit::{Answer, Site};
+use chancery_testkit::{Answer, ProofKey, Site};
 use http::Method;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::json;
@@ -56,6 +59,36 @@ chancery_testkit::both_stores! {
         let reasons: Vec<_> = events.iter().map(|event| (&*event.fields["reason"], &*event.fields["row"])).collect();
         assert_eq!(reasons, [("unbound_token", "PR-05"), ("bound_token_as_bearer", "DP-04")]);
     }
+
+    async fn pr_05_from_the_challenge_to_the_call_a_client_has_one_key(site: Site) {
+        site.apply(|file| resource(file, BANK)["dpop"] = json!("required")).await;
+        let (key, app) = (Arc::new(ProofKey::generate()), site.app(PUBLIC_CLIENT));
+        let obtained = async |scope: &str| {
+            let code = site.ask(PUBLIC_CLIENT).scope(scope).approved_by(ALICE).await;
+            code.redeem_proving(&app, &[("dpop", &key.asking(&site))], &[]).await.granted()
+        };
+        let challenged = site.program().get(&site.url(BANK)).await;
+        let document = site.program().get(&challenged.challenge("resource_metadata").expect("an address")).await.has_status(200).json();
+        assert_eq!(document["dpop_bound_access_tokens_required"], true);
+
+        let tokens = obtained("bank:read").await;
+        let mut mcp = tokens.mcp(BANK).proving(&key, &site);
+        mcp.call("account_balance", json!({})).await.answered();
+        tokens.mcp(BANK).call("account_balance", json!({})).await.challenged("invalid_token");
+        challenge(mcp.call("transfer", json!({ "to": "bob", "amount": 5 })).await.challenged("insufficient_scope"));
+
+        // The session is the subject's and the client's, and goes on with the next token, and the next.
+        let session = mcp.session.clone().expect("a session");
+        let more = obtained("bank:read bank:transfer").await;
+        mcp.token = Some(more.access.clone());
+        mcp.call("transfer", json!({ "to": "bob", "amount": 5 })).await.answered();
+        site.turn(Duration::from_secs(301));
+        mcp.call("account_balance", json!({})).await.challenged("invalid_token");
+        let refreshed = more.refresh_proving(&app, &[("dpop", &key.asking(&site))], &[]).await.granted();
+        mcp.token = Some(refreshed.access);
+        mcp.call("account_balance", json!({})).await.answered();
+        assert_eq!(mcp.session, Some(session));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +107,7 @@ async fn pr_05_a_client_with_a_key_has_its_session_its_calls_and_its_stream() {
     let (mut coming, rest) = tokio::join!(wire::get(&mcp), async { bound.upstream.heard().await.streams() });
     assert_eq!(coming.response.status(), 200);
     // Its proof is too old by now, and it goes on: the token was shown when it began.
-    bound.site.turn(std::time::Duration::from_secs(120));
+    bound.site.turn(Duration::from_secs(120));
     rest.event(&done(&json!(7))).await;
     assert!(coming.piece().await.contains("\"result\""));
 
