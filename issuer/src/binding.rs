@@ -13,7 +13,7 @@ use chancery_audit::Draft;
 use chancery_core::oauth::Code;
 use chancery_core::{TenantId, Timestamp};
 use chancery_crypto::jose::dpop::{self, Expected, Proof, Trouble};
-use chancery_registry::Tenant;
+use chancery_registry::{Dpop, Resource, Tenant};
 use chancery_store::repo::consumed;
 use chancery_tokens::Confirmation;
 
@@ -37,6 +37,16 @@ impl Binding {
         match self {
             Self::None => None,
             Self::Dpop(proof) => Some(&proof.jkt),
+        }
+    }
+
+    /// A resource may take bound tokens alone: what is bound to nothing would be of no use there, but to whoever reads it in a log.
+    pub fn suffices_for(&self, resource: &Resource) -> Result<(), Refused> {
+        match self {
+            Self::None if resource.dpop == Dpop::Required => Err(invalid(
+                "this resource takes only tokens that are bound to a key (dpop_bound_access_tokens_required); send a proof in a DPoP header",
+            )),
+            _ => Ok(()),
         }
     }
 

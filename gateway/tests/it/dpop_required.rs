@@ -128,14 +128,15 @@ async fn pr_05_a_step_up_is_asked_for_by_the_same_scheme() {
     assert!(said.starts_with("error=\"insufficient_scope\", ") && said.ends_with("scope=\"bank:read bank:transfer\""), "{said}");
 
     // A token for more, by the same key.
-    let more = bound.site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer").approved_by(ALICE).await.redeem().await.granted();
-    let claims = changed(&more.claims(), &json!({ "cnf": { "jkt": bound.key.jkt() } }));
-    bound.token = bound.site.forge().await.token(&claims);
+    let code = bound.site.ask(PUBLIC_CLIENT).scope("bank:read bank:transfer").approved_by(ALICE).await;
+    let proof = bound.key.asking(&bound.site);
+    let more = code.redeem_proving(&bound.site.app(PUBLIC_CLIENT), &[("dpop", &proof)], &[]).await.granted();
+    bound.token = more.access.clone();
     let mcp = bound.proving();
     let call = mcp.send("tools/call", json!({ "name": "transfer" }));
     bound.upstream.answers(call, |heard| heard.done()).await.answered();
 
-    let old = changed(&claims, &json!({ "auth_time": bound.site.now().seconds() - 301 }));
+    let old = changed(&more.claims(), &json!({ "auth_time": bound.site.now().seconds() - 301 }));
     bound.token = bound.site.forge().await.token(&old);
     let called = bound.upstream.left_alone(bound.proving().send("tools/call", json!({ "name": "account_balance" }))).await;
     assert!(challenge(called.challenged("insufficient_user_authentication")).ends_with("max_age=\"300\""));

@@ -97,6 +97,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
         let Self { asking: Asking { tenant, by, .. }, agent, resource, scope } = self;
+        self.asking.binding.suffices_for(resource).row("PR-05")?;
         if resource.require_agent && agent.is_none() {
             return Err(Refused::new(Code::AccessDenied, "this resource gives tokens to registered agents only"));
         }

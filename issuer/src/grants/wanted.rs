@@ -46,6 +46,7 @@ impl<'a> Wanted<'a> {
 
     pub fn permit(&self, moment: &mut Moment) -> Result<Permit, Refused> {
         let Asking { tenant, by, .. } = self.asking;
+        self.asking.binding.suffices_for(self.resource).row("PR-05")?;
         let agent = by.agent().map(|id| tenant.agent(&id).ok_or_else(agent_is_gone)).transpose()?;
         if self.resource.require_agent && agent.is_none() {
             return Err(Refused::new(

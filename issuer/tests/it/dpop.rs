@@ -106,6 +106,25 @@ chancery_testkit::both_stores! {
         assert_eq!(jkt(&code.redeem_as(&by_itself, &[]).await.granted()), None);
     }
 
+    async fn pr_05_for_a_resource_that_demands_a_key_there_is_no_token_without_one(site: Site) {
+        let (key, app) = (ProofKey::generate(), robot(&site).await);
+        let of_before = signed_in(&site, AGENT_CLIENT, &key).await;
+        site.apply(|file| file["resources"][0]["dpop"] = json!("required")).await; // the bank
+
+        let refused = asked(&site, &app, &[]).await.has_status(400).json();
+        assert_eq!(refused["error"], "invalid_dpop_proof");
+        assert!(refused["error_description"].as_str().is_some_and(|words| words.contains("DPoP header")), "{refused}");
+        is_bound(&asked(&site, &app, &[&key.asking(&site)]).await, &key);
+
+        let code = site.ask(PUBLIC_CLIENT).approved_by(ALICE).await;
+        code.redeem().await.refused(400, "invalid_dpop_proof");
+        let tokens = code.redeem_proving(&site.app(PUBLIC_CLIENT), &[("dpop", &key.asking(&site))], &[]).await.granted();
+        assert_eq!(jkt(&tokens), Some(key.jkt()), "the code was not used up");
+
+        refreshed(&of_before, &site, AGENT_CLIENT, None).await.refused(400, "invalid_dpop_proof");
+        assert_eq!(jkt(&refreshed(&of_before, &site, AGENT_CLIENT, Some(&key)).await.granted()), Some(key.jkt()));
+    }
+
     async fn dp_02_a_proof_that_does_not_hold_is_refused(site: Site) {
         let (key, other, app) = (ProofKey::generate(), ProofKey::generate(), robot(&site).await);
         let (endpoint, now) = (site.endpoint("token"), site.now());
