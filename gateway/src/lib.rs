@@ -55,7 +55,7 @@ use crate::leaving::Leaving;
 pub use crate::leg::{Authenticated, Leg};
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
-use crate::record::{Closes, Recorder};
+use crate::record::Recorder;
 use crate::upstream::Backends;
 pub use crate::upstream::{Health, client as way_to};
 
@@ -96,9 +96,7 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, commands, clock, rng } = parts;
         let (messages, writing, leaving) = (MessageCounts::default(), TaskTracker::new(), Leaving::default());
-        let closes = Closes::default();
-        let recorder =
-            Recorder { journal, counters, messages, closes, clock: clock.clone(), rng: rng.clone(), writing, leaving: leaving.clone() };
+        let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing, leaving: leaving.clone() };
         let way = Way { backends: Backends::new(upstreams, commands, (clock.clone(), rng.clone())), credentials };
         Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving }) }
     }

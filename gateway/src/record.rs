@@ -4,10 +4,9 @@
 //! Open without close reads "outcome unknown", so the close is written whatever becomes of the request: [`Closing`] writes it when it
 //! is dropped. Writing goes on where the request that asked for it has gone; [`Recorder::settled`] waits for all of it.
 
-mod closes;
-
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_audit::{CommitError, Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
@@ -15,12 +14,17 @@ use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-
-pub use closes::Closes;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::leaving::Leaving;
 use crate::message_counts::{MessageCounts, Tallied};
 use crate::refusal::{ENDPOINT, Refusal};
+
+/// Between two tries to write a close.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a close is tried while the node stops.
+const LAST_TRIES: u32 = 3;
 
 /// Proof that what an answer tells is written down: in a committed Unit, or as a count.
 pub struct Written(());
@@ -44,7 +48,6 @@ pub struct Recorder {
     pub journal: Journal,
     pub counters: Counters,
     pub messages: MessageCounts,
-    pub closes: Closes,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub writing: TaskTracker,
@@ -106,7 +109,7 @@ impl Recorder {
         let tenant = events.first().expect("a record has an event").tenant;
         let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
         let written = Box::pin(self.committed(tenant, Draft { events, ..Draft::default() }));
-        Opening(Some(UnderWay { written, closing }))
+        Opening(Some(UnderWay { written, closing, _awaited: self.writing.token() }))
     }
 
     /// Waits until everything begun is written. Call it when no request is under way any more.
@@ -135,6 +138,8 @@ pub struct Opening(Option<UnderWay>);
 struct UnderWay {
     written: Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send>>,
     closing: Closing,
+    /// [`Recorder::settled`] waits for it.
+    _awaited: TaskTrackerToken,
 }
 
 impl Opening {
@@ -149,7 +154,7 @@ impl Opening {
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        let Some(UnderWay { written, closing }) = self.0.take() else { return };
+        let Some(UnderWay { written, closing, _awaited }) = self.0.take() else { return };
         let Ok(runtime) = Handle::try_current() else { return }; // the process ends: of an event that is written nobody knows the outcome
         let writing = closing.recorder.writing.clone();
         writing.spawn_on(async move { drop(closing.opened(written.await)) }, &runtime);
@@ -205,7 +210,10 @@ impl Closing {
         if calls.is_empty() {
             return;
         }
-        let (tenant, recorder) = (self.tenant, &self.recorder);
+        let Ok(runtime) = Handle::try_current() else {
+            return tracing::error!("a call could not be closed in the audit log: the process is ending");
+        };
+        let (tenant, recorder) = (self.tenant, self.recorder.clone());
         // A node that stops has hung up itself.
         let outcome = if outcome == Outcome::ClientGone && recorder.leaving.is_over() { Outcome::Stopped } else { outcome };
         let now = recorder.clock.now();
@@ -215,12 +223,32 @@ impl Closing {
                 .with(Field::Outcome, outcome.as_str());
             call.facts.into_iter().fold(more(event), |event, (field, value)| event.with(field, value))
         };
-        recorder.closes.write(recorder, tenant, calls.into_iter().map(event).collect());
+        let events: Vec<Event> = calls.into_iter().map(event).collect();
+        self.recorder.writing.spawn_on(write_persistently(recorder, tenant, events), &runtime);
     }
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
         self.write(Outcome::ClientGone, std::convert::identity);
+    }
+}
+
+/// A close has nobody to tell that it failed, so it is tried until it is written, or until the node stops and the last tries fail too.
+/// As many wait as calls were under way: while the log cannot be written no other call is opened.
+async fn write_persistently(recorder: Recorder, tenant: TenantId, events: Vec<Event>) {
+    let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
+    while let Err(error) = recorder.journal.commit(&tenant, Draft { events: events.clone(), ..Draft::default() }).await {
+        if error.is_there_already() {
+            return; // a try whose answer was lost had written them, all of them
+        }
+        if recorder.writing.is_closed() {
+            last_tries -= 1;
+            if last_tries == 0 {
+                return tracing::error!(%tenant, %error, "calls could not be closed in the audit log; their outcome reads unknown");
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 4).min(LONGEST_PAUSE);
     }
 }

@@ -19,6 +19,10 @@ pub enum StoreError {
     #[error("the database refused: {0}")]
     Refused(String),
 
+    /// Ids are not given twice, so it is this very event.
+    #[error("an event with this id is there already")]
+    ThereAlready,
+
     /// A row is not as this version of Chancery writes it.
     #[error("a row cannot be read: column {column} should be {expected}. Was it written by hand, or by a newer version?")]
     Row { column: usize, expected: &'static str },

@@ -137,11 +137,7 @@ impl Statements {
     /// What it means that a statement found another state than it wants. Leaves and feed entries always find what they want, so long
     /// as ids are unique.
     pub(crate) fn guard_failed(&self, at: usize) -> CommitError {
-        if at < self.decided {
-            CommitError::GuardFailed(at)
-        } else {
-            StoreError::Refused("an event with this id is there already".to_owned()).into()
-        }
+        if at < self.decided { CommitError::GuardFailed(at) } else { StoreError::ThereAlready.into() }
     }
 
     pub(crate) fn receipt(&self, mut changed: Vec<u64>) -> Receipt {
@@ -164,5 +160,10 @@ impl CommitError {
     /// Nobody knows whether it was written: the connection broke in the midst of the commit.
     pub const fn is_unknown(&self) -> bool {
         matches!(self, Self::Unavailable(StoreError::OutcomeUnknown(_)))
+    }
+
+    /// There are events of these ids: a try whose answer was lost had written the Unit, all of it.
+    pub const fn is_there_already(&self) -> bool {
+        matches!(self, Self::Unavailable(StoreError::ThereAlready))
     }
 }
