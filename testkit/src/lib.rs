@@ -66,7 +66,7 @@ pub use form::Form;
 pub use jar::{Cookie, Jar};
 pub use log::{Events, Log, Logged};
 pub use mcp::{Called, Mcp};
-pub use nodes::{Kind, listen};
+pub use nodes::{Kind, listen, nobody};
 pub use proof_key::ProofKey;
 pub use provider::IdentityProvider;
 pub use site::{App, Site};

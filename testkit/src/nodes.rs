@@ -19,7 +19,7 @@ use chancery_registry::config::{FeedConfig, WhenLost};
 use chancery_store::{Store, StoreUrl};
 use ipnet::IpNet;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::behind::Behind;
@@ -181,4 +181,15 @@ pub async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("loopback has a free port");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
     (listener, base)
+}
+
+/// A base where nobody listens while the socket is held: it has the port, so that nobody else is given it meanwhile.
+///
+/// # Panics
+/// When loopback has none left.
+pub fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback has a free port");
+    let base = format!("http://{}", socket.local_addr().expect("it is bound"));
+    (socket, base)
 }

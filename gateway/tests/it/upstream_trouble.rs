@@ -1,13 +1,10 @@
 //! What is wrong behind the gateway is told as that, and never as if the client's token were at fault.
 
-use std::net::SocketAddr;
-
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
 use chancery_testkit::{Called, Mcp, Site};
 use http::Response;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::upstream::{Upstream, put_behind};
 
@@ -74,10 +71,8 @@ chancery_testkit::both_stores! {
     }
 
     async fn an_upstream_that_is_down_is_told_as_that(site: Site) {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
-        let nobody = format!("http://{}/mcp", listener.local_addr().expect("it is bound"));
-        drop(listener);
-        put_behind(&site, BANK, &nobody).await;
+        let (_nobody, base) = chancery_testkit::nobody();
+        put_behind(&site, BANK, &format!("{base}/mcp")).await;
         let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
 
         told(&mcp.send("tools/call", balance()).await, "upstream_unreachable", "try again later");

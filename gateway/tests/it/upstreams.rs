@@ -84,8 +84,7 @@ chancery_testkit::both_stores! {
 
     async fn a_replica_that_is_down_is_passed_over_and_left_alone(site: Site) {
         let mut alive = Upstream::behind(&site, BANK).await;
-        let (listener, base) = chancery_testkit::listen().await;
-        drop(listener);
+        let (_nobody, base) = chancery_testkit::nobody();
         upstream_is(&site, json!({ "url": format!("{base}/mcp"), "replicas": [alive.url] })).await;
         let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
 
