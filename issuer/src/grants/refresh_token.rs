@@ -5,7 +5,8 @@
 //! advances the family; the others find it advanced, decide again, and get the same successor.
 //!
 //! A family that is bound to a key stays at its generation: whoever stole its token cannot use it, and who never gets another cannot lose
-//! the newest one (RFC 9449 §5; design §4).
+//! the newest one (RFC 9449 §5; design §4). One that was bound later has older tokens, and they tell of a thief as ever: it may be the
+//! thief who bound it.
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(super) fn decide(asked: &Request, asking: Asking<'_>, facts: &Facts, moment:
     let Refreshable { family, grant, checked, person } = known(facts).row("OA-14")?;
     belongs_to(family, asking).row("OA-14")?;
     alive(family, grant, asking, moment.now).row("OA-14")?;
-    held_by(family, asking).row("DP-05")?;
+    held(family, grant, (asked.token, asking), moment).row("DP-05")?;
     let turn = turn_of(family, grant, asked.token, moment).row("OA-13")?;
     let word = Word { checked: checked.as_ref(), person: person.as_ref(), learned: facts.learned };
     nothing_to_step_up_to(asked, family, asking, moment.now)?; // mcp_3_2
@@ -102,15 +103,24 @@ fn alive(family: &Family, grant: &Grant, asking: Asking<'_>, now: Timestamp) -> 
     Ok(())
 }
 
-/// Without a proof of that key the token is nobody's, and its owner loses nothing by who else holds it.
-fn held_by(family: &Family, asking: Asking<'_>) -> Result<(), Refused> {
+/// Without a proof of its key the newest token is nobody's, and its owner loses nothing by who else holds it. An older one is of before
+/// the family was bound, when any key would do: it is its owner's, shut out by a thief's key, or a thief's, shut out by its owner's.
+fn held(family: &Family, grant: &Grant, (presented, asking): (Presented, Asking<'_>), moment: &mut Moment) -> Result<(), Refused> {
+    match fits(family, asking) {
+        Err(_) if presented.generation < family.generation => Err(reused(family, grant, presented, moment).by_row("OA-13")),
+        Err(why) => Err(Refused::invalid_grant(why)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn fits(family: &Family, asking: Asking<'_>) -> Result<(), &'static str> {
     match (&family.jkt, asking.binding.jkt()) {
         (None, _) => Ok(()),
         (Some(bound), Some(key)) if bound == key => Ok(()),
-        (Some(_), Some(_)) => Err(Refused::invalid_grant(
-            "this refresh token is bound to another key than that of the proof; sign with the one that it was first asked for with",
-        )),
-        (Some(_), None) => Err(Refused::invalid_grant("this refresh token is bound to a key; send a proof of that key in a DPoP header")),
+        (Some(_), Some(_)) => {
+            Err("this refresh token is bound to another key than that of the proof; sign with the one that it was first asked for with")
+        }
+        (Some(_), None) => Err("this refresh token is bound to a key; send a proof of that key in a DPoP header"),
     }
 }
 

@@ -248,10 +248,27 @@ chancery_testkit::both_stores! {
         let bound = refreshed(&unbound, &site, PUBLIC_CLIENT, Some(&key)).await.granted();
 
         assert_ne!(bound.refresh, unbound.refresh);
-        for tokens in [&bound, &unbound] {
-            refreshed(tokens, &site, PUBLIC_CLIENT, None).await.refused(400, "invalid_grant");
+        refreshed(&bound, &site, PUBLIC_CLIENT, None).await.refused(400, "invalid_grant");
+        site.turn(WINDOW - Duration::from_secs(1));
+        for tokens in [&unbound, &bound] {
+            let again = refreshed(tokens, &site, PUBLIC_CLIENT, Some(&key)).await.granted();
+            assert_eq!((&again.refresh, jkt(&again)), (&bound.refresh, Some(key.jkt())));
         }
-        refreshed(&bound, &site, PUBLIC_CLIENT, Some(&key)).await.granted();
+    }
+
+    async fn oa_13_a_thief_who_binds_a_family_to_a_key_of_theirs_loses_it_to_its_owner(site: Site) {
+        let (thief, own) = (ProofKey::generate(), ProofKey::generate());
+        for (come, key) in [(1, None), (2, Some(&own))] {
+            let owner = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+            let stolen = refreshed(&owner, &site, PUBLIC_CLIENT, Some(&thief)).await.granted();
+            assert_eq!(jkt(&stolen), Some(thief.jkt()));
+
+            refreshed(&owner, &site, PUBLIC_CLIENT, key).await.refused(400, "invalid_grant");
+
+            site.audit().await.last(ALICE).is("refresh_token_reused").names(PUBLIC_CLIENT).says("row", "OA-13");
+            refreshed(&stolen, &site, PUBLIC_CLIENT, Some(&thief)).await.refused(400, "invalid_grant");
+            assert_eq!(site.audit().await.of_kind("refresh_token_reused").len(), come);
+        }
     }
 
     async fn dp_05_a_confidential_client_s_key_may_change(site: Site) {

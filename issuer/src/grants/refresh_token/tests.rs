@@ -78,15 +78,34 @@ fn dp_05_a_bound_token_is_kept_and_good_with_its_key() {
     assert_eq!(granted.draft.writes, [families::retry(&tenant().id, &asked(5).token.family, 5, NOW)]);
 }
 
-/// Whoever has an old token of the family but not its key can end nothing by it.
+#[test]
+fn dp_05_a_retry_with_the_key_gets_the_same_successor() {
+    let granted = decided_bound(4, Some("k")).expect("tokens");
+    assert_eq!(granted.tokens.refresh().expect("a refresh token").generation, 5);
+    assert_eq!(granted.draft.writes, [families::retry(&tenant().id, &asked(5).token.family, 5, NOW)]);
+}
+
+/// Whoever has the newest token of the family but not its key can end nothing by it.
 #[test]
 fn dp_05_without_its_key_nothing_is_refreshed_and_nothing_ends() {
-    for generation in [1, 4, 5, 6] {
+    for generation in [5, 6] {
         for key in [None, Some("another")] {
             let outcome = refusal(decided_bound(generation, key));
             assert_eq!(outcome, quietly(Error::InvalidGrant, "DP-05"), "{generation} with {key:?}");
         }
     }
+}
+
+/// A token of before the family was bound: whoever bound it, somebody has one that is not theirs. Ten seconds ago is no excuse.
+#[test]
+fn oa_13_a_token_of_before_its_family_was_bound_ends_it() {
+    let reused = (Error::InvalidGrant, "OA-13", true, Some(Kind::RefreshTokenReused));
+    for older in [0, 1, 4] {
+        for key in [None, Some("another")] {
+            assert_eq!(refusal(decided_bound(older, key)), reused, "{older} with {key:?}");
+        }
+    }
+    assert_eq!(refusal(decided_bound(3, Some("k"))), reused);
 }
 
 fn quietly(code: Error, row: &'static str) -> (Error, &'static str, bool, Option<Kind>) {
