@@ -189,6 +189,33 @@ async fn an_answer_that_has_ended_keeps_no_place_though_nobody_takes_it() {
     drop(stuck); // it has waited all the while
 }
 
+/// But it is held, and so as many are counted as may be under way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_than_so_many_lists_are_held_for_who_does_not_take_them() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    upstream_is(&site, json!({ "url": upstream.url, "limits": { "per_subject": 1 } })).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let long = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [], "_meta": { "x": "x".repeat(100_000) } } });
+    let again = wire::call("account_balance", &json!({}));
+
+    let first = upstream.answers(wire::post_and_take_nothing(&mcp, &list), |heard| heard.json(&long)).await;
+    let asking_again = async { while site.program().send(mcp.posting(&again)).await.status == 429 {} };
+    upstream.answers(tokio::time::timeout(PATIENCE, asking_again), Heard::done).await.expect("its place is kept");
+
+    let second = upstream.answers(wire::post_and_take_nothing(&mcp, &list), |heard| heard.json(&long)).await;
+    for _ in 0..20 {
+        let refused = upstream.left_alone(mcp.send("tools/call", balance())).await;
+        assert_eq!(refused.denied(429)["data"]["reason"], "too_many_at_once");
+    }
+
+    drop(first);
+    let asking_again = async { while site.program().send(mcp.posting(&again)).await.status == 429 {} };
+    upstream.answers(tokio::time::timeout(PATIENCE, asking_again), Heard::done).await.expect("what has gone is counted");
+    drop(second);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_compressed_is_refused_in_words_either_way() {
     let site = Site::on_sqlite().await;
