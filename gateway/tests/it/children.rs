@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
+use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
 use chancery_testkit::{Called, Folder, Mcp, Site};
 use futures_util::future::join_all;
 use http::Method;
@@ -119,6 +119,51 @@ async fn no_child_outlives_what_it_was_started_for() {
     until("it is not started", || count(&folder) == 1).await;
     drop(given_up);
     none_is_left("nobody waits for the session any more").await;
+}
+
+/// It answers each request, and leaves neither at the end of its input nor when it is asked to.
+const CLINGING: &str = r#"
+import json, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    told = json.loads(line)
+    if "id" in told:
+        print(json.dumps({"jsonrpc": "2.0", "id": told["id"], "result": {"protocolVersion": "2025-11-25", "capabilities": {}}}), flush=True)
+while True:
+    time.sleep(60)
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_counts_until_its_process_is_gone() {
+    const SHARE: usize = 2;
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &json!(["-c", CLINGING]), json!({ "first_byte": "2s" })).await;
+    site.apply(|file| resource(file, BANK)["upstream"]["stdio"]["most"] = json!(4 * SHARE)).await;
+    let mut all = Vec::new();
+    for _ in 0..SHARE {
+        all.push(session(&site, ALICE).await);
+    }
+    for mcp in &all {
+        let ended = mcp.request(Method::DELETE).body(Default::default()).expect("a request");
+        site.program().send(ended).await.has_status(204);
+        mcp.send("tools/call", json!({ "name": "who" })).await.denied(404);
+    }
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+
+    // Whoever comes waits for their end, as long as anybody waits for a child, and no longer.
+    let mut refused = 0;
+    loop {
+        let answer = Called(timeout(PATIENCE, mcp.post(&hello(&mcp))).await.expect("an answer, or a refusal"));
+        assert!(count(&folder) <= SHARE, "{} are there", count(&folder));
+        if answer.message()["result"].is_object() {
+            break;
+        }
+        assert_eq!(reason(&answer), "too_many_at_once");
+        refused += 1;
+    }
+    assert!((1..=3).contains(&refused), "{refused}");
+    // Meanwhile nobody else had less.
+    session(&site, BOB).await;
 }
 
 /// Calls a tool that never answers, and sees that the caller is told so and the session has ended.

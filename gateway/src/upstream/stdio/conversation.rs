@@ -35,6 +35,8 @@ pub struct Conversation {
     to_child: mpsc::Sender<Bytes>,
     state: Mutex<State>,
     over: CancellationToken,
+    /// It is over, and so is its process.
+    pub process_gone: CancellationToken,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,15 +71,10 @@ impl Conversation {
         };
         let (to_child, said) = mpsc::channel(WAITING);
         let (clock, since) = (yard.clock.clone(), yard.clock.now());
-        let state = State {
-            correlation: Correlation::default(),
-            taken: !is_session,
-            spoken: false,
-            established: false,
-            since,
-            attempt: Some(attempt),
-        };
-        let conversation = Arc::new(Self { id, owner, is_session, patience, to_child, state: Mutex::new(state), over, clock });
+        let state =
+            State { correlation: Correlation::default(), taken: true, spoken: false, established: false, since, attempt: Some(attempt) };
+        let (state, process_gone) = (Mutex::new(state), CancellationToken::new());
+        let conversation = Arc::new(Self { id, owner, is_session, patience, to_child, state, over, process_gone, clock });
         yard.running.spawn(conversation.clone().run(child, said));
         Ok(conversation)
     }

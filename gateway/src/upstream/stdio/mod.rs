@@ -10,6 +10,7 @@ mod conversation;
 mod correlation;
 mod id;
 mod order;
+mod room;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use chancery_core::{Caller, Clock, Entropy, Rng, Timestamp};
 use chancery_registry::Resource;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::session;
 use conversation::Conversation;
 use id::{Id, Value};
+use room::{Full, make_room};
 
 /// What children of a node have in common.
 #[derive(Clone)]
@@ -52,7 +55,8 @@ pub struct Children {
     patience: Duration,
     yard: Yard,
     breaker: Arc<Breaker>,
-    live: Mutex<Vec<Arc<Conversation>>>,
+    /// Those whose processes are there, also where the conversation is over.
+    present: Mutex<Vec<Arc<Conversation>>>,
     end: CancellationToken,
     _ended_with_us: DropGuard,
 }
@@ -81,9 +85,9 @@ impl Children {
             return Err(format!("this node runs no `{}`: name it under `server.stdio`", stdio.command));
         }
         let (most, idle, end) = (stdio.most as usize, upstream.limits.idle, yard.end.child_token());
-        let (patience, breaker, live) = (upstream.limits.first_byte.min(idle), Arc::default(), Mutex::default());
+        let (patience, breaker, present) = (upstream.limits.first_byte.min(idle), Arc::default(), Mutex::default());
         let _ended_with_us = end.clone().drop_guard();
-        Ok(Self { resource: resource.clone(), most, idle, patience, yard, breaker, live, end, _ended_with_us })
+        Ok(Self { resource: resource.clone(), most, idle, patience, yard, breaker, present, end, _ended_with_us })
     }
 
     pub async fn ask(&self, outgoing: Outgoing) -> Result<Answered, Refusal> {
@@ -109,7 +113,7 @@ impl Children {
         let conversation = match session {
             Some(session) => session,
             None if message.id.is_none() || message.method.is_none() => return Ok(answered(StatusCode::ACCEPTED, None, Flow::Nothing)),
-            None => self.child(owner, begins)?,
+            None => self.child(&owner, begins).await?,
         };
         let (Some(id), Some(_)) = (&message.id, &message.method) else {
             conversation.say(outgoing.body.clone()).await?;
@@ -126,31 +130,42 @@ impl Children {
     }
 
     fn session(&self, id: &str, owner: &Owner) -> Result<Arc<Conversation>, Refusal> {
-        let live = self.live();
-        let found = live.iter().find(|child| child.is_session && child.id == id && child.owner == *owner && !child.is_over());
+        let present = self.present();
+        let found = present.iter().find(|child| child.is_session && child.id == id && child.owner == *owner && !child.is_over());
         found.cloned().ok_or_else(Refusal::unknown_session)
     }
 
-    /// A child for a session, or one of the owner's that is free.
-    fn child(&self, owner: Owner, is_session: bool) -> Result<Arc<Conversation>, Refusal> {
+    /// A child for a session, or one of the owner's that is free. There may have to be room for it first.
+    async fn child(&self, owner: &Owner, is_session: bool) -> Result<Arc<Conversation>, Refusal> {
+        let end = Instant::now() + self.patience.min(room::LONGEST_WAIT);
+        loop {
+            match self.child_now(owner, is_session) {
+                Ok(child) => return Ok(child),
+                Err(full) => full.lessens(end).await?,
+            }
+        }
+    }
+
+    fn child_now(&self, owner: &Owner, is_session: bool) -> Result<Arc<Conversation>, Full> {
         let now = self.yard.clock.now();
-        let mut live = self.live();
-        live.retain(|child| !child.is_over());
-        if !is_session && let Some(free) = live.iter().find(|child| !child.is_session && child.owner == owner && child.take()) {
+        let mut present = self.present();
+        present.retain(|child| !child.process_gone.is_cancelled());
+        if !is_session && let Some(free) = present.iter().find(|child| !child.is_session && child.owner == *owner && child.take()) {
             return Ok(free.clone());
         }
         let attempt = self.breaker.admit(now).ok_or_else(Refusal::upstream_resting)?;
-        make_room(&mut live, &owner, self.most)?;
+        make_room(&present, owner, self.most)?;
         let id = hex(&Entropy::draw(&*self.yard.rng).take::<16>());
         let order = order::of(&self.resource).ok_or_else(Refusal::upstream_unreachable)?;
-        match Conversation::start(&order, (id, owner, is_session), (self.patience, self.end.child_token()), &self.yard, attempt) {
+        let whose = (id, owner.clone(), is_session);
+        match Conversation::start(&order, whose, (self.patience, self.end.child_token()), &self.yard, attempt) {
             Ok(child) => {
-                live.push(child.clone());
+                present.push(child.clone());
                 Ok(child)
             }
             Err(error) => {
                 tracing::error!(resource = %self.resource.url, %error, "an upstream's command cannot be run");
-                Err(Refusal::upstream_unreachable())
+                Err(Refusal::upstream_unreachable().into())
             }
         }
     }
@@ -158,9 +173,9 @@ impl Children {
     /// Ends children that nobody has asked anything for long.
     pub fn reap(&self) {
         let now = self.yard.clock.now();
-        let mut live = self.live();
-        live.iter().filter(|child| child.idle_since().is_some_and(|since| since + self.idle <= now)).for_each(|child| child.end());
-        live.retain(|child| !child.is_over());
+        let mut present = self.present();
+        present.iter().filter(|child| child.idle_since().is_some_and(|since| since + self.idle <= now)).for_each(|child| child.end());
+        present.retain(|child| !child.process_gone.is_cancelled());
     }
 
     pub fn health(&self, resource: &str, now: Timestamp) -> Health {
@@ -172,25 +187,9 @@ impl Children {
         Health { resource: resource.to_owned(), address, resting }
     }
 
-    fn live(&self) -> MutexGuard<'_, Vec<Arc<Conversation>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn present(&self) -> MutexGuard<'_, Vec<Arc<Conversation>>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// An owner may have a quarter of all, so that one is not everybody; the oldest that does nothing gives way.
-fn make_room(live: &mut Vec<Arc<Conversation>>, owner: &Owner, most: usize) -> Result<(), Refusal> {
-    let own = live.iter().filter(|child| child.owner == *owner).count();
-    let share = (most / 4).max(1);
-    if own < share && live.len() < most {
-        return Ok(());
-    }
-    let idle = live.iter().filter(|child| child.owner == *owner).filter_map(|child| Some((child.idle_since()?, child.clone())));
-    let Some((_, oldest)) = idle.min_by_key(|(since, _)| *since) else {
-        return Err(Refusal::too_many_at_once("server", u32::try_from(if own < share { most } else { share }).unwrap_or(u32::MAX)));
-    };
-    oldest.end();
-    live.retain(|child| !child.is_over());
-    Ok(())
 }
 
 impl Owner {

@@ -23,6 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 impl Conversation {
     /// All that goes in and out, and then the child's end.
     pub(super) async fn run(self: Arc<Self>, child: Child, said: Receiver<Bytes>) {
+        let _process_gone = self.process_gone.clone().drop_guard(); // dropped last
         let Child { process, mut input, output } = child;
         let gone = CancellationToken::new();
         let going = async {
