@@ -72,6 +72,27 @@ async fn a_command_that_never_speaks_is_left_alone_like_one_that_cannot_live() {
     assert_eq!(reason(&Called(mcp.post(&in_session).await)), "upstream_resting");
 }
 
+/// It says much, and nothing that is a server's.
+const BABBLING: &str = r#"
+import sys
+sys.stdin.readline()
+for said in ["{}", '{"id":1}', '{"jsonrpc":"2.0"}', '{"jsonrpc":"2.0","id":"nobody\'s","result":{}}']:
+    print(said, flush=True)
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_speaks_to_nobody_does_not_work() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &json!(["-c", BABBLING]), json!({})).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let mut message = hello(&mcp);
+    message["id"] = json!("mine");
+    for _ in 0..5 {
+        assert_eq!(reason(&Called(mcp.post(&message).await)), "upstream_broke_off");
+    }
+    assert_eq!(reason(&Called(mcp.post(&message).await)), "upstream_resting");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_child_outlives_what_it_was_started_for() {
     const IDLE: Duration = Duration::from_mins(1);

@@ -44,6 +44,7 @@ struct State {
     correlation: Correlation,
     /// Set aside for one who is about to ask.
     taken: bool,
+    /// It has said what a server says: an answer to somebody, or a message of its own.
     spoken: bool,
     /// It has answered with a result: a session whose `initialize` has none never came about.
     established: bool,
@@ -120,14 +121,16 @@ impl Conversation {
         let (to, comes_to_nothing) = {
             let mut state = self.state();
             state.since = self.clock.now();
-            if let Some(attempt) = state.attempt.take() {
-                attempt.worked();
-            }
-            state.spoken = true;
             if is_answer && !state.established {
                 state.established = Message::is_result(&line);
             }
             let to = state.correlation.whose(&message);
+            if !state.spoken && (to.is_some() || !is_answer) && Message::is_json_rpc(&line) {
+                state.spoken = true;
+                if let Some(attempt) = state.attempt.take() {
+                    attempt.worked();
+                }
+            }
             let comes_to_nothing = self.is_session && to.is_some() && is_answer && !state.established;
             (to, comes_to_nothing)
         };

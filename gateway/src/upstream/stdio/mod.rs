@@ -218,6 +218,12 @@ impl Message {
         Some(Self { id: id.map(Id::of), method, progress: progress.map(Value::of) })
     }
 
+    /// Whether it says to be JSON-RPC.
+    fn is_json_rpc(text: &[u8]) -> bool {
+        let version = |text| members(text, &["jsonrpc"]).ok()?[0].and_then(crate::members::text);
+        std::str::from_utf8(text).is_ok_and(|text| version(text).as_deref() == Some("2.0"))
+    }
+
     /// Of an answer, whether it is no error.
     fn is_result(text: &[u8]) -> bool {
         std::str::from_utf8(text).is_ok_and(|text| members(text, &["result"]).is_ok_and(|[result]| result.is_some()))
