@@ -1,6 +1,9 @@
 //! The proofs that were used on this node (RFC 9449 §11.1): none is good twice. They are kept in memory, until they are too old to be
 //! good anywhere, and no longer; two nodes do not share them.
 //!
+//! Requests that overtake each other, or a clock that was set back, bring times from before something was forgotten. Nobody knows then
+//! what was used, so nothing is taken that is as old as what was forgotten.
+//!
 //! There is an end to how many are kept, and nothing is forgotten before its time to make room: who comes then is asked to come again.
 //! Each caller has a share of the room, whatever number of keys it has, so that none takes the others' away.
 
@@ -18,7 +21,7 @@ const SHARE: u32 = 32_768;
 /// Why a proof is not taken that holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Taken {
-    /// It was used.
+    /// It was used, or is so old that nobody knows.
     Already,
     /// Nobody could say, the next time, that it was used.
     NoRoom,
@@ -37,6 +40,8 @@ struct Used {
     shares: HashMap<Short, u32>,
     /// What may be forgotten when, and whose it is.
     until: BTreeMap<Timestamp, Vec<(Short, Short)>>,
+    /// Up to when what was good may be forgotten. It never moves back, whatever the clock does.
+    forgotten: Option<Timestamp>,
 }
 
 /// Half of a SHA-256: enough to tell apart what nobody can choose to be alike.
@@ -62,7 +67,7 @@ impl Proofs {
         let whose = short(format!("{} {} {}", by.tenant, by.client, by.subject).as_bytes());
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget(now);
-        if used.proofs.contains(&key) {
+        if used.may_have_forgotten(proof) || used.proofs.contains(&key) {
             return Err(Taken::Already); // DP-02
         }
         if used.proofs.len() >= self.all || used.shares.get(&whose).is_some_and(|share| *share >= self.share) {
@@ -76,9 +81,14 @@ impl Proofs {
 }
 
 impl Used {
-    /// Those alone that no time to come can make good again.
+    fn may_have_forgotten(&self, proof: &Proof) -> bool {
+        self.forgotten.is_some_and(|forgotten| proof.good_until <= forgotten)
+    }
+
+    /// Those alone that are too old by now.
     fn forget(&mut self, now: Timestamp) {
         while let Some(oldest) = self.until.first_entry().filter(|oldest| *oldest.key() <= now) {
+            self.forgotten = self.forgotten.max(Some(*oldest.key()));
             for (key, whose) in oldest.remove() {
                 self.proofs.remove(&key);
                 let share = self.shares.entry(whose).or_default();

@@ -47,6 +47,24 @@ fn dp_02_a_proof_is_used_once_until_it_is_too_old_to_be_used() {
     assert_eq!(used.shares.values().copied().collect::<Vec<_>>(), [1]);
 }
 
+/// A request of a moment ago that comes after one of now, or a clock that was set back.
+#[test]
+fn dp_02_what_was_forgotten_is_not_taken_by_an_older_clock() {
+    let (proofs, alice) = (Proofs::default(), caller(new_tenant(), "cli_1", "usr_alice"));
+    let later = Proof { good_until: NOW + MINUTE * 2, ..proof("k", 2) };
+    assert_eq!(proofs.take(&proof("k", 1), &alice, NOW), Ok(()));
+    assert_eq!(proofs.take(&later, &alice, NOW + MINUTE), Ok(()));
+    for back in [NOW, NOW + MINUTE - Duration::from_millis(1)] {
+        assert_eq!(proofs.take(&proof("k", 1), &alice, back), Err(Taken::Already));
+    }
+    // A clock that was a day ahead shuts out what is as old as what was forgotten by it, and nothing that came since.
+    let ahead = Proof { good_until: NOW + MINUTE * 1441, ..proof("k", 4) };
+    assert_eq!(proofs.take(&ahead, &alice, NOW + MINUTE * 1440), Ok(()));
+    assert_eq!(proofs.take(&later, &alice, NOW + MINUTE), Err(Taken::Already));
+    let since = Proof { good_until: NOW + MINUTE * 2 + Duration::from_secs(1), ..proof("k", 3) };
+    assert_eq!(proofs.take(&since, &alice, NOW + MINUTE), Ok(()));
+}
+
 #[test]
 fn dp_02_where_there_is_no_room_no_proof_is_taken_and_none_forgotten() {
     let tenant = new_tenant();
@@ -63,5 +81,6 @@ fn dp_02_where_there_is_no_room_no_proof_is_taken_and_none_forgotten() {
     assert_eq!(proofs.take(&proof("d", 2), &bob, NOW), Err(Taken::Already));
     assert_eq!(proofs.take(&proof("b", 1), &alice, NOW), Err(Taken::Already));
 
-    assert_eq!(proofs.take(&proof("e", 1), &carol, NOW + MINUTE), Ok(()));
+    let fresh = Proof { good_until: NOW + MINUTE * 2, ..proof("e", 1) };
+    assert_eq!(proofs.take(&fresh, &carol, NOW + MINUTE), Ok(()));
 }
