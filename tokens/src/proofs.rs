@@ -5,12 +5,13 @@
 //! what was used, so nothing is taken that is as old as what was forgotten.
 //!
 //! There is an end to how many are kept, and nothing is forgotten before its time to make room: who comes then is asked to come again.
-//! Each caller has a share of the room, whatever number of keys it has, so that none takes the others' away.
+//! Each person or machine has a share of the room, through however many clients and keys, and a tenant has half of it at most: so none
+//! takes the others' away.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use chancery_core::{Caller, Timestamp};
+use chancery_core::{Caller, TenantId, Timestamp};
 use chancery_crypto::digest;
 use chancery_crypto::jose::dpop::Proof;
 
@@ -36,12 +37,18 @@ pub struct Proofs {
 #[derive(Default)]
 struct Used {
     proofs: HashSet<Short>,
-    /// How many of them each caller has.
-    shares: HashMap<Short, u32>,
+    /// How many of them each subject has.
+    shares: HashMap<Short, Share>,
+    tenants: HashMap<TenantId, usize>,
     /// What may be forgotten when, and whose it is.
     until: BTreeMap<Timestamp, Vec<(Short, Short)>>,
     /// Up to when what was good may be forgotten. It never moves back, whatever the clock does.
     forgotten: Option<Timestamp>,
+}
+
+struct Share {
+    tenant: TenantId,
+    proofs: u32,
 }
 
 /// Half of a SHA-256: enough to tell apart what nobody can choose to be alike.
@@ -64,19 +71,26 @@ impl Proofs {
     /// When it was used, or there is no room to remember it in.
     pub fn take(&self, proof: &Proof, by: &Caller, now: Timestamp) -> Result<(), Taken> {
         let key = short(proof.single_use_key().as_bytes());
-        let whose = short(format!("{} {} {}", by.tenant, by.client, by.subject).as_bytes());
+        let whose = short(format!("{} {}", by.tenant, by.subject).as_bytes());
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget(now);
         if used.may_have_forgotten(proof) || used.proofs.contains(&key) {
             return Err(Taken::Already); // DP-02
         }
-        if used.proofs.len() >= self.all || used.shares.get(&whose).is_some_and(|share| *share >= self.share) {
+        if !self.has_room(&used, &by.tenant, &whose) {
             return Err(Taken::NoRoom); // DP-02
         }
         used.proofs.insert(key);
-        *used.shares.entry(whose).or_default() += 1;
+        used.shares.entry(whose).or_insert(Share { tenant: by.tenant, proofs: 0 }).proofs += 1;
+        *used.tenants.entry(by.tenant).or_default() += 1;
         used.until.entry(proof.good_until).or_default().push((key, whose));
         Ok(())
+    }
+
+    fn has_room(&self, used: &Used, tenant: &TenantId, whose: &Short) -> bool {
+        let of_tenant = used.tenants.get(tenant).copied().unwrap_or(0);
+        let own = used.shares.get(whose).map_or(0, |share| share.proofs);
+        used.proofs.len() < self.all && of_tenant < self.all / 2 && own < self.share
     }
 }
 
@@ -91,11 +105,22 @@ impl Used {
             self.forgotten = self.forgotten.max(Some(*oldest.key()));
             for (key, whose) in oldest.remove() {
                 self.proofs.remove(&key);
-                let share = self.shares.entry(whose).or_default();
-                *share = share.saturating_sub(1);
-                if *share == 0 {
-                    self.shares.remove(&whose);
-                }
+                self.give_back(&whose);
+            }
+        }
+    }
+
+    fn give_back(&mut self, whose: &Short) {
+        let Some(share) = self.shares.get_mut(whose) else { return };
+        let tenant = share.tenant;
+        share.proofs -= 1;
+        if share.proofs == 0 {
+            self.shares.remove(whose);
+        }
+        if let Some(of_tenant) = self.tenants.get_mut(&tenant) {
+            *of_tenant -= 1;
+            if *of_tenant == 0 {
+                self.tenants.remove(&tenant);
             }
         }
     }
