@@ -18,7 +18,9 @@ pub const ALGORITHMS: &[Algorithm] = Algorithm::ALL;
 
 /// How far a proof's `iat` may lie from now, on either side, in seconds.
 const WINDOW: i64 = 60;
-/// Nothing longer is looked at. The longest RSA key that is taken makes a proof of some 3.6 KB.
+/// A larger RSA key costs a verification too much that anybody may ask for, as often as they like.
+const MOST_RSA_BITS: usize = 4096;
+/// Nothing longer is looked at. The longest RSA key that is taken makes a proof of some 2.3 KB.
 const LONGEST: usize = 4 * 1024;
 const LONGEST_JTI: usize = 256;
 const TYPE: Typ = Typ::Exact("dpop+jwt");
@@ -56,7 +58,7 @@ impl Proof {
 pub enum Trouble {
     #[error("the proof is longer than 4 KB")]
     TooLong,
-    #[error("the proof's header has no jwk, or one that cannot be used here: a public EC P-256, Ed25519 or RSA key of 2048 bits or more")]
+    #[error("the proof's header has no jwk, or one that cannot be used here: a public EC P-256, Ed25519 or RSA key of 2048 to 4096 bits")]
     NoKey,
     #[error("the proof's header has a private key in its jwk: take that key out of use, and send its public part only")]
     PrivateKey,
@@ -92,6 +94,9 @@ pub fn verify(header_value: &str, expected: &Expected<'_>) -> Result<Proof, Trou
         return Err(Trouble::TooLong);
     }
     let key = key_of(header_value)?; // DP-02
+    if key.rsa_bits().is_some_and(|bits| bits > MOST_RSA_BITS) {
+        return Err(Trouble::NoKey); // DP-02
+    }
     let jkt = key.thumbprint().ok_or(Trouble::NoKey)?;
     let only = KeySet::from_keys([key]);
     if only.is_empty() {

@@ -60,6 +60,11 @@ impl Jwk {
         }
     }
 
+    /// How long its modulus is, where it has one.
+    pub(super) fn rsa_bits(&self) -> Option<usize> {
+        number(self.n.as_ref()?).map(|modulus| bits(&modulus))
+    }
+
     /// SHA-256 over the members that make the key what it is, in base64url (RFC 7638). `None` for a type there is none of here.
     pub fn thumbprint(&self) -> Option<String> {
         let members: &[(&str, &Option<String>)] = match self.kty.as_str() {

@@ -110,6 +110,26 @@ fn dp_02_the_header_is_of_a_proof_and_of_its_own_public_key() {
     assert!(verify(&proof(&key, json!({}), json!({})), &HERE).is_ok());
 }
 
+/// Whoever verifies has no say in how often it is asked to, so a key may not cost as much as it likes.
+#[test]
+fn dp_02_an_rsa_key_has_at_most_4096_bits() {
+    let key = es256();
+    let modulus = |bits: usize| {
+        let mut number = vec![0xff; bits.div_ceil(8)];
+        number[0] >>= (8 - bits % 8) % 8;
+        base64url(&number)
+    };
+    let bad = Err(Trouble::Jose(JoseError::BadSignature));
+    for (bits, outcome) in [(2047, Err(Trouble::NoKey)), (2048, bad), (4096, bad), (4097, Err(Trouble::NoKey)), (8192, Err(Trouble::NoKey))]
+    {
+        for algorithm in ["RS256", "PS256"] {
+            let jwk = json!({ "kty": "RSA", "n": modulus(bits), "e": "AQAB" });
+            let header = json!({ "alg": algorithm, "jwk": jwk });
+            assert_eq!(verify(&proof(&key, header, json!({})), &HERE).map(drop), outcome, "{bits} {algorithm}");
+        }
+    }
+}
+
 #[test]
 fn dp_02_doubled_members_stray_text_and_length() {
     let key = es256();
