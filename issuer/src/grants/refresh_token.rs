@@ -187,6 +187,9 @@ impl Turn {
     }
 
     /// Either way the write's guard says that the family is where it was, and the grant alive.
+    ///
+    /// A retry binds nothing: whoever stole the token before the newest would shut out the owner of the newest, who has no older one to
+    /// show for it. To bind, a key must come with the newest, which then is an older one in its owner's hands.
     fn write(self, family: &Family, asking: Asking<'_>, now: Timestamp) -> Write {
         let Family { tenant, id, generation, .. } = family;
         match self {

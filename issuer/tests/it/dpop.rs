@@ -256,6 +256,20 @@ chancery_testkit::both_stores! {
         }
     }
 
+    async fn dp_05_a_retry_binds_no_family_so_that_no_thief_shuts_its_owner_out(site: Site) {
+        let thief = ProofKey::generate();
+        let stolen = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        let owner = stolen.refresh().await.granted();
+
+        let retried = refreshed(&stolen, &site, PUBLIC_CLIENT, Some(&thief)).await.granted();
+        assert_eq!((&retried.refresh, jkt(&retried)), (&owner.refresh, Some(thief.jkt())));
+        let bound = refreshed(&retried, &site, PUBLIC_CLIENT, Some(&thief)).await.granted();
+
+        owner.refresh().await.refused(400, "invalid_grant");
+        site.audit().await.last(ALICE).is("refresh_token_reused").names(PUBLIC_CLIENT);
+        refreshed(&bound, &site, PUBLIC_CLIENT, Some(&thief)).await.refused(400, "invalid_grant");
+    }
+
     async fn oa_13_a_thief_who_binds_a_family_to_a_key_of_theirs_loses_it_to_its_owner(site: Site) {
         let (thief, own) = (ProofKey::generate(), ProofKey::generate());
         for (come, key) in [(1, None), (2, Some(&own))] {
