@@ -25,6 +25,7 @@ use http_body::{Body, Frame, SizeHint};
 use serde_json::value::RawValue;
 
 use ahead::Ahead;
+pub use ahead::longest_piece;
 pub use attended::Attended;
 
 use crate::challenge;
@@ -81,6 +82,8 @@ pub struct Around<W> {
     pub waits: Waits,
     /// Set aside when the upstream's part has ended, and given back when the client's has.
     pub room: Option<Place>,
+    /// What is given to the client's connection at a time.
+    pub longest_piece: usize,
 }
 
 /// The body on its way. `C` is told once how it ended.
@@ -98,7 +101,14 @@ impl<B: Body, C: FnOnce(Outcome), W: Fn() -> Standing> Answer<B, C, W> {
     /// `head` is the upstream's.
     pub fn new(head: &Parts, body: B, closing: C, around: Around<W>) -> Self {
         let failed = head.status.is_client_error() || head.status.is_server_error();
-        Self { body: Ahead::of(body), failed, verdict: Verdict::of(&head.headers), closing: Some(closing), around, over: false }
+        Self {
+            body: Ahead::of(body, around.longest_piece),
+            failed,
+            verdict: Verdict::of(&head.headers),
+            closing: Some(closing),
+            around,
+            over: false,
+        }
     }
 
     fn close(&mut self, outcome: Outcome) {

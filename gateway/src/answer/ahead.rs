@@ -10,25 +10,38 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use chancery_outbound::BoxError;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 
 /// So much is read, and what one piece more holds.
 const MOST: usize = 64 * 1024;
 
-/// The longest piece that is given away; no more goes into one frame of HTTP/2, unless a client allows it.
-const PIECE: usize = 16 * 1024;
+/// The longest piece that is given to a stream of HTTP/2, of which a client has many: no more goes into one frame, unless it allows it.
+const PIECE_OF_A_STREAM: usize = 16 * 1024;
+/// The longest that is given to a connection of HTTP/1.1, which answers one request at a time. What upstreams send is shorter and goes on as it
+/// came (docs/benches.md); what was gathered may be longer.
+const PIECE_OF_A_CONNECTION: usize = 512 * 1024;
+
+/// By whose version a client asked.
+pub const fn longest_piece(version: Version) -> usize {
+    match version {
+        Version::HTTP_2 => PIECE_OF_A_STREAM,
+        _ => PIECE_OF_A_CONNECTION,
+    }
+}
 
 /// A body that can be read ahead of whoever asks for it.
 pub struct Ahead<B> {
     body: B,
+    longest_piece: usize,
     read: VecDeque<Result<Frame<Bytes>, BoxError>>,
     bytes: usize,
     ended: bool,
 }
 
 impl<B: Body> Ahead<B> {
-    pub const fn of(body: B) -> Self {
-        Self { body, read: VecDeque::new(), bytes: 0, ended: false }
+    pub const fn of(body: B, longest_piece: usize) -> Self {
+        Self { body, longest_piece, read: VecDeque::new(), bytes: 0, ended: false }
     }
 
     /// Nothing more comes of it.
@@ -57,12 +70,12 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Ahead<B> {
 
     /// As much of it as is given away; the rest comes next. Copied, since a part of something long holds all of it.
     fn first_piece(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        if frame.data_ref().is_none_or(|data| data.len() <= PIECE) {
+        if frame.data_ref().is_none_or(|data| data.len() <= self.longest_piece) {
             return frame;
         }
         frame.into_data().map_or_else(identity, |mut data| {
-            let piece = Bytes::copy_from_slice(&data.split_to(PIECE));
-            let rest = if data.len() > PIECE { data } else { Bytes::copy_from_slice(&data) };
+            let piece = Bytes::copy_from_slice(&data.split_to(self.longest_piece));
+            let rest = if data.len() > self.longest_piece { data } else { Bytes::copy_from_slice(&data) };
             let rest = Ok(Frame::data(rest));
             self.bytes += held(&rest);
             self.read.push_front(rest);

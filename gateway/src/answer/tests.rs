@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery_registry::UpstreamLimits;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, Version};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::sync::mpsc;
 
@@ -33,7 +33,12 @@ pub(super) fn closing(told: &Told) -> impl FnOnce(Outcome) + Unpin + use<> {
 
 pub(super) fn around<W: Fn() -> Standing>(standing: W, waits: Waits, limits: &UpstreamLimits) -> Around<W> {
     let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
-    Around { watch: Watch::new(standing, limits, Leaving::default()), waits, room: Some(room) }
+    Around {
+        watch: Watch::new(standing, limits, Leaving::default()),
+        waits,
+        room: Some(room),
+        longest_piece: longest_piece(Version::HTTP_2),
+    }
 }
 
 fn goes_on() -> Around<impl Fn() -> Standing> {
@@ -277,7 +282,7 @@ async fn what_outlasts_a_drain_is_brought_to_an_end_when_the_node_stops() {
         let (told, (sender, body), leaving) = (Told::default(), stream(), Leaving::default());
         let room = Arc::new(Crowd::default()).enter(("alice", 1), ("desk", 1)).expect("room");
         let watch = Watch::new(|| Standing::Good, &UpstreamLimits::default(), leaving.clone());
-        let around = Around { watch, waits: request(), room: Some(room) };
+        let around = Around { watch, waits: request(), room: Some(room), longest_piece: longest_piece(Version::HTTP_2) };
         let mut answer = Answer::new(&head(200, kind), body, closing(&told), around);
         sender.send(data(said)).await.expect("somebody listens");
         answer.frame().await.expect("a frame").expect("no error");

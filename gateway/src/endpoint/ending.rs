@@ -106,7 +106,7 @@ impl Call<'_> {
             ReplyTo::Batch(ids) => Waits::ForAll(ids.clone()),
             ReplyTo::Verb | ReplyTo::Nobody => Waits::ForTheEnd,
         };
-        let around = Around { watch, waits, room: Some(room) };
+        let around = Around { watch, waits, room: Some(room), longest_piece: answer::longest_piece(self.head.version) };
         let closing = settled.at_the_end(head.status);
         let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();

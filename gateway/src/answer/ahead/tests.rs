@@ -93,7 +93,7 @@ async fn a_long_list(crowd: &Arc<Crowd>, told: &Told) -> impl Body<Data = Bytes,
     let shown = Shown::new(&head, Full::new(Bytes::from(whole)), All, Bytes::new());
     let mut answer = Attended::new(Answer::new(&head, shown, closing(told), around));
     let piece = answer.frame().await.expect("a frame").expect("no error").into_data().expect("data");
-    assert_eq!(piece.len(), PIECE);
+    assert_eq!(piece.len(), PIECE_OF_A_STREAM);
     answer
 }
 
@@ -108,7 +108,7 @@ async fn a_long_list_that_nobody_takes_is_counted_until_it_is_let_go_of() {
     assert!(place(&crowd).is_none(), "as many as a client likes are held for it");
 
     let rest = first.collect().await.expect("a proper end").to_bytes();
-    assert!(rest.len() > 100_000 - PIECE && rest.ends_with(b"\"}]}}"));
+    assert!(rest.len() > 100_000 - PIECE_OF_A_STREAM && rest.ends_with(b"\"}]}}"));
     assert_eq!(outcomes(&told), [Outcome::Answered]);
     a_second_later().await;
     assert!(place(&crowd).is_some(), "the second waits in place of the first");
@@ -123,13 +123,13 @@ async fn a_long_list_that_nobody_takes_is_counted_until_it_is_let_go_of() {
 
 #[tokio::test]
 async fn no_piece_holds_what_it_was_a_part_of() {
-    let whole = Bytes::from(vec![b'x'; 2 * PIECE + 1]);
-    let mut ahead = Ahead::of(Full::new(whole.clone()));
+    let whole = Bytes::from(vec![b'x'; 2 * PIECE_OF_A_STREAM + 1]);
+    let mut ahead = Ahead::of(Full::new(whole.clone()), PIECE_OF_A_STREAM);
     let mut pieces = Vec::new();
     while let Some(piece) = ahead.frame().await {
         pieces.push(piece.expect("no error").into_data().expect("data"));
     }
-    assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE, PIECE, 1]);
+    assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE_OF_A_STREAM, PIECE_OF_A_STREAM, 1]);
     assert!(whole.is_unique() && ahead.is_over() && ahead.bytes == 0);
 }
 
@@ -170,7 +170,7 @@ async fn only_so_much_is_read() {
             made += 1;
             Poll::Ready((made <= 5000).then(|| Ok::<_, chancery_outbound::BoxError>(Frame::data(vec![b'x'; length].into()))))
         }));
-        let mut ahead = Ahead::of(body);
+        let mut ahead = Ahead::of(body, PIECE_OF_A_STREAM);
         assert!(!ahead.read() && !ahead.read());
         assert!(ahead.bytes >= MOST && ahead.bytes < MOST + 2 * PIECE, "{}", ahead.bytes);
         assert_eq!(ahead.size_hint().lower(), (ahead.read.len() * length) as u64);
