@@ -106,13 +106,14 @@ impl Call<'_> {
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
         let onward =
             Onward { method: self.head.method.clone(), headers: &self.head.headers, session: session.as_ref(), body: body.clone() };
-        let answered = self.gateway.way.send(passage, (&self.resource, &backend), onward, self.halted(&token)).await?; // MC-02
+        let held = self.gateway.way.send(passage, (&self.resource, &backend), onward, self.halted(&token)).await?; // MC-02
+        let released = held.released().await?;
         let outward = |named: Named<'_>| {
             let seal = |place: Place<'_>| place.seal(named, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
             place.outward(named, session.as_ref(), seal) // MC-07
         };
         let lists = messages.all.iter().any(|message| message.known.lists());
-        self.streamed(answered, Answering { token: &token, limits: backend.limits(), room, lists, outward })
+        self.streamed(released, Answering { token: &token, limits: backend.limits(), room, lists, outward })
     }
 
     fn address(&self) -> Option<IpAddr> {

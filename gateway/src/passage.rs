@@ -82,6 +82,7 @@ pub struct Record {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "what comes through becomes the large one")]
 enum State {
     /// The open events are durable.
     Open(Receipt, Closing),
@@ -157,6 +158,12 @@ pub(crate) struct Way {
     pub credentials: Arc<dyn Credentials>,
 }
 
+/// An answer whose bytes nobody may have yet.
+pub(crate) struct Held {
+    answer: Answered,
+    record: Record,
+}
+
 /// A request that came to nothing.
 pub(crate) struct Failed {
     pub refusal: Refusal,
@@ -174,7 +181,7 @@ impl From<Refusal> for Failed {
 
 impl Way {
     /// Sends the request on, with a credential of its own in place of the caller's (MC-02), unless it is `halted` before its answer begins:
-    /// then the upstream is let go of. The answer is nobody's before the record is durable.
+    /// then the upstream is let go of.
     ///
     /// # Panics
     /// When a permit is for another resource.
@@ -184,21 +191,17 @@ impl Way {
         (resource, backend): (&Arc<Resource>, &Backend),
         onward: Onward<'_>,
         halted: impl Future<Output = Refusal>,
-    ) -> Result<(Answered, Settled), Failed> {
+    ) -> Result<Held, Failed> {
         let Passage { token, permits, record } = passage;
         assert!(permits.0.iter().all(|permit| permit.resource_id() == resource.id), "a permit is for one resource");
-        let answered = async {
-            tokio::select! {
-                biased; // it is looked each time before anything goes on
-                refusal = halted => Err(refusal), // RV-05
-                answered = self.answered(token, (resource, backend), onward) => answered,
-            }
+        let answered = tokio::select! {
+            biased; // it is looked each time before anything goes on
+            refusal = halted => Err(refusal), // RV-05
+            answered = self.answered(token, (resource, backend), onward) => answered,
         };
-        let (answered, settled) = tokio::join!(answered, record.settled());
-        let settled = settled?;
         match answered {
-            Ok(answer) => Ok((answer, settled)),
-            Err(refusal) => Err(settled.failed(refusal)),
+            Ok(answer) => Ok(Held { answer, record }),
+            Err(refusal) => Err(record.failed(refusal).await),
         }
     }
 
@@ -236,6 +239,14 @@ impl Way {
                 Refusal::credential_unavailable()
             }
         })
+    }
+}
+
+impl Held {
+    /// The answer, once the record is durable: not a byte of it before.
+    pub async fn released(self) -> Result<(Answered, Settled), Failed> {
+        let settled = self.record.settled().await?;
+        Ok((self.answer, settled))
     }
 }
 

@@ -4,7 +4,6 @@
 //! Open without close reads "outcome unknown", so the close is written whatever becomes of the request: [`Closing`] writes it when it
 //! is dropped. Writing goes on where the request that asked for it has gone; [`Recorder::settled`] waits for all of it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use chancery_audit::{CommitError, Counted, Counters, Draft, Journal, Receipt};
 use chancery_core::{Clock, Entropy, Event, EventId, Field, Kind, Rng, TenantId};
 use http::StatusCode;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::leaving::Leaving;
 use crate::message_counts::{MessageCounts, Tallied};
@@ -104,12 +103,15 @@ impl Recorder {
         written.ok().and_then(Result::ok).ok_or_else(Refusal::log_unavailable)
     }
 
-    /// The open events of a request's calls, all in one Unit. They must share a tenant.
+    /// Writes the open events of a request's calls, all in one Unit. They must share a tenant.
     pub fn open(&self, events: Vec<Event>) -> Opening {
         let tenant = events.first().expect("a record has an event").tenant;
         let closing = Closing { calls: events.iter().map(Call::of).collect(), tenant, recorder: self.clone() };
-        let written = Box::pin(self.committed(tenant, Draft { events, ..Draft::default() }));
-        Opening(Some(UnderWay { written, closing, _awaited: self.writing.token() }))
+        let committed = self.committed(tenant, Draft { events, ..Draft::default() });
+        let (hand_over, opening) = oneshot::channel();
+        // If nobody takes it over, what closes the calls is begun here, before this is over.
+        self.writing.spawn(async move { drop(hand_over.send(closing.opened(committed.await))) });
+        Opening(opening)
     }
 
     /// Waits until everything begun is written. Call it when no request is under way any more.
@@ -132,32 +134,13 @@ impl Recorder {
     }
 }
 
-/// Open events on their way to the log. If nobody waits for them any more, they are written all the same, and what closes them follows.
-pub struct Opening(Option<UnderWay>);
-
-struct UnderWay {
-    written: Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send>>,
-    closing: Closing,
-    /// [`Recorder::settled`] waits for it.
-    _awaited: TaskTrackerToken,
-}
+/// Open events on their way to the log. If nobody waits for them any more, what closes them follows as soon as they are written.
+pub struct Opening(oneshot::Receiver<Result<(Receipt, Closing), Refusal>>);
 
 impl Opening {
-    /// Until they are written.
-    pub async fn durable(mut self) -> Result<(Receipt, Closing), Refusal> {
-        let under_way = self.0.as_mut().expect("it is taken when it is over");
-        let written = under_way.written.as_mut().await;
-        let UnderWay { closing, .. } = self.0.take().expect("nobody else takes it");
-        closing.opened(written)
-    }
-}
-
-impl Drop for Opening {
-    fn drop(&mut self) {
-        let Some(UnderWay { written, closing, _awaited }) = self.0.take() else { return };
-        let Ok(runtime) = Handle::try_current() else { return }; // the process ends: of an event that is written nobody knows the outcome
-        let writing = closing.recorder.writing.clone();
-        writing.spawn_on(async move { drop(closing.opened(written.await)) }, &runtime);
+    /// Waits for them.
+    pub async fn durable(self) -> Result<(Receipt, Closing), Refusal> {
+        self.0.await.unwrap_or_else(|_| Err(Refusal::log_unavailable()))
     }
 }
 
