@@ -4,6 +4,7 @@
 //! serve their pages from a port of their own. A request without `Origin` is no browser's.
 
 use chancery_core::is_loopback;
+use chancery_tokens::bearer::PROOF;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN, VARY,
@@ -67,7 +68,7 @@ pub fn preflight(asked: &HeaderMap, answer: &mut HeaderMap) {
 
 /// What a page sends for us, not for the upstream.
 fn is_read_here(name: &HeaderName) -> bool {
-    [AUTHORIZATION, CONTENT_TYPE].contains(name) || name.as_str() == "dpop"
+    [AUTHORIZATION, CONTENT_TYPE, PROOF].contains(name)
 }
 
 fn is_own(origin: &str, own: &[&str]) -> bool {

@@ -16,10 +16,9 @@ use chancery_crypto::jose::dpop::{self, Expected, Proof, Trouble};
 use chancery_registry::{Dpop, Resource, Tenant};
 use chancery_store::repo::consumed;
 use chancery_tokens::Confirmation;
+use chancery_tokens::bearer::PROOF;
 
 use crate::refusal::Refused;
-
-const HEADER: &str = "dpop";
 
 /// Which of the draft's writes consumes the proof.
 pub(crate) const CONSUMED: usize = 0;
@@ -76,7 +75,7 @@ pub(crate) struct Proofs {
 impl Proofs {
     pub fn of(headers: &HeaderMap, arrived: Timestamp) -> Self {
         let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Self { sent: headers.get_all(HEADER).iter().map(text).collect(), arrived, held: OnceLock::new() }
+        Self { sent: headers.get_all(PROOF).iter().map(text).collect(), arrived, held: OnceLock::new() }
     }
 
     pub fn one_at_most(&self) -> Result<(), Refused> {
@@ -120,7 +119,7 @@ mod tests {
     fn proofs(values: &[&str]) -> Proofs {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(HEADER, value.parse().expect("a header"));
+            headers.append(PROOF, value.parse().expect("a header"));
         }
         Proofs::of(&headers, NOW)
     }

@@ -4,8 +4,8 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
-/// Where the proof stands.
-const PROOF: HeaderName = HeaderName::from_static("dpop");
+/// Where the proof stands (RFC 9449 §4.1).
+pub const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// What the `Authorization` headers of a request hold. The token is unverified; it has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
