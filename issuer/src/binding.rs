@@ -30,12 +30,29 @@ pub(crate) enum Binding {
     Dpop(Proof),
 }
 
+/// What a request lacks that would use what is bound to a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Misfit {
+    OtherKey,
+    NoProof,
+}
+
 impl Binding {
     /// The key's thumbprint.
     pub fn jkt(&self) -> Option<&str> {
         match self {
             Self::None => None,
             Self::Dpop(proof) => Some(&proof.jkt),
+        }
+    }
+
+    /// Whether it is by the key that something is bound to, where it is bound at all.
+    pub fn fits(&self, bound: Option<&str>) -> Result<(), Misfit> {
+        match (bound, self.jkt()) {
+            (None, _) => Ok(()),
+            (Some(bound), Some(key)) if bound == key => Ok(()),
+            (Some(_), Some(_)) => Err(Misfit::OtherKey),
+            (Some(_), None) => Err(Misfit::NoProof),
         }
     }
 

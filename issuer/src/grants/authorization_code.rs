@@ -19,6 +19,7 @@ use super::vouched::{self, Word, vouched};
 use super::wanted::Wanted;
 use super::{Asking, Granted, Learned, Outcome, one_of, used};
 use crate::back_channel::session_for;
+use crate::binding::Misfit;
 use crate::form::Form;
 use crate::identity_scope::{identity_of, wants_id_token};
 use crate::mint::IdToken;
@@ -108,14 +109,14 @@ fn same_redirect_uri(code: &Code, asked: &Request) -> Result<(), Refused> {
 
 /// Before the verifier is looked at, and whether it came before: who has not the key can neither burn the code nor end what came of it.
 fn held_by(code: &Code, asking: Asking<'_>) -> Result<(), Refused> {
-    match (&code.jkt, asking.binding.jkt()) {
-        (None, _) => Ok(()),
-        (Some(bound), Some(key)) if bound == key => Ok(()),
-        (Some(_), Some(_)) => Err(Refused::invalid_grant(
-            "this code is bound to another key than that of the proof; sign with the one that dpop_jkt named in the authorization request",
-        )),
-        (Some(_), None) => Err(Refused::invalid_grant("this code is bound to a key (dpop_jkt); send a proof of that key in a DPoP header")),
-    }
+    asking.binding.fits(code.jkt.as_deref()).map_err(|misfit| {
+        Refused::invalid_grant(match misfit {
+            Misfit::OtherKey => {
+                "this code is bound to another key than that of the proof; sign with the one that dpop_jkt named in the authorization request"
+            }
+            Misfit::NoProof => "this code is bound to a key (dpop_jkt); send a proof of that key in a DPoP header",
+        })
+    })
 }
 
 fn proven(code: &Code, grant: &Grant, asked: &Request, moment: &mut Moment) -> Result<(), Refused> {

@@ -21,6 +21,7 @@ use super::standing::{self, GROUPS_REMOVED};
 use super::vouched::{self, Word, vouched};
 use super::wanted::Wanted;
 use super::{Asking, Granted, Learned, Outcome, one_of};
+use crate::binding::Misfit;
 use crate::form::Form;
 use crate::identity_scope::{heard, identity_of, without_identity};
 use crate::moment::Moment;
@@ -106,22 +107,15 @@ fn alive(family: &Family, grant: &Grant, asking: Asking<'_>, now: Timestamp) -> 
 /// Without a proof of its key the newest token is nobody's, and its owner loses nothing by who else holds it. An older one is of before
 /// the family was bound, when any key would do: it is its owner's, shut out by a thief's key, or a thief's, shut out by its owner's.
 fn held(family: &Family, grant: &Grant, (presented, asking): (Presented, Asking<'_>), moment: &mut Moment) -> Result<(), Refused> {
-    match fits(family, asking) {
-        Err(_) if presented.generation < family.generation => Err(reused(family, grant, presented, moment).by_row("OA-13")),
-        Err(why) => Err(Refused::invalid_grant(why)),
-        Ok(()) => Ok(()),
-    }
-}
-
-fn fits(family: &Family, asking: Asking<'_>) -> Result<(), &'static str> {
-    match (&family.jkt, asking.binding.jkt()) {
-        (None, _) => Ok(()),
-        (Some(bound), Some(key)) if bound == key => Ok(()),
-        (Some(_), Some(_)) => {
-            Err("this refresh token is bound to another key than that of the proof; sign with the one that it was first asked for with")
+    let why = match asking.binding.fits(family.jkt.as_deref()) {
+        Ok(()) => return Ok(()),
+        Err(_) if presented.generation < family.generation => return Err(reused(family, grant, presented, moment).by_row("OA-13")),
+        Err(Misfit::OtherKey) => {
+            "this refresh token is bound to another key than that of the proof; sign with the one that it was first asked for with"
         }
-        (Some(_), None) => Err("this refresh token is bound to a key; send a proof of that key in a DPoP header"),
-    }
+        Err(Misfit::NoProof) => "this refresh token is bound to a key; send a proof of that key in a DPoP header",
+    };
+    Err(Refused::invalid_grant(why))
 }
 
 /// The presented token is the newest, or the one before it on a retry. Anything older was stolen, or is replayed by whom it was stolen
