@@ -38,9 +38,7 @@ use crate::{Gateway, Inner, headers, method, mirror};
 
 pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let found = gateway.inner.registry.resource_at(headers::host(&head.uri, &head.headers), head.uri.path());
-    let served = found.filter(|(_, resource)| resource.upstream.is_some());
-    let Some((tenant, resource)) = served else {
+    let Some((tenant, resource)) = gateway.inner.served(&head) else {
         let refusal = Refusal::nothing_here();
         let counted = gateway.inner.recorder.counted(None, &refusal);
         return respond(&refusal, None, &ReplyTo::Nobody, None, &counted.into());
@@ -52,6 +50,14 @@ pub async fn answer(State(gateway): State<Gateway>, request: Request) -> Respons
         if origin::is_preflight(&call.head.method, &call.head.headers) { call.preflight() } else { call.answered(body).await };
     call.origin.dress(response.headers_mut());
     response
+}
+
+impl Inner {
+    /// What is served where this request goes.
+    fn served(&self, head: &request::Parts) -> Option<(Arc<Tenant>, Arc<Resource>)> {
+        let found = self.registry.resource_at(headers::host(&head.uri, &head.headers), head.uri.path());
+        found.filter(|(_, resource)| resource.upstream.is_some())
+    }
 }
 
 /// One request on its way through the steps.
@@ -87,6 +93,7 @@ impl Call<'_> {
         self.origin.admitted()?;
         let body = self.body(body).await?;
         self.still_stands(&token)?; // RV-05
+        self.under_the_rules_of_now()?;
         let messages = self.messages(&body)?;
 
         let now = self.gateway.clock.now();
@@ -97,7 +104,7 @@ impl Call<'_> {
         let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller(), address: self.address() };
         let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
 
-        let backend = self.gateway.way.backends.of(&self.resource);
+        let backend = self.gateway.way.backends.of(self.tenant.version, &self.resource)?;
         let room = backend.enter(token.caller())?;
         let record = self.record(&messages.all, &permits, &token, now).await?;
         if let Err(refusal) = self.still_stands(&token) {
@@ -142,6 +149,15 @@ impl Call<'_> {
                 self.gateway.verifier.still(token, self.gateway.clock.now()).map_err(|trouble| Refusal::bad_token(&trouble))
             }
         }
+    }
+
+    /// A body may take its time, and an operator change what stands in the file meanwhile: whether a call may pass, and to where, is
+    /// decided by what stands there when the call is known.
+    fn under_the_rules_of_now(&mut self) -> Result<(), Refusal> {
+        let served = self.gateway.served(&self.head);
+        let same = served.filter(|(_, now)| now.id == self.resource.id && now.url == self.resource.url);
+        (self.tenant, self.resource) = same.ok_or_else(Refusal::nothing_here)?;
+        Ok(())
     }
 
     /// What the request says, be it by its body or by its verb.

@@ -298,6 +298,10 @@ impl Refusal {
         Self::status("upstream_resting", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway failed several times and is left alone for a moment: the call was not sent, try again in half a minute")
     }
 
+    pub fn upstream_replaced() -> Self {
+        Self::status("upstream_replaced", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the MCP server behind the gateway was just replaced by another: the call was not sent, send it again")
+    }
+
     pub fn upstream_compressed() -> Self {
         Self::status("upstream_compressed", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway compressed its answer, unasked: the call may have been carried out, and its operator must switch compression off")
     }

@@ -6,9 +6,11 @@ mod crowd;
 mod flow;
 mod network;
 mod stdio;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use chancery_core::{Caller, Clock, ResourceId, Rng};
@@ -63,11 +65,15 @@ pub struct Backends {
     held: RwLock<HashMap<ResourceId, Arc<Backend>>>,
 }
 
-/// What stands behind one resource.
+/// What stands behind one resource, at one version of its tenant.
 pub struct Backend {
     resource: Arc<Resource>,
-    inner: Arc<Inner>,
+    version: i64,
+    inner: Arc<Made>,
 }
+
+/// Made by whoever asks first, once, and outside of the lock on all.
+type Made = LazyLock<Inner, Box<dyn FnOnce() -> Inner + Send>>;
 
 struct Inner {
     way: Way,
@@ -89,19 +95,29 @@ impl Backends {
         Self { out, yard, held: RwLock::default() }
     }
 
-    /// What stands behind this resource.
-    pub fn of(&self, resource: &Arc<Resource>) -> Arc<Backend> {
+    /// What stands behind this resource: the same for all who ask.
+    ///
+    /// # Errors
+    /// When another upstream has taken its place in a later version of the tenant, which whoever asks has not seen yet.
+    pub fn of(&self, version: i64, resource: &Arc<Resource>) -> Result<Arc<Backend>, Refusal> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner).get(&resource.id).cloned();
-        if let Some(held) = held.as_ref().filter(|held| Arc::ptr_eq(&held.resource, resource)) {
-            return held.clone();
+        if let Some(held) = held.filter(|held| Arc::ptr_eq(&held.resource, resource)) {
+            return Ok(held);
         }
-        let inner = match held {
+        let mut all = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let inner = match all.get(&resource.id) {
             Some(held) if held.resource.upstream == resource.upstream => held.inner.clone(),
-            _ => Arc::new(self.made(resource)),
+            Some(held) if held.version > version => return Err(Refusal::upstream_replaced()),
+            _ => Arc::new(self.made(resource.clone())),
         };
-        let made = Arc::new(Backend { resource: resource.clone(), inner });
-        self.held.write().unwrap_or_else(PoisonError::into_inner).insert(resource.id, made.clone());
-        made
+        let backend = Arc::new(Backend { resource: resource.clone(), version, inner });
+        let before = match all.get(&resource.id) {
+            Some(held) if held.version > version => None,
+            _ => all.insert(resource.id, backend.clone()),
+        };
+        drop(all);
+        drop(before); // which may end its children
+        Ok(backend)
     }
 
     /// Forgets what stands behind resources that are no more, and children that nobody asks.
@@ -141,13 +157,20 @@ impl Backends {
         all
     }
 
-    fn made(&self, resource: &Arc<Resource>) -> Inner {
+    fn made(&self, resource: Arc<Resource>) -> Made {
+        let (out, yard) = (self.out.clone(), self.yard.clone());
+        LazyLock::new(Box::new(move || Inner::new(&resource, &out, yard)))
+    }
+}
+
+impl Inner {
+    fn new(resource: &Arc<Resource>, out: &Upstreams, yard: Yard) -> Self {
         let (way, limits) = match &resource.upstream {
             None => (Way::Unusable("nothing stands behind this resource".to_owned()), UpstreamLimits::default()),
             Some(upstream) => {
                 let made = match &upstream.stdio {
-                    Some(_) => Children::new(resource, self.yard.clone()).map(Way::Children),
-                    None => Network::new(upstream, &self.out, self.yard.clock.clone()).map(|network| Way::Network(Box::new(network))),
+                    Some(_) => Children::new(resource, yard).map(Way::Children),
+                    None => Network::new(upstream, out, yard.clock).map(|network| Way::Network(Box::new(network))),
                 };
                 let unusable = |why: String| {
                     tracing::error!(resource = %resource.url, why, "an upstream cannot be used");
@@ -156,7 +179,7 @@ impl Backends {
                 (made.unwrap_or_else(unusable), upstream.limits.clone())
             }
         };
-        Inner { way, limits, crowd: Arc::default() }
+        Self { way, limits, crowd: Arc::default() }
     }
 }
 
@@ -167,7 +190,7 @@ impl Backend {
 
     /// Room for one more request of this caller's, held until its answer has ended.
     pub fn enter(&self, caller: &Caller) -> Result<Place, Refusal> {
-        let Inner { crowd, limits, .. } = &*self.inner;
+        let Inner { crowd, limits, .. } = &**self.inner;
         crowd.enter((&caller.subject, limits.per_subject), (caller.client.as_str(), limits.per_client))
     }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chancery_store::Topic;
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
 use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::stdio::{self, session, until, with_child};
-use crate::upstream::{Heard, PATIENCE, Upstream};
+use crate::upstream::{Heard, PATIENCE, Upstream, resource};
 use crate::wire::{self, Coming, call};
 
 /// What is promised, and what a machine that is busy with other tests may take besides.
@@ -77,34 +78,79 @@ chancery_testkit::both_stores! {
     }
 }
 
+/// A call that has begun, whose body its holder keeps back.
+struct HeldBack {
+    stream: TcpStream,
+    body: Bytes,
+}
+
+impl HeldBack {
+    async fn begin(request: Request<Bytes>) -> Self {
+        let (head, body) = request.into_parts();
+        let address = head.uri.authority().expect("an address").as_str();
+        let mut text = format!("POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", head.uri.path(), body.len());
+        for (name, value) in &head.headers {
+            text += &format!("{name}: {}\r\n", value.to_str().expect("text"));
+        }
+        let mut stream = connect(address).await;
+        stream.write_all(format!("{text}connection: close\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.expect("the gateway reads");
+        let mut asked = [0; 25];
+        timeout(PATIENCE, stream.read_exact(&mut asked)).await.expect("the gateway asks for the body").expect("it answers");
+        assert_eq!(String::from_utf8_lossy(&asked), "HTTP/1.1 100 Continue\r\n\r\n");
+        Self { stream, body }
+    }
+
+    /// Sends the rest, and hears the whole answer.
+    async fn go_on(mut self) -> String {
+        let mut answer = String::new();
+        let rest = async {
+            self.stream.write_all(&self.body).await.expect("the gateway reads");
+            self.stream.read_to_string(&mut answer).await.expect("an answer")
+        };
+        timeout(PATIENCE, rest).await.expect("the gateway answers");
+        answer
+    }
+}
+
 /// The token was good when the call began, and its holder keeps the rest back until it is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rv_05_a_call_whose_body_was_held_back_goes_no_further() {
     let site = Site::on_sqlite().await;
     let mut upstream = Upstream::behind(&site, BANK).await;
     let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
-    let (head, body) = alice.mcp(BANK).posting(&call("account_balance", &json!({}))).into_parts();
-    let address = head.uri.authority().expect("an address").as_str();
-    let mut text = format!("POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", head.uri.path(), body.len());
-    for (name, value) in &head.headers {
-        text += &format!("{name}: {}\r\n", value.to_str().expect("text"));
-    }
-    let mut stream = connect(address).await;
-    stream.write_all(format!("{text}connection: close\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.expect("the gateway reads");
-    let mut asked = [0; 25];
-    timeout(PATIENCE, stream.read_exact(&mut asked)).await.expect("the gateway asks for the body").expect("it answers");
-    assert_eq!(String::from_utf8_lossy(&asked), "HTTP/1.1 100 Continue\r\n\r\n");
+    let held = HeldBack::begin(alice.mcp(BANK).posting(&call("account_balance", &json!({})))).await;
 
     site.revoke(Revocable::Grant, &grant(&alice)).await.expect("it is alive");
 
-    let mut answer = String::new();
-    let rest = async {
-        stream.write_all(&body).await.expect("the gateway reads");
-        stream.read_to_string(&mut answer).await.expect("an answer")
-    };
-    upstream.left_alone(timeout(PATIENCE, rest)).await.expect("the gateway answers");
+    let answer = upstream.left_alone(held.go_on()).await;
     assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("error=\"invalid_token\""), "{answer}");
     assert!(site.audit().await.of_kind("call_opened").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mc_01_a_call_whose_body_was_held_back_is_decided_by_the_rules_of_then() {
+    let site = Site::on_sqlite().await;
+    let mut before = Upstream::behind(&site, BANK).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let call = || HeldBack::begin(mcp.posting(&call("account_balance", &json!({}))));
+
+    // Another server stands behind it when the call is known: it is asked, and the one of before is not.
+    let held = call().await;
+    let mut now = Upstream::behind(&site, BANK).await;
+    let answer = before.left_alone(now.answers(held.go_on(), |heard| heard.done())).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+
+    let held = call().await;
+    let closed = r#"@id("closed") forbid(principal, action, resource == Chancery::Resource::"bank");"#;
+    site.apply(|file| file["policies"] = json!(closed)).await;
+    let answer = now.left_alone(held.go_on()).await;
+    assert!(answer.contains("denied_by_policy"), "{answer}");
+
+    site.apply(|file| file["policies"] = json!("")).await;
+    let held = call().await;
+    site.apply(|file| _ = resource(file, BANK).as_object_mut().expect("a resource").remove("upstream")).await;
+    let answer = now.left_alone(held.go_on()).await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("nothing_here"), "{answer}");
 }
 
 /// The record of a call has to be durable before it goes out, and that may take a while: what is ended then keeps it here.
