@@ -26,6 +26,7 @@ use chancery_tokens::{Keyring, first_keys, further_keys};
 
 use crate::exit::{Exit, Failure};
 use crate::files;
+pub use list::LONGEST_PAGE;
 use message::{Answer, Files, Planned, Tail, Task};
 
 /// Another node may apply at the same moment; then the plan is made again.

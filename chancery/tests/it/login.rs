@@ -8,10 +8,10 @@ use url::Url;
 
 use crate::process::{Ended, Running, chancery, run};
 
-const ALL: &str = "admin:read admin:apply admin:revoke admin:register";
+pub const ALL: &str = "admin:read admin:apply admin:revoke admin:register";
 
 /// A command at the site, by its address.
-fn at(site: &Site, folder: &Folder, arguments: &[&str]) -> Ended {
+pub fn at(site: &Site, folder: &Folder, arguments: &[&str]) -> Ended {
     run(folder, &[arguments, &["--server", site.base()]].concat())
 }
 
@@ -25,8 +25,12 @@ fn begun(site: &Site, folder: &Folder, more: &[&str]) -> (Running, Url) {
 }
 
 /// This person goes all the way in a browser, and back to the command line.
-async fn logged_in(site: &Site, folder: &Folder, person: Person, more: &[&str]) {
-    let (mut running, url) = begun(site, folder, more);
+pub async fn logged_in(site: &Site, folder: &Folder, person: Person, more: &[&str]) {
+    finished(site, begun(site, folder, more), person).await;
+}
+
+/// This person goes all the way with a login that was begun.
+pub async fn finished(site: &Site, (mut running, url): (Running, Url), person: Person) {
     let app = url.query_pairs().find(|(name, _)| name == "redirect_uri").map(|(_, value)| value.into_owned()).expect("a redirect URI");
     let browser = site.browser();
     let page = browser.get(url.as_str()).await;

@@ -8,6 +8,7 @@ mod commands;
 mod crash;
 mod demo;
 mod doctor;
+mod following;
 mod import;
 mod import_metadata;
 mod init;
