@@ -31,20 +31,20 @@ pub struct Logout {
 }
 
 pub async fn run(args: Login) -> Result<Exit, Failure> {
-    let mut credentials = Credentials::load()?; // what cannot be kept is not asked for
+    drop(Credentials::hold().await?); // what cannot be kept is not asked for; others may have them while a person signs in
     let login = log_in(&args.server, &args.tenant, args.scope.as_deref(), !args.no_browser).await?;
     let scope = login.scope.clone();
-    credentials.keep(login)?;
+    Credentials::hold().await?.keep(login)?;
     print::line(&format_args!("You are logged in at tenant {}. Your groups give you: {scope}", args.tenant))?;
     Ok(Exit::Done)
 }
 
 /// Where the server cannot be told, the tokens are forgotten here all the same, and the failure says that they live on there.
 pub async fn leave(args: Logout) -> Result<Exit, Failure> {
-    let mut credentials = Credentials::load()?;
-    let login = credentials.login(&args.server, args.tenant.as_deref())?.clone();
+    let mut held = Credentials::hold().await?;
+    let login = held.credentials().login(&args.server, args.tenant.as_deref())?.clone();
     let told = log_out(&login).await;
-    credentials.forget(&login.issuer)?;
+    held.forget(&login.issuer)?;
     told.map_err(|failure| {
         let why = format!("{}: {}", failure.what, failure.why);
         Failure::new(failure.exit, "you are logged out here, but the server was not told")

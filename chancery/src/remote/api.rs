@@ -1,4 +1,5 @@
-//! Asking the admin API. A token that is about to end is renewed first; one that was refused all the same is renewed once.
+//! Asking the admin API. A token that is about to end is renewed first; one that was refused all the same is renewed once. What another
+//! command renewed meanwhile is taken from it.
 
 use chancery_console::api::Problem;
 use chancery_core::{Clock as _, SystemClock};
@@ -17,7 +18,6 @@ const SOON: i64 = 30;
 /// A server that is administered over HTTP. It has no `Debug`: it holds tokens.
 pub struct Remote {
     fetcher: Fetcher,
-    credentials: Credentials,
     login: Login,
 }
 
@@ -35,9 +35,8 @@ impl Remote {
     /// # Errors
     /// [`Exit::Refused`], where there is none.
     pub fn open(server: &str, tenant: Option<&str>) -> Result<Self, Failure> {
-        let credentials = Credentials::load()?;
-        let login = credentials.login(server, tenant)?.clone();
-        Ok(Self { fetcher: fetcher()?, credentials, login })
+        let login = Credentials::load()?.login(server, tenant)?.clone();
+        Ok(Self { fetcher: fetcher()?, login })
     }
 
     /// The tenant that is administered.
@@ -61,7 +60,7 @@ impl Remote {
     }
 
     async fn ask<T: DeserializeOwned>(&mut self, ask: &Ask) -> Result<T, Failure> {
-        if self.login.ends_at <= SystemClock.now().seconds() + SOON {
+        if self.login.ends_soon() {
             self.renew().await?;
         }
         let mut fetched = self.send(ask).await?;
@@ -77,9 +76,23 @@ impl Remote {
         serde_json::from_slice(&fetched.body).map_err(odd)
     }
 
+    /// Nobody else renews it meanwhile: of two at once the second finds what the first has kept.
     async fn renew(&mut self) -> Result<(), Failure> {
+        let mut held = Credentials::hold().await?;
+        let kept = held.credentials().logins.get(&self.login.issuer).cloned().ok_or_else(|| self.left())?;
+        let is_new = kept.access_token != self.login.access_token;
+        self.login = kept;
+        if is_new && !self.login.ends_soon() {
+            return Ok(());
+        }
         self.login = tokens::renewed(&self.fetcher, &self.login).await?;
-        self.credentials.keep(self.login.clone())
+        held.keep(self.login.clone())
+    }
+
+    fn left(&self) -> Failure {
+        Failure::new(Exit::Refused, "you are not logged in any more")
+            .because(format!("another command logged you out at {}", self.login.issuer))
+            .remedy("log in again: `chancery login`")
     }
 
     async fn send(&self, ask: &Ask) -> Result<Fetched, Failure> {
@@ -109,6 +122,12 @@ impl Remote {
             return Failure::new(exit, what).because(format!("your groups give you {has} here")).remedy(remedy);
         }
         Failure::new(exit, title).because(detail).remedy(remedy)
+    }
+}
+
+impl Login {
+    fn ends_soon(&self) -> bool {
+        self.ends_at <= SystemClock.now().seconds() + SOON
     }
 }
 

@@ -2,18 +2,21 @@
 //!
 //! 1. [`discovery`] finds the tenant's issuer and its admin API, and believes nothing that does not name itself.
 //! 2. [`login`] is a native app as RFC 8252 has it: the system's browser, a loopback redirect on any port, PKCE.
-//! 3. [`credentials`] keeps the tokens, for this user alone. They are renewed when they are about to end.
+//! 3. [`credentials`] keeps the tokens, for this user alone; [`held`] changes them, one command at a time. They are renewed when they are
+//!    about to end.
 //! 4. [`api`] asks, and says what is in the way in words that tell what to do.
 
 mod api;
 mod credentials;
 mod discovery;
 mod following;
+mod held;
 mod login;
 mod tokens;
 
 pub use api::Remote;
 pub use credentials::Credentials;
+pub use held::Held;
 pub use login::{Login, log_in};
 pub use tokens::log_out;
 

@@ -16,7 +16,7 @@ pub fn at(site: &Site, folder: &Folder, arguments: &[&str]) -> Ended {
 }
 
 /// Begins a login, and gives the address that it prints.
-fn begun(site: &Site, folder: &Folder, more: &[&str]) -> (Running, Url) {
+pub fn begun(site: &Site, folder: &Folder, more: &[&str]) -> (Running, Url) {
     let command = chancery(folder, &[&["login", "--server", site.base(), "--tenant", TENANT, "--no-browser"], more].concat());
     let running = Running::of(command, "resource=");
     let said = running.said();

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod app;
+mod at_once;
 mod clients;
 mod cluster;
 mod commands;
