@@ -222,7 +222,7 @@ async fn when_the_upstream_breaks_off_the_client_sees_it() {
     assert_eq!(outcomes(&told), [Outcome::UpstreamFailed]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_stream_is_cut_within_a_second_of_its_grants_end() {
     let (told, (sender, body)) = (Told::default(), stream());
     let ended = Arc::new(AtomicBool::new(false));

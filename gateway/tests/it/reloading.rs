@@ -52,10 +52,19 @@ impl Scene {
         self.site.tells(Topic::Ended, &format!("grant {} {}", self.site.now().millis(), self.grant)).await;
     }
 
-    async fn is_cut(&mut self) {
-        let last = timeout(PATIENCE, self.stream.0.piece()).await.expect("the stream goes on though it was ended");
-        assert!(last.contains("authorize again"), "{last}");
-        assert!(self.still_hangs(), "the end was heard only when what hung before it was given up");
+    /// Whether its end was heard while the table hangs. On a machine that is busy with other tests that may take too long, so there is
+    /// another scene where it did.
+    async fn that_is_cut_meanwhile(table: &'static str, topic: Topic, key: &str) -> Option<Self> {
+        for _ in 0..3 {
+            let mut scene = Self::that_hangs(table, topic, key).await?;
+            scene.end().await;
+            let last = timeout(PATIENCE, scene.stream.0.piece()).await.expect("the stream goes on though it was ended");
+            assert!(last.contains("authorize again"), "{last}");
+            if scene.still_hangs() {
+                return Some(scene);
+            }
+        }
+        panic!("the end was heard only when what hung before it was given up");
     }
 
     async fn ready(&self) -> u16 {
@@ -81,10 +90,7 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rv_05_an_end_is_heard_while_a_registry_is_slow_to_be_read() {
-    let Some(mut scene) = Scene::that_hangs("objects", Topic::Registry, "").await else { return };
-
-    scene.end().await;
-    scene.is_cut().await;
+    let Some(scene) = Scene::that_is_cut_meanwhile("objects", Topic::Registry, "").await else { return };
 
     // Whatever else hangs, the node hears of ends, and says so.
     while scene.still_hangs() {
@@ -96,10 +102,7 @@ async fn rv_05_an_end_is_heard_while_a_registry_is_slow_to_be_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rv_05_an_end_is_heard_while_others_are_slow_to_be_read_and_the_node_says_what_it_lacks() {
-    let Some(mut scene) = Scene::that_hangs("ended", Topic::ManyEnded, "0").await else { return };
-
-    scene.end().await;
-    scene.is_cut().await;
+    let Some(scene) = Scene::that_is_cut_meanwhile("ended", Topic::ManyEnded, "0").await else { return };
 
     // It does not know of all ends, and cannot until it has read them.
     scene.says(503).await;

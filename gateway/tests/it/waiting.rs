@@ -18,9 +18,6 @@ use crate::stdio::{self, session, until, with_child};
 use crate::upstream::{Heard, PATIENCE, Upstream, resource};
 use crate::wire::{self, Coming, call};
 
-/// What is promised, and what a machine that is busy with other tests may take besides.
-const SOON: Duration = Duration::from_secs(3);
-
 fn grant(tokens: &Tokens) -> String {
     tokens.claims()["grants"][0].as_str().expect("a grant").to_owned()
 }
@@ -32,7 +29,7 @@ async fn waits(upstream: &mut Upstream, mcp: Mcp, message: Value) -> (JoinHandle
 }
 
 async fn answered(asking: JoinHandle<Coming>) -> (Coming, Value) {
-    let mut coming = timeout(SOON, asking).await.expect("it goes on though it was ended").expect("it ran");
+    let mut coming = timeout(PATIENCE, asking).await.expect("it goes on though it was ended").expect("it ran");
     let said = coming.piece().await;
     (coming, serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}")))
 }
@@ -227,7 +224,7 @@ async fn rv_05_a_call_of_a_child_process_is_cut_with_an_answer() {
     let subject = site.audit().await.only("call_opened").field("subject").expect("whose it is").to_owned();
     site.revoke_unheard(Revocable::Subject, &subject).await;
 
-    let answer = timeout(SOON, asking).await.expect("it goes on though it was ended").expect("it ran");
+    let answer = timeout(PATIENCE, asking).await.expect("it goes on though it was ended").expect("it ran");
     let said = answer.has_status(200).json();
     assert_eq!((&said["id"], &said["error"]["data"]["reason"]), (&json!("mine"), &json!("grant_ended")), "{said}");
     until("the child hears nothing of it", || std::fs::read_to_string(&told).is_ok_and(|text| text == "\"mine\"")).await;
