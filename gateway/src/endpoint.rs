@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use chancery_core::{Entropy, Source};
+use chancery_core::{Caller, Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented, Scheme};
 use chancery_tokens::{Asked, NamedToken, Standing, TenantKeys, VerifiedToken};
@@ -28,6 +28,7 @@ use self::ending::Answering;
 use crate::decide::{Facts, decide};
 use crate::era::Era;
 use crate::leg::Authenticated;
+use crate::memory::Part;
 use crate::message::{Message, Messages};
 use crate::origin::{self, Origin};
 use crate::passage::{Failed, Onward, Passage, Permits};
@@ -91,7 +92,7 @@ impl Call<'_> {
     async fn pass(&mut self, body: Body) -> Result<Response, Failed> {
         let token = self.authenticated()?; // OA-20, PR-02, AT-01, MC-01
         self.origin.admitted()?;
-        let body = self.body(body).await?;
+        let (body, _part) = self.body(body, token.caller()).await?;
         self.still_stands(&token)?; // RV-05
         self.under_the_rules_of_now()?;
         let messages = self.messages(&body)?;
@@ -125,6 +126,11 @@ impl Call<'_> {
 
     fn address(&self) -> Option<IpAddr> {
         self.head.extensions.get::<Source>().map(|source| source.address())
+    }
+
+    /// What a message of this caller's, or for them, may take of the memory.
+    fn part(&self, caller: &Caller) -> Part {
+        self.gateway.memory.part((&caller.tenant, &caller.subject))
     }
 
     fn authenticated(&mut self) -> Result<Arc<VerifiedToken>, Refusal> {

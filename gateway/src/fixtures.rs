@@ -6,6 +6,8 @@ use chancery_core::{Caller, ClientId, Entropy, ResourceId, ResourceUrl, ScopeSet
 use chancery_crypto::jose::Algorithm;
 use chancery_registry::{Dpop, Listing, Resource, SignInDemand, Tool, Upstream};
 
+use crate::memory::{Memory, Part};
+
 pub const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
 pub fn entropy(seed: u8) -> Entropy {
@@ -22,6 +24,11 @@ pub fn scopes(text: &str) -> ScopeSet {
 
 pub fn resource_url() -> ResourceUrl {
     "https://gw.example/mcp/bank".parse().expect("a URL")
+}
+
+/// As much of the memory as a message of alice's may take.
+pub fn part() -> Part {
+    Memory::default().part((&tenant_id(1), "alice"))
 }
 
 /// A caller of tenant 1 at the client `cli_1`.

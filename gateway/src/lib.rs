@@ -21,6 +21,7 @@ mod leaving;
 mod leg;
 mod listing;
 mod members;
+mod memory;
 mod message;
 mod message_counts;
 mod metadata;
@@ -53,6 +54,7 @@ use tokio_util::task::TaskTracker;
 pub use crate::challenge::parameter as challenge_parameter;
 use crate::leaving::Leaving;
 pub use crate::leg::{Authenticated, Leg};
+use crate::memory::Memory;
 use crate::message_counts::MessageCounts;
 use crate::passage::Way;
 use crate::record::Recorder;
@@ -90,6 +92,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     leaving: Leaving,
+    memory: Memory,
 }
 
 impl Gateway {
@@ -98,7 +101,7 @@ impl Gateway {
         let (messages, writing, leaving) = (MessageCounts::default(), TaskTracker::new(), Leaving::default());
         let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing, leaving: leaving.clone() };
         let way = Way { backends: Backends::new(upstreams, commands, (clock.clone(), rng.clone())), credentials };
-        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving }) }
+        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving, memory: Memory::default() }) }
     }
 
     /// The metadata of all resources, and, as the fallback, every path that is a resource's. So it can be merged with routers that

@@ -11,6 +11,7 @@ use chancery_registry::SignInDemand;
 use chancery_tokens::TokenTrouble;
 use http::StatusCode;
 
+use crate::memory::Full;
 use crate::message::Message;
 use crate::record::Outcome;
 
@@ -216,6 +217,13 @@ impl Refusal {
 
     pub fn too_many_at_once(whose: &str, most: u32) -> Self {
         Self::status("too_many_at_once", StatusCode::TOO_MANY_REQUESTS, code::UNAVAILABLE, &format!("{most} requests and streams of this {whose} are under way here already, and more are not allowed: let some of them end"))
+    }
+
+    pub fn too_much_at_once(full: Full) -> Self {
+        match full {
+            Full::OfOne => Self::status("too_much_at_once", StatusCode::TOO_MANY_REQUESTS, code::UNAVAILABLE, "large messages of this person are under way here already, and more are not held for one: let some of them end, then send this again"),
+            Full::OfAll => Self::status("too_much_at_once", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "this node holds as many large messages as it may: the call was not sent, send it again in a moment"),
+        }
     }
 
     pub fn unknown_session() -> Self {

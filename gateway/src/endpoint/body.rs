@@ -1,7 +1,9 @@
-//! The body of a request, whole: JSON in UTF-8, as it came, and no more of it than a message may have.
+//! The body of a request, whole: JSON in UTF-8, as it came, and no more of it than a message may have, nor than there is room for.
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use chancery_core::Caller;
+use chancery_outbound::BoxError;
 use chancery_tokens::bearer;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method};
@@ -9,16 +11,18 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::Call;
+use crate::memory::Part;
 use crate::refusal::Refusal;
 
 /// The largest body of a message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
 impl Call<'_> {
-    /// The body of a POST, whole; nothing of any other.
-    pub(super) async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
+    /// The body of a POST, whole; nothing of any other. It is to be held no longer than its part of the memory is.
+    pub(super) async fn body(&self, body: Body, caller: &Caller) -> Result<(Bytes, Part), Refusal> {
+        let mut part = self.part(caller);
         if self.head.method != Method::POST {
-            return Ok(Bytes::new());
+            return Ok((Bytes::new(), part));
         }
         let headers = &self.head.headers;
         if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
@@ -27,17 +31,33 @@ impl Call<'_> {
         if body.size_hint().lower() > LARGEST_BODY as u64 {
             return Err(Refusal::too_large(LARGEST_BODY)); // said beforehand: not a byte of it is read
         }
-        let body = Limited::new(body, LARGEST_BODY)
-            .collect()
-            .await
-            .map_err(|error| if error.is::<LengthLimitError>() { Refusal::too_large(LARGEST_BODY) } else { Refusal::cut_off() })?;
-        let body = body.to_bytes();
+        let body = whole(body, &mut part).await?;
         match content_type(&self.head.headers).as_deref() {
-            Some("application/json") => Ok(body),
+            Some("application/json") => Ok((body, part)),
             Some("application/x-www-form-urlencoded") if bearer::stands_in_form(&body) => Err(Refusal::two_tokens()), // OA-20
             _ => Err(Refusal::wrong_type()),
         }
     }
+}
+
+/// All of it, in one piece.
+async fn whole(body: Body, part: &mut Part) -> Result<Bytes, Refusal> {
+    let mut body = Limited::new(body, LARGEST_BODY);
+    let mut pieces = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let cut = |error: BoxError| if error.is::<LengthLimitError>() { Refusal::too_large(LARGEST_BODY) } else { Refusal::cut_off() };
+        let Ok(piece) = frame.map_err(cut)?.into_data() else { continue };
+        length += piece.len();
+        part.hold(length).map_err(Refusal::too_much_at_once)?;
+        pieces.push(piece);
+    }
+    if pieces.len() < 2 {
+        return Ok(pieces.pop().unwrap_or_default());
+    }
+    let mut whole = BytesMut::with_capacity(length);
+    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    Ok(whole.freeze())
 }
 
 /// The media type in lower case, without its parameters; nothing where there are several types, or a charset that JSON does not have

@@ -110,7 +110,7 @@ impl Call<'_> {
         let closing = settled.at_the_end(head.status);
         let body = if lists {
             let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
-            let shown = Shown::new(&head, body, self.visible(token), unreadable); // mcp_1a_14
+            let shown = Shown::new(&head, body, (self.visible(token), self.part(token.caller())), unreadable); // mcp_1a_14
             Body::new(Attended::new(Answer::new(&head, shown, closing, around)))
         } else {
             Body::new(Attended::new(Answer::new(&head, body, closing, around)))

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{Shows, cut_down};
 use crate::event_stream::EventReader;
+use crate::memory::Part;
 
 /// The longest list, or event of a stream.
 const LONGEST: usize = 8 * 1024 * 1024;
@@ -20,6 +21,7 @@ pub struct Shown<B, S> {
     body: B,
     form: Form,
     by: S,
+    part: Part,
     unreadable: Bytes,
 }
 
@@ -54,8 +56,8 @@ impl Form {
 }
 
 impl<B, S> Shown<B, S> {
-    pub fn new(head: &Parts, body: B, by: S, unreadable: Bytes) -> Self {
-        Self { body, form: Form::of(head), by, unreadable }
+    pub fn new(head: &Parts, body: B, (by, part): (S, Part), unreadable: Bytes) -> Self {
+        Self { body, form: Form::of(head), by, part, unreadable }
     }
 }
 
@@ -68,7 +70,7 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, form, by, unreadable } = &mut *self;
+        let Self { body, form, by, part, unreadable } = &mut *self;
         loop {
             if matches!(form, Form::Done) {
                 return Poll::Ready(None);
@@ -91,7 +93,7 @@ where
             };
             let Ok(data) = frame.into_data() else { continue };
             match form {
-                Form::Json(text) if text.len() + data.len() > LONGEST => {
+                Form::Json(text) if text.len() + data.len() > LONGEST || part.hold(text.len() + data.len()).is_err() => {
                     *form = Form::Done;
                     return Poll::Ready(Some(Ok(Frame::data(unreadable.clone()))));
                 }
@@ -99,8 +101,10 @@ where
                 Form::Events(events) => {
                     events.hear(&data);
                     let out = cut_events(events, by, unreadable);
-                    if events.waiting() > LONGEST {
-                        return Poll::Ready(Some(Err("an event of the upstream's is longer than any list".into())));
+                    if events.waiting() > LONGEST || part.hold(events.waiting()).is_err() {
+                        return Poll::Ready(Some(Err(
+                            "an event of the upstream's is longer than any list, or than there is room for".into()
+                        )));
                     }
                     if !out.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(out.into()))));

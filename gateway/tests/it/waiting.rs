@@ -6,6 +6,8 @@ use bytes::Bytes;
 use chancery_store::Topic;
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
 use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
+use futures_util::FutureExt as _;
+use futures_util::future::select_all;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
@@ -97,14 +99,20 @@ impl HeldBack {
         Self { stream, body }
     }
 
+    /// Sends so much of it.
+    async fn send(&mut self, bytes: usize) {
+        self.stream.write_all(&self.body.split_to(bytes)).await.expect("the gateway reads");
+    }
+
     /// Sends the rest, and hears the whole answer.
     async fn go_on(mut self) -> String {
+        self.send(self.body.len()).await;
+        timeout(PATIENCE, self.answered()).await.expect("the gateway answers")
+    }
+
+    async fn answered(&mut self) -> String {
         let mut answer = String::new();
-        let rest = async {
-            self.stream.write_all(&self.body).await.expect("the gateway reads");
-            self.stream.read_to_string(&mut answer).await.expect("an answer")
-        };
-        timeout(PATIENCE, rest).await.expect("the gateway answers");
+        self.stream.read_to_string(&mut answer).await.expect("an answer");
         answer
     }
 }
@@ -148,6 +156,33 @@ async fn mc_01_a_call_whose_body_was_held_back_is_decided_by_the_rules_of_then()
     site.apply(|file| _ = resource(file, BANK).as_object_mut().expect("a resource").remove("upstream")).await;
     let answer = now.left_alone(held.go_on()).await;
     assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("nothing_here"), "{answer}");
+}
+
+/// Each may be large, and one person may have many; but what a node holds of one person's has a bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_bodies_of_one_person_do_not_fill_the_memory() {
+    let site = Site::on_sqlite().await;
+    let mut upstream = Upstream::behind(&site, BANK).await;
+    let (alice, bob) = (site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK), site.sign_in(BOB, PUBLIC_CLIENT).await.mcp(BANK));
+    let large = call("account_balance", &json!({ "much": "x".repeat(4_000_000) }));
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let mut one = HeldBack::begin(alice.posting(&large)).await;
+        one.send(one.body.len() - 1).await;
+        held.push(one);
+    }
+
+    // Not all of them are there: one is answered though its end was not sent.
+    let refused = select_all(held.iter_mut().map(|one| Box::pin(one.answered()))).map(|(answer, ..)| answer);
+    let answer = upstream.left_alone(timeout(PATIENCE, refused)).await.expect("there is room for any number");
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("too_much_at_once"), "{answer}");
+
+    // What is small passes, and so does another's.
+    for (mcp, message) in [(&alice, &call("account_balance", &json!({}))), (&bob, &large)] {
+        let answer = upstream.answers(mcp.post(message), Heard::done).await;
+        assert_eq!(answer.status, 200);
+    }
+    drop(held);
 }
 
 /// The record of a call has to be durable before it goes out, and that may take a while: what is ended then keeps it here.
