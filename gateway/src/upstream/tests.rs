@@ -40,7 +40,7 @@ fn who_comes_first_together_shares_what_stands_behind() {
         let (backends, resource, start) = (backends(), bank_at(9001), Barrier::new(TOGETHER));
         let ask = || {
             start.wait();
-            backends.of(1, &resource).ok().expect("what stands behind it")
+            backends.of(1, &resource).expect("what stands behind it")
         };
         let all = thread::scope(|scope| {
             let asking: Vec<_> = (0..TOGETHER).map(|_| scope.spawn(ask)).collect();
@@ -54,16 +54,16 @@ fn who_comes_first_together_shares_what_stands_behind() {
 fn what_stood_behind_it_before_does_not_come_back() {
     let backends = backends();
     let (before, now) = (bank_at(9001), bank_at(9002));
-    let _first = backends.of(1, &before).ok().expect("what stands behind it");
-    let second = backends.of(2, &now).ok().expect("what stands behind it");
+    let _first = backends.of(1, &before).expect("what stands behind it");
+    let second = backends.of(2, &now).expect("what stands behind it");
 
     assert!(backends.of(1, &before).is_err_and(|refusal| refusal.reason == "upstream_replaced"), "it would be sent by rules of before");
 
-    assert!(is_same(&backends.of(2, &now).ok().expect("what stands behind it"), &second), "the newer one was put away");
+    assert!(is_same(&backends.of(2, &now).expect("what stands behind it"), &second), "the newer one was put away");
     // Of another version with the same upstream all is shared, and the newer stays.
     let (renamed, old) = (Arc::new(Resource { title: "The bank".to_owned(), ..(*now).clone() }), bank_at(9002));
     for (version, resource) in [(3, &renamed), (1, &old), (3, &renamed)] {
-        assert!(is_same(&backends.of(version, resource).ok().expect("what stands behind it"), &second));
+        assert!(is_same(&backends.of(version, resource).expect("what stands behind it"), &second));
     }
     assert!(Arc::ptr_eq(&backends.held.read().expect("unpoisoned")[&now.id].resource, &renamed));
 }
