@@ -1,25 +1,34 @@
 //! Who may ask what (RFC 6750; RFC 9068 §4). A request that gets past here has a live token of this tenant's issuer, for the admin API,
 //! of a person, with the address's scope, and the tenant's policies permit it.
 //!
+//! 1. It is judged by its head: of whoever may not ask, nothing more is read.
+//! 2. Its body is read here, whole, so that no handler can wait for one.
+//! 3. It is judged again: a body may take its time, and what was ended or forbidden meanwhile is not done.
+//!
 //! A refusal of a live token is an event; of nobody in particular, a count.
+
+mod refusal;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chancery_audit::{Counter, Draft};
 use chancery_core::oauth::{Code, Error};
-use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, Source, SubjectId, Timestamp};
+use chancery_core::{Entropy, Event, Field, Kind, ScopeSet, Source, SubjectId};
 use chancery_policy::{Action, Circumstances, Question};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented, Scheme, Shown};
 use chancery_tokens::challenge::{self, Offer};
-use chancery_tokens::{Asked, NamedToken, TokenTrouble, VerifiedToken};
+use chancery_tokens::{Asked, VerifiedToken};
 
+use self::refusal::{Refused, bad_token, refused};
 use super::routes::Route;
 use super::{Parts, Problem};
 
@@ -38,38 +47,14 @@ pub(super) struct Administrator {
     pub token: Arc<VerifiedToken>,
 }
 
-/// No, and what is written about it.
-struct Refused {
-    problem: Problem,
-    /// What the challenge says; none where it was not the token.
-    challenge: Option<(Option<Error>, ScopeSet)>,
-    /// The token came without the proof that it needs.
-    wants_proof: bool,
-    counter: Counter,
-    /// The live token that was refused, and the policy's decision.
-    of: Option<(NamedToken, Option<String>)>,
-}
+/// Where the admin API is: the tenant, and the resource that tokens for it are for.
+type Place = (Arc<Tenant>, Arc<Resource>);
 
-pub(super) async fn admit(
-    State(guard): State<Guard>,
-    Path(path): Path<Vec<(String, String)>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn admit(State(guard): State<Guard>, Path(path): Path<Vec<(String, String)>>, request: Request, next: Next) -> Response {
     let name = path.iter().find(|(name, _)| name == "tenant").map_or("", |(_, value)| value);
-    let found = guard.parts.registry.tenant(name);
-    let Some((tenant, resource)) = found.and_then(|tenant| tenant.administration().cloned().map(|resource| (tenant, resource))) else {
-        guard.parts.counters.count(None, Counter { endpoint: ENDPOINT, reason: "nothing_here", row: "" });
-        return nothing_here().into_response();
-    };
-    let presented = bearer::presented(request.headers());
-    let tried = presented.scheme();
-    match guard.judged((&tenant, &resource), presented, &request) {
-        Ok(token) => {
-            request.extensions_mut().insert(Administrator { tenant, token });
-            next.run(request).await
-        }
-        Err(refused) => guard.refuse((&tenant, &resource), tried, *refused).await,
+    match guard.admitted(name, request).await {
+        Ok(request) => next.run(request).await,
+        Err(response) => response,
     }
 }
 
@@ -80,22 +65,66 @@ pub(super) fn nothing_here() -> Problem {
 }
 
 impl Guard {
-    fn judged(
+    /// The request with its whole body, and who asks; or what is answered instead.
+    async fn admitted(&self, tenant: &str, request: Request) -> Result<Request, Response> {
+        let address = request.extensions().get::<Source>().map(|source| source.address());
+        let place = self.served(tenant).ok_or_else(|| self.nothing_here())?;
+        let presented = bearer::presented(request.headers());
+        let tried = presented.scheme();
+        let token = match self.verified(&place, presented, &request).and_then(|token| self.may_ask(&place, token, address)) {
+            Ok(token) => token,
+            Err(refused) => return Err(self.refuse(&place, tried, *refused).await),
+        };
+
+        let mut request = whole(request).await.map_err(IntoResponse::into_response)?;
+
+        let same = self.served(tenant).filter(|(now, resource)| now.id == place.0.id && resource.url == place.1.url);
+        let place = same.ok_or_else(|| self.nothing_here())?;
+        match self.still_good(token).and_then(|token| self.may_ask(&place, token, address)) {
+            Ok(token) => {
+                request.extensions_mut().insert(Administrator { tenant: place.0, token });
+                Ok(request)
+            }
+            Err(refused) => Err(self.refuse(&place, tried, *refused).await),
+        }
+    }
+
+    fn served(&self, tenant: &str) -> Option<Place> {
+        let tenant = self.parts.registry.tenant(tenant)?;
+        let resource = tenant.administration().cloned()?;
+        Some((tenant, resource))
+    }
+
+    fn nothing_here(&self) -> Response {
+        self.parts.counters.count(None, Counter { endpoint: ENDPOINT, reason: "nothing_here", row: "" });
+        nothing_here().into_response()
+    }
+
+    fn verified(
         &self,
-        (tenant, resource): (&Tenant, &Resource),
+        (tenant, resource): &Place,
         presented: Presented<'_>,
         request: &Request,
     ) -> Result<Arc<VerifiedToken>, Box<Refused>> {
-        let now = self.parts.clock.now();
-        let address = request.extensions().get::<Source>().map(|source| source.address());
         let shown = shown(presented)?; // OA-20, PR-02
         let url = format!("{}{}", tenant.base, request.uri().path());
         let asked = Asked { method: request.method().as_str(), url: &url }; // DP-07
-        let verified = self.parts.verifier.verify((tenant, resource), shown, asked, now); // AT-01, PR-03, DP-04
-        let token = verified.map_err(|trouble| bad_token(&trouble))?;
+        let verified = self.parts.verifier.verify((tenant, resource), shown, asked, self.parts.clock.now()); // AT-01, PR-03, DP-04
+        verified.map_err(|trouble| bad_token(&trouble))
+    }
+
+    /// Its proof was consumed, and is not asked for again.
+    fn still_good(&self, token: Arc<VerifiedToken>) -> Result<Arc<VerifiedToken>, Box<Refused>> {
+        match self.parts.verifier.still(&token, self.parts.clock.now()) {
+            Ok(()) => Ok(token),
+            Err(trouble) => Err(bad_token(&trouble)), // RV-05
+        }
+    }
+
+    fn may_ask(&self, place: &Place, token: Arc<VerifiedToken>, address: Option<IpAddr>) -> Result<Arc<VerifiedToken>, Box<Refused>> {
         a_person(&token)?; // SB-10
         self.in_scope(&token)?; // OA-20
-        self.permitted((tenant, resource), &token, address, now)?;
+        self.permitted(place, &token, address)?;
         Ok(token)
     }
 
@@ -112,13 +141,8 @@ impl Guard {
         Err(refused(problem, Some((Some(error), needed)), "insufficient_scope", "OA-20").of(token.into(), None))
     }
 
-    fn permitted(
-        &self,
-        (tenant, resource): (&Tenant, &Resource),
-        token: &Arc<VerifiedToken>,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<(), Box<Refused>> {
+    fn permitted(&self, (tenant, resource): &Place, token: &Arc<VerifiedToken>, address: Option<IpAddr>) -> Result<(), Box<Refused>> {
+        let now = self.parts.clock.now();
         let claims = token.claims();
         let agent = claims.agent.and_then(|agent| tenant.agent(&agent).cloned());
         let question = Question {
@@ -126,7 +150,7 @@ impl Guard {
             subject: &claims.sub,
             client: &claims.client_id,
             agent: agent.as_deref().map(Into::into),
-            resource: resource.into(),
+            resource: (&**resource).into(),
             target: Some(self.route.target),
             scope: &claims.scope,
             roles: &claims.roles,
@@ -142,7 +166,7 @@ impl Guard {
         Err(refused(problem, None, "denied_by_policy", "").of(token.into(), Some(denied.decision.to_string())))
     }
 
-    async fn refuse(&self, (tenant, resource): (&Tenant, &Resource), tried: Scheme, refused: Refused) -> Response {
+    async fn refuse(&self, (tenant, resource): &Place, tried: Scheme, refused: Refused) -> Response {
         let Refused { problem, challenge, wants_proof, counter, of } = refused;
         if let Some((token, decision)) = of {
             let (claims, now) = (token.claims(), self.parts.clock.now());
@@ -171,6 +195,18 @@ impl Guard {
     }
 }
 
+/// As long as the address takes.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let (head, body) = request.into_parts();
+    match Bytes::from_request(Request::from_parts(head.clone(), body), &()).await {
+        Ok(body) => Ok(Request::from_parts(head, body.into())),
+        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than this address takes"))
+        }
+        Err(_) => Err(Problem::malformed("the body did not come whole: it was cut off, or took too long")),
+    }
+}
+
 /// What cannot be recorded is not answered.
 pub(super) fn unwritten(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "an administrator's request could not be recorded");
@@ -191,22 +227,6 @@ fn shown(presented: Presented<'_>) -> Result<Shown<'_>, Box<Refused>> {
     }
 }
 
-fn bad_token(trouble: &TokenTrouble) -> Box<Refused> {
-    let Counter { reason, row, .. } = trouble.refusal(ENDPOINT);
-    if trouble.will_pass() {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "nobody is believed at the moment").because(trouble);
-        return refused(problem.remedy("ask another node, or over the admin socket; `GET /ready` says more"), None, reason, row);
-    }
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, trouble.to_string()).remedy("log in again: `chancery login`");
-    let error = Error::new(trouble.code(), trouble.to_string());
-    let mut refused = refused(problem, Some((Some(error), ScopeSet::default())), reason, row);
-    refused.wants_proof = trouble.wants_proof();
-    match trouble.token() {
-        Some(token) => refused.of(token.clone(), None),
-        None => refused,
-    }
-}
-
 /// The scopes are given to people by their groups. Nothing else has a group, so nothing else is an administrator.
 fn a_person(token: &Arc<VerifiedToken>) -> Result<(), Box<Refused>> {
     if token.claims().sub.parse::<SubjectId>().is_ok() {
@@ -214,15 +234,4 @@ fn a_person(token: &Arc<VerifiedToken>) -> Result<(), Box<Refused>> {
     }
     let problem = Problem::new(StatusCode::FORBIDDEN, "only people administer").remedy("log in as a person whose groups give it to you");
     Err(refused(problem, None, "not_a_person", "SB-10").of(token.into(), None))
-}
-
-fn refused(problem: Problem, challenge: Option<(Option<Error>, ScopeSet)>, reason: &'static str, row: &'static str) -> Box<Refused> {
-    Box::new(Refused { problem, challenge, wants_proof: false, counter: Counter { endpoint: ENDPOINT, reason, row }, of: None })
-}
-
-impl Refused {
-    fn of(mut self: Box<Self>, token: NamedToken, decision: Option<String>) -> Box<Self> {
-        self.of = Some((token, decision));
-        self
-    }
 }

@@ -1,10 +1,10 @@
-//! The handlers: what was asked, read within bounds, becomes a task; whoever administers answers. The guard stands before all of them.
+//! The handlers: what was asked becomes a task; whoever administers answers. The guard stands before all of them, and has read the body:
+//! none of them waits for whoever asks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -19,7 +19,6 @@ use super::message::{
 };
 use super::{By, Parts, Problem};
 
-pub(super) type Body = Result<Bytes, BytesRejection>;
 pub(super) type Api = State<Arc<Parts>>;
 pub(super) type Admin = Extension<Administrator>;
 pub(super) type Answered = Result<Response, Problem>;
@@ -97,20 +96,20 @@ pub(super) async fn events(State(api): Api, Extension(admin): Admin, asked: Aske
 
 /// What applying these files would change.
 #[utoipa::path(post, path = "/t/{tenant}/admin/plan", params(("tenant" = String, Path)), request_body = Files, responses((status = 200, body = Planned)))]
-pub(super) async fn plan(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Body) -> Answered {
+pub(super) async fn plan(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Bytes) -> Answered {
     done(&api, &admin, Task::Plan(read::<Files>(&headers, body)?)).await
 }
 
 #[utoipa::path(post, path = "/t/{tenant}/admin/apply", params(("tenant" = String, Path)), request_body = Files,
     responses((status = 200, body = Applied), (status = 400, body = Problem), (status = 409, body = Problem)))]
-pub(super) async fn apply(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Body) -> Answered {
+pub(super) async fn apply(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Bytes) -> Answered {
     done(&api, &admin, Task::Apply(read::<Files>(&headers, body)?)).await
 }
 
 /// Ends something at once and everywhere; with `dry_run` it says what would end.
 #[utoipa::path(post, path = "/t/{tenant}/admin/revocations", params(("tenant" = String, Path)), request_body = Revoke,
     responses((status = 200, body = Revoked), (status = 409, body = Problem)))]
-pub(super) async fn revoke(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Body) -> Answered {
+pub(super) async fn revoke(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Bytes) -> Answered {
     let asked = read::<Revoke>(&headers, body)?;
     done(&api, &admin, Task::Revoke(Revoke { tenant: admin.tenant.name.to_string(), ..asked })).await
 }
@@ -118,7 +117,7 @@ pub(super) async fn revoke(State(api): Api, Extension(admin): Admin, headers: He
 /// Suspends a person or lets them sign in again.
 #[utoipa::path(post, path = "/t/{tenant}/admin/standing", params(("tenant" = String, Path)), request_body = Stand,
     responses((status = 200, body = Revoked), (status = 409, body = Problem)))]
-pub(super) async fn stand(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Body) -> Answered {
+pub(super) async fn stand(State(api): Api, Extension(admin): Admin, headers: HeaderMap, body: Bytes) -> Answered {
     let asked = read::<Stand>(&headers, body)?;
     done(&api, &admin, Task::Stand(Stand { tenant: admin.tenant.name.to_string(), ..asked })).await
 }
@@ -138,12 +137,11 @@ fn page(asked: Asked) -> Result<Page, Problem> {
     asked.map(|Query(page)| page).map_err(Problem::malformed)
 }
 
-pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Bytes) -> Result<T, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
     if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON").remedy("say `Content-Type: application/json`"));
     }
-    let body = body.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than this address takes"))?;
     serde_json::from_slice(&body).map_err(Problem::malformed)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It is a resource of the issuer, `{issuer}/admin`, and there only where the tenant gives its scopes to some group. The [`routes`] table says
 //! which scope each address takes. From the top, for each request:
-//! 1. [`guard`]: the token, for this resource; its scope; policy. What is refused there is recorded.
-//! 2. [`handlers`]: the request is read, within bounds, into a [`Task`].
+//! 1. [`guard`]: the token, for this resource; its scope; policy. The body is read, within bounds, and all of it is judged again by what
+//!    stands then. What is refused there is recorded.
+//! 2. [`handlers`]: the request becomes a [`Task`].
 //! 3. Whoever [`Administer`]s does it, writes the event with the administrator's subject, and answers.
 //!
 //! Errors are RFC 9457 problems: administrators need what happened, why, and what to do, and the OAuth envelope has room for one of them.

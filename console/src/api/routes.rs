@@ -1,5 +1,6 @@
 //! Every address of the admin API, and the scope that it takes. The table is the code: the router is made of it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -69,7 +70,7 @@ const fn route(
 pub(super) fn router(parts: Arc<Parts>) -> Router {
     let guarded = |router: Router<Arc<Parts>>, route: &'static Route| {
         let guard = middleware::from_fn_with_state(Guard { parts: parts.clone(), route }, guard::admit);
-        router.route(&below(route.path), (route.answers)().layer(DefaultBodyLimit::max(route.longest_body)).layer(guard))
+        router.route(&below(route.path), (route.answers)().layer::<_, Infallible>(guard).layer(DefaultBodyLimit::max(route.longest_body)))
     };
     let described = Router::new().route(&below(DESCRIPTION), get(openapi::document));
     ROUTES.iter().fold(described, guarded).with_state(parts)

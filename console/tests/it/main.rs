@@ -2,4 +2,5 @@
 
 mod admitted;
 mod done;
+mod held_back;
 mod world;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chancery_testkit::cast::{ALICE, PUBLIC_CLIENT, TENANT};
 use chancery_testkit::{Answer, Forge, Site, request};
-use http::{Method, header};
+use http::{Method, Request, header};
 use serde_json::{Value, json};
 
 /// The scopes of the admin API.
@@ -84,7 +84,7 @@ impl Administered {
     }
 
     pub async fn send(&self, asked: (Method, &str, &Value), token: Option<&str>) -> Answer {
-        let headers: Vec<_> = token.into_iter().map(|token| (header::AUTHORIZATION.as_str(), format!("Bearer {token}"))).collect();
+        let headers: Vec<_> = token.into_iter().map(bearer).collect();
         self.send_with(asked, &headers).await
     }
 
@@ -95,14 +95,18 @@ impl Administered {
         self.send_with(asked, &headers).await
     }
 
-    async fn send_with(&self, (method, path, body): (Method, &str, &Value), headers: &[(&str, String)]) -> Answer {
+    async fn send_with(&self, asked: (Method, &str, &Value), headers: &[(&str, String)]) -> Answer {
+        self.site.program().send(self.request(asked, headers)).await
+    }
+
+    pub fn request(&self, (method, path, body): (Method, &str, &Value), headers: &[(&str, String)]) -> Request<Bytes> {
         let request = request(method, &self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let (request, body) = match body {
             Value::Null => (request, Bytes::new()),
             body => (request.header(header::CONTENT_TYPE, "application/json"), Bytes::from(body.to_string())),
         };
-        self.site.program().send(request.body(body).expect("a request")).await
+        request.body(body).expect("a request")
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -112,6 +116,11 @@ impl Administered {
     pub async fn post(&self, path: &str, scope: &str, body: &Value) -> Answer {
         self.send((Method::POST, path, body), Some(&self.token(scope))).await
     }
+}
+
+/// The header that shows this token.
+pub fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
 }
 
 /// A problem (RFC 9457) that says what happened, and is kept by nobody.

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use chancery_store::Topic;
 use chancery_testkit::cast::{ALICE, BANK, BOB, PUBLIC_CLIENT};
-use chancery_testkit::{Folder, Mcp, Revocable, Site, Tokens};
+use chancery_testkit::{Folder, HeldBack, Mcp, Revocable, Site, Tokens};
 use futures_util::FutureExt as _;
 use futures_util::future::select_all;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -77,46 +74,6 @@ chancery_testkit::both_stores! {
     }
 }
 
-/// A call that has begun, whose body its holder keeps back.
-struct HeldBack {
-    stream: TcpStream,
-    body: Bytes,
-}
-
-impl HeldBack {
-    async fn begin(request: Request<Bytes>) -> Self {
-        let (head, body) = request.into_parts();
-        let address = head.uri.authority().expect("an address").as_str();
-        let mut text = format!("POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", head.uri.path(), body.len());
-        for (name, value) in &head.headers {
-            text += &format!("{name}: {}\r\n", value.to_str().expect("text"));
-        }
-        let mut stream = connect(address).await;
-        stream.write_all(format!("{text}connection: close\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.expect("the gateway reads");
-        let mut asked = [0; 25];
-        timeout(PATIENCE, stream.read_exact(&mut asked)).await.expect("the gateway asks for the body").expect("it answers");
-        assert_eq!(String::from_utf8_lossy(&asked), "HTTP/1.1 100 Continue\r\n\r\n");
-        Self { stream, body }
-    }
-
-    /// Sends so much of it.
-    async fn send(&mut self, bytes: usize) {
-        self.stream.write_all(&self.body.split_to(bytes)).await.expect("the gateway reads");
-    }
-
-    /// Sends the rest, and hears the whole answer.
-    async fn go_on(mut self) -> String {
-        self.send(self.body.len()).await;
-        timeout(PATIENCE, self.answered()).await.expect("the gateway answers")
-    }
-
-    async fn answered(&mut self) -> String {
-        let mut answer = String::new();
-        self.stream.read_to_string(&mut answer).await.expect("an answer");
-        answer
-    }
-}
-
 /// The token was good when the call began, and its holder keeps the rest back until it is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rv_05_a_call_whose_body_was_held_back_goes_no_further() {
@@ -168,13 +125,13 @@ async fn many_large_bodies_of_one_person_do_not_fill_the_memory() {
     let mut held = Vec::new();
     for _ in 0..10 {
         let mut one = HeldBack::begin(alice.posting(&large)).await;
-        one.send(one.body.len() - 1).await;
+        one.send_all_but(1).await;
         held.push(one);
     }
 
     // Not all of them are there: one is answered though its end was not sent.
-    let refused = select_all(held.iter_mut().map(|one| Box::pin(one.answered()))).map(|(answer, ..)| answer);
-    let answer = upstream.left_alone(timeout(PATIENCE, refused)).await.expect("there is room for any number");
+    let refused = select_all(held.iter_mut().map(|one| Box::pin(one.answer()))).map(|(answer, ..)| answer);
+    let answer = upstream.left_alone(refused).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("too_much_at_once"), "{answer}");
 
     // What is small passes, and so does another's.
@@ -210,11 +167,6 @@ async fn rv_05_a_call_whose_record_took_its_time_goes_no_further() {
     let log = site.audit().await;
     log.only("call_opened").names(ALICE);
     log.only("call_closed").says("outcome", "cut").says("reason", "ended_token");
-}
-
-#[expect(clippy::disallowed_methods, reason = "the peer of a test's own server")]
-async fn connect(address: &str) -> TcpStream {
-    TcpStream::connect(address).await.expect("the gateway listens")
 }
 
 /// Nobody waits for its answer, so nothing is repeated, and a challenge is what clients know.
