@@ -1,6 +1,10 @@
 //! A circuit breaker: who failed several times in a row is left alone for a while, then tried by one request; longer each time that
 //! fails too. So a server that is down costs its callers no waiting, and is not flooded as it comes up.
+//!
+//! A trial may take as long as any request, and nobody waits for one longer than for a pause: then another tries, too, and the one before
+//! tells only whether it worked.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,33 +25,49 @@ struct State {
     /// Nobody passes before; none while it is closed.
     opens_at: Option<Timestamp>,
     pause: Duration,
-    /// One is on its way to see.
-    probing: bool,
+    /// The newest that is on its way to see,
+    probe: Option<Probe>,
+    /// of so many.
+    probes: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Probe {
+    number: u64,
+    /// When another is sent.
+    overdue_at: Timestamp,
+}
+
+/// Why nobody passes now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// It is left alone until then.
+    Pause(Timestamp),
+    /// One tries it, and from then on another.
+    Trial(Timestamp),
 }
 
 /// Leave to try, until it is told how that went. Dropped untold, it changes nothing: whoever asked has gone.
 pub struct Attempt {
     breaker: Arc<Breaker>,
-    probe: bool,
+    /// Which one it is, if one.
+    probe: Option<u64>,
 }
 
 impl Breaker {
     /// Leave to try, unless it rests.
     pub fn admit(self: &Arc<Self>, now: Timestamp) -> Option<Attempt> {
         let mut state = self.state();
-        match state.opens_at {
-            None => Some(Attempt { breaker: self.clone(), probe: false }),
-            Some(at) if now < at || state.probing => None,
-            Some(_) => {
-                state.probing = true;
-                Some(Attempt { breaker: self.clone(), probe: true })
-            }
+        if state.rest(now).is_some() {
+            return None;
         }
+        let probe = state.opens_at.is_some().then(|| state.sends_a_probe(now));
+        Some(Attempt { breaker: self.clone(), probe })
     }
 
-    /// Until when it rests.
-    pub fn resting_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.state().opens_at.filter(|at| now < *at)
+    /// Why it is not asked now, if so.
+    pub fn rest(&self, now: Timestamp) -> Option<Rest> {
+        self.state().rest(now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,16 +75,46 @@ impl Breaker {
     }
 }
 
+impl State {
+    fn rest(&self, now: Timestamp) -> Option<Rest> {
+        let opens_at = self.opens_at?;
+        if now < opens_at {
+            return Some(Rest::Pause(opens_at));
+        }
+        self.probe.map(|probe| probe.overdue_at).filter(|at| now < *at).map(Rest::Trial)
+    }
+
+    fn sends_a_probe(&mut self, now: Timestamp) -> u64 {
+        self.probes += 1;
+        self.probe = Some(Probe { number: self.probes, overdue_at: now + LONGEST_PAUSE });
+        self.probes
+    }
+
+    /// Whether it is the newest, which all wait for.
+    fn waits_for(&self, probe: Option<u64>) -> bool {
+        self.probe.is_some_and(|newest| probe == Some(newest.number))
+    }
+}
+
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pause(until) => write!(f, "is left alone until {until}"),
+            Self::Trial(until) => write!(f, "is tried by one request, and by another from {until} on if that still waits"),
+        }
+    }
+}
+
 impl Attempt {
     pub fn worked(self) {
         let mut state = self.breaker.state();
-        (state.failures, state.opens_at, state.pause) = (0, None, Duration::ZERO);
+        (state.failures, state.opens_at, state.pause, state.probe) = (0, None, Duration::ZERO, None);
     }
 
     pub fn failed(self, now: Timestamp) {
         let mut state = self.breaker.state();
         state.failures = state.failures.saturating_add(1);
-        if self.probe || (state.failures >= ENOUGH && state.opens_at.is_none()) {
+        if state.waits_for(self.probe) || (state.failures >= ENOUGH && state.opens_at.is_none()) {
             state.pause = (state.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             state.opens_at = Some(now + state.pause);
         }
@@ -73,8 +123,9 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.probe {
-            self.breaker.state().probing = false;
+        let mut state = self.breaker.state();
+        if state.waits_for(self.probe) {
+            state.probe = None;
         }
     }
 }
@@ -88,6 +139,13 @@ mod tests {
         (0..times).for_each(|_| breaker.admit(now).expect("leave").failed(now));
     }
 
+    fn pause_of(breaker: &Breaker, now: Timestamp) -> Timestamp {
+        match breaker.rest(now) {
+            Some(Rest::Pause(until)) => until,
+            other => panic!("it does not rest: {other:?}"),
+        }
+    }
+
     #[test]
     fn it_opens_after_failures_in_a_row_and_lets_one_through_to_see() {
         let breaker = Arc::<Breaker>::default();
@@ -95,14 +153,14 @@ mod tests {
         breaker.admit(NOW).expect("leave").worked();
         fail(&breaker, ENOUGH, NOW);
         assert!(breaker.admit(NOW).is_none());
-        assert_eq!(breaker.resting_until(NOW), Some(NOW + FIRST_PAUSE));
+        assert_eq!(breaker.rest(NOW), Some(Rest::Pause(NOW + FIRST_PAUSE)));
 
         let later = NOW + FIRST_PAUSE;
         let probe = breaker.admit(later).expect("one may see");
         assert!(breaker.admit(later).is_none(), "one at a time");
         drop(probe);
         breaker.admit(later).expect("who has gone told nothing").failed(later);
-        assert_eq!(breaker.resting_until(later), Some(later + 2 * FIRST_PAUSE));
+        assert_eq!(breaker.rest(later), Some(Rest::Pause(later + 2 * FIRST_PAUSE)));
 
         let later = later + 2 * FIRST_PAUSE;
         breaker.admit(later).expect("again").worked();
@@ -114,9 +172,52 @@ mod tests {
         let (breaker, mut now) = (Arc::<Breaker>::default(), NOW);
         fail(&breaker, ENOUGH, now);
         for _ in 0..20 {
-            now = breaker.resting_until(now).expect("it rests");
+            now = pause_of(&breaker, now);
             breaker.admit(now).expect("a probe").failed(now);
         }
-        assert_eq!(breaker.resting_until(now), Some(now + LONGEST_PAUSE));
+        assert_eq!(breaker.rest(now), Some(Rest::Pause(now + LONGEST_PAUSE)));
+    }
+
+    /// One that rests, whose trial is overdue, so that another has begun.
+    fn tried_twice() -> (Arc<Breaker>, [Attempt; 2], Timestamp) {
+        let breaker = Arc::<Breaker>::default();
+        fail(&breaker, ENOUGH, NOW);
+        let began = pause_of(&breaker, NOW);
+        let first = breaker.admit(began).expect("one may see");
+        let overdue = began + LONGEST_PAUSE;
+        let just_before = overdue - Duration::from_millis(1);
+        assert_eq!((breaker.rest(just_before), breaker.admit(just_before).is_none()), (Some(Rest::Trial(overdue)), true));
+
+        assert_eq!(breaker.rest(overdue), None);
+        let second = breaker.admit(overdue).expect("a trial that hangs shuts nobody out for longer than a pause");
+        assert_eq!((breaker.rest(overdue), breaker.admit(overdue).is_none()), (Some(Rest::Trial(overdue + LONGEST_PAUSE)), true));
+        (breaker, [first, second], overdue)
+    }
+
+    #[test]
+    fn a_trial_that_hangs_is_joined_by_another_and_tells_only_that_it_worked() {
+        // It goes, and the other one is still waited for.
+        let (breaker, [first, _second], now) = tried_twice();
+        drop(first);
+        assert!(breaker.admit(now).is_none());
+
+        // Both fail, in either order: one pause more.
+        for newest_first in [true, false] {
+            let (breaker, mut both, now) = tried_twice();
+            if newest_first {
+                both.reverse();
+            }
+            both.into_iter().for_each(|attempt| attempt.failed(now));
+            assert_eq!(breaker.rest(now), Some(Rest::Pause(now + 2 * FIRST_PAUSE)));
+        }
+
+        // It works after all, and what the other one tells then counts like any request's.
+        let (breaker, [first, second], now) = tried_twice();
+        first.worked();
+        assert!(breaker.admit(now).is_some() && breaker.admit(now).is_some());
+        second.failed(now);
+        assert_eq!(breaker.rest(now), None);
+        fail(&breaker, ENOUGH - 1, now);
+        assert_eq!(breaker.rest(now), Some(Rest::Pause(now + FIRST_PAUSE)));
     }
 }

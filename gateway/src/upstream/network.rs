@@ -110,7 +110,7 @@ impl Network {
         self.replicas.iter().map(move |replica| Health {
             resource: resource.to_owned(),
             address: replica.address.to_string(),
-            resting: replica.breaker.resting_until(now).map(|until| format!("it failed several times and is left alone until {until}")),
+            resting: replica.breaker.rest(now).map(|rest| format!("it failed several times and {rest}")),
         })
     }
 }

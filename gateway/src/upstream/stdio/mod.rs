@@ -182,8 +182,8 @@ impl Children {
         let address = order::of(&self.resource).map(|order| order.command.to_owned()).unwrap_or_default();
         let resting = self
             .breaker
-            .resting_until(now)
-            .map(|until| format!("several times it ended before it said anything, or said nothing for too long; not run until {until}"));
+            .rest(now)
+            .map(|rest| format!("several times it ended before it said anything, or said nothing for too long, and {rest}"));
         Health { resource: resource.to_owned(), address, resting }
     }
 
