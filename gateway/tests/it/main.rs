@@ -27,6 +27,7 @@ mod stdio;
 mod step_up;
 mod streaming;
 mod tokens;
+mod trials;
 mod upstream;
 mod upstream_trouble;
 mod upstreams;

@@ -63,3 +63,28 @@ pub fn make_room(present: &[Arc<Conversation>], owner: &Owner, most: usize) -> R
     let limit = u32::try_from(if has_share { share } else { most }).unwrap_or(u32::MAX);
     Err(Full { refusal: Box::new(Refusal::too_many_at_once("server", limit)), leaving })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(leaving: &[CancellationToken]) -> Full {
+        Full { refusal: Box::new(Refusal::too_many_at_once("server", 1)), leaving: leaving.to_vec() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_waited_for_until_then_and_no_longer() {
+        let (began, wait) = (Instant::now(), LONGEST_WAIT);
+        let leaving = [CancellationToken::new(), CancellationToken::new()];
+        assert!(full(&[]).lessens(began + wait).await.is_err(), "nobody leaves");
+        assert_eq!(began.elapsed(), Duration::ZERO);
+
+        assert!(full(&leaving).lessens(began + wait).await.is_err_and(|refusal| refusal.reason == "too_many_at_once"));
+        assert!(began.elapsed() >= wait && began.elapsed() < 2 * wait);
+
+        leaving[1].cancel();
+        let now = Instant::now();
+        assert!(full(&leaving).lessens(now + wait).await.is_ok());
+        assert_eq!(now.elapsed(), Duration::ZERO);
+    }
+}
