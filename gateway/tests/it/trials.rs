@@ -62,3 +62,25 @@ async fn a_command_that_speaks_to_nobody_does_not_work() {
     }
     assert_eq!(reasons(&mcp, &[&message]).await, ["upstream_resting"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_asked_tries_no_command() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    behind(&site, &folder, &json!(["-c", "import sys; sys.stdin.readline()"]), json!({})).await;
+    let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
+    let message = hello(&mcp);
+    for _ in 0..5 {
+        assert_eq!(reasons(&mcp, &[&message]).await, ["upstream_broke_off"]);
+    }
+    let (mut in_session, mut alone) = (message.clone(), mcp.message("tools/list", json!({})));
+    for asked in [&mut in_session, &mut alone] {
+        asked["id"] = json!("x".repeat(2000));
+    }
+    let cannot_be_asked = [&in_session, &alone];
+
+    assert_eq!(reasons(&mcp, &cannot_be_asked).await, ["invalid_request"; 2], "whether or not it rests");
+    site.turn(Duration::from_secs(1));
+    assert_eq!(reasons(&mcp, &cannot_be_asked).await, ["invalid_request"; 2]);
+
+    assert_eq!(reasons(&mcp, &[&message]).await, ["upstream_broke_off"], "the one trial was somebody's whose request cannot be asked");
+}

@@ -4,8 +4,11 @@
 //! Every way has a bound: who does not read slows the child down, and nobody but its own session.
 
 mod pipes;
+#[cfg(test)]
+mod tests;
 
 use std::io;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +16,13 @@ use bytes::Bytes;
 use chancery_core::{Clock, Timestamp};
 use chancery_outbound::{Child, Order};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Line, Said};
+use super::answer::Said;
 use super::correlation::{Correlation, Turn};
 use super::id::{Id, Value};
-use super::{Message, Owner, Yard};
+use super::{Owner, Yard};
 use crate::refusal::Refusal;
 use crate::upstream::breaker::Attempt;
 
@@ -32,6 +35,7 @@ pub struct Conversation {
     pub is_session: bool,
     /// How long it may be silent from its start, and leave what it is told unread.
     patience: Duration,
+    started: Instant,
     to_child: mpsc::Sender<Bytes>,
     state: Mutex<State>,
     over: CancellationToken,
@@ -44,6 +48,8 @@ struct State {
     correlation: Correlation,
     /// Set aside for one who is about to ask.
     taken: bool,
+    /// What it said waits for somebody to take it: it does not do nothing.
+    delivering: bool,
     /// It has said what a server says: an answer to somebody, or a message of its own.
     spoken: bool,
     /// It has answered with a result: a session whose `initialize` has none never came about.
@@ -58,7 +64,7 @@ impl Conversation {
     /// Starts the child, and all that it takes to speak with it.
     pub fn start(
         order: &Order<'_>,
-        (id, owner, is_session): (String, Owner, bool),
+        whose: (String, Owner, bool),
         (patience, over): (Duration, CancellationToken),
         yard: &Yard,
         attempt: Attempt,
@@ -70,14 +76,29 @@ impl Conversation {
                 return Err(error);
             }
         };
-        let (to_child, said) = mpsc::channel(WAITING);
-        let (clock, since) = (yard.clock.clone(), yard.clock.now());
-        let state =
-            State { correlation: Correlation::default(), taken: true, spoken: false, established: false, since, attempt: Some(attempt) };
-        let (state, process_gone) = (Mutex::new(state), CancellationToken::new());
-        let conversation = Arc::new(Self { id, owner, is_session, patience, to_child, state, over, process_gone, clock });
+        let (conversation, said) = Self::new(whose, (patience, over), yard.clock.clone(), attempt);
         yard.running.spawn(conversation.clone().run(child, said));
         Ok(conversation)
+    }
+
+    fn new(
+        (id, owner, is_session): (String, Owner, bool),
+        (patience, over): (Duration, CancellationToken),
+        clock: Arc<dyn Clock>,
+        attempt: Attempt,
+    ) -> (Arc<Self>, mpsc::Receiver<Bytes>) {
+        let (to_child, said) = mpsc::channel(WAITING);
+        let state = State {
+            correlation: Correlation::default(),
+            taken: true,
+            delivering: false,
+            spoken: false,
+            established: false,
+            since: clock.now(),
+            attempt: Some(attempt),
+        };
+        let (state, started, process_gone) = (Mutex::new(state), Instant::now(), CancellationToken::new());
+        (Arc::new(Self { id, owner, is_session, patience, started, to_child, state, over, process_gone, clock }), said)
     }
 
     /// Asks, and hears what is said on the way to the answer.
@@ -85,19 +106,31 @@ impl Conversation {
         let (to, lines) = mpsc::channel(WAITING);
         let turn = {
             let mut state = self.state();
-            state.taken = false;
+            let is_set_aside = mem::take(&mut state.taken);
             if self.over.is_cancelled() {
-                return Err(Refusal::upstream_unreachable());
+                return Err(if is_set_aside { Refusal::upstream_unreachable() } else { Refusal::unknown_session() });
             }
-            state.correlation.ask(id, progress, to)?
+            state.since = self.clock.now();
+            state.correlation.ask(id, progress, to).inspect_err(|_| self.ends_unasked(&mut state))?
         };
         let said = Said { lines, conversation: self.clone(), turn: Some(turn), streams, ended: false };
-        self.say(message).await?; // whoever goes meanwhile drops what was said
+        self.pass(message).await?; // whoever goes meanwhile drops what was said
         Ok(said)
     }
 
+    /// Says in a session what has no answer.
     pub async fn say(&self, message: Bytes) -> Result<(), Refusal> {
-        self.state().since = self.clock.now();
+        {
+            let mut state = self.state();
+            if self.over.is_cancelled() {
+                return Err(Refusal::unknown_session());
+            }
+            state.since = self.clock.now();
+        }
+        self.pass(message).await
+    }
+
+    async fn pass(&self, message: Bytes) -> Result<(), Refusal> {
         let sent = timeout(self.patience, self.to_child.send(message)).await;
         sent.ok().and_then(Result::ok).ok_or_else(Refusal::upstream_broke_off)
     }
@@ -113,57 +146,36 @@ impl Conversation {
         Ok(Said { lines, conversation: self.clone(), turn: None, streams: true, ended: false })
     }
 
-    async fn heard(&self, line: Bytes) {
-        let Some(message) = std::str::from_utf8(&line).ok().and_then(Message::of) else {
-            return tracing::debug!(session = self.id, "a child process said what is no message");
-        };
-        let is_answer = message.method.is_none();
-        let (to, comes_to_nothing) = {
-            let mut state = self.state();
-            state.since = self.clock.now();
-            if is_answer && !state.established {
-                state.established = Message::is_result(&line);
-            }
-            let to = state.correlation.whose(&message);
-            if !state.spoken && (to.is_some() || !is_answer) && Message::is_json_rpc(&line) {
-                state.spoken = true;
-                if let Some(attempt) = state.attempt.take() {
-                    attempt.worked();
-                }
-            }
-            let comes_to_nothing = self.is_session && to.is_some() && is_answer && !state.established;
-            (to, comes_to_nothing)
-        };
-        if let Some(to) = to {
-            let _ = to.send(if is_answer { Line::Last(line) } else { Line::More(line) }).await; // who has gone hears nothing
+    /// Who asked in this turn has gone, or has the answer.
+    pub fn left(&self, turn: &Turn) {
+        let mut state = self.state();
+        let Some(written) = state.correlation.leave(turn) else { return };
+        state.since = self.clock.now();
+        // Nobody waits to see whether it works, and others may; unless it was silent for so long that they were told so, and went.
+        if state.correlation.nobody_waits()
+            && let Some(attempt) = state.attempt.take()
+            && self.started.elapsed() >= self.patience
+        {
+            attempt.failed(self.clock.now());
         }
-        if comes_to_nothing {
+        if self.over.is_cancelled() {
+            return;
+        }
+        let cancel = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{written},"reason":"the client has gone"}}}}"#
+        );
+        // One that nobody has a session with is not asked again before it is done: another is as good.
+        let is_kept = self.is_session && state.established;
+        if !is_kept || self.to_child.try_send(Bytes::from(cancel)).is_err() {
             self.end();
         }
     }
 
-    /// Who asked in this turn has gone, or has the answer.
-    pub fn left(&self, turn: &Turn) {
-        let (given_up, is_kept) = {
-            let mut state = self.state();
-            state.since = self.clock.now();
-            let given_up = state.correlation.leave(turn);
-            if given_up.is_some() && state.correlation.nobody_waits() {
-                state.attempt = None; // nobody waits to see whether it works, and others may
-            }
-            (given_up, self.is_session && state.established)
-        };
-        if let Some(written) = given_up
-            && !self.over.is_cancelled()
-        {
-            let cancel = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{written},"reason":"the client has gone"}}}}"#
-            );
-            let told = self.to_child.try_send(Bytes::from(cancel));
-            // One that nobody has a session with is not asked again before it is done: another is as good.
-            if told.is_err() || !is_kept {
-                self.end();
-            }
+    /// One that was started for a request which could not be asked tells nothing of the command.
+    fn ends_unasked(&self, state: &mut State) {
+        if !state.spoken && state.correlation.nobody_waits() {
+            state.attempt = None;
+            self.end();
         }
     }
 
@@ -176,15 +188,24 @@ impl Conversation {
     /// Sets it aside for one request, if it does nothing.
     pub fn take(&self) -> bool {
         let mut state = self.state();
-        let free = state.correlation.nobody_waits() && !state.taken && !self.over.is_cancelled();
+        let free = state.correlation.nobody_waits() && !state.taken && !state.delivering && !self.over.is_cancelled();
         state.taken |= free;
         free
     }
 
     /// Since when it does nothing, if so.
     pub fn idle_since(&self) -> Option<Timestamp> {
+        self.state().idle_since()
+    }
+
+    /// Ends it, if it does nothing since then or longer, and says so; whoever comes later finds it over.
+    pub fn end_if_idle(&self, since: Timestamp) -> bool {
         let state = self.state();
-        (!state.taken && state.correlation.is_idle()).then_some(state.since)
+        let is_idle = state.idle_since().is_some_and(|idle_since| idle_since <= since);
+        if is_idle {
+            self.end();
+        }
+        is_idle
     }
 
     pub fn end(&self) {
@@ -206,5 +227,11 @@ impl Conversation {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn idle_since(&self) -> Option<Timestamp> {
+        (!self.taken && !self.delivering && self.correlation.is_idle()).then_some(self.since)
     }
 }

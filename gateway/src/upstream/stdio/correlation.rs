@@ -43,11 +43,17 @@ pub struct Turn {
     number: u64,
 }
 
+/// What is wrong with an id whoever is asked.
+pub fn may_be_asked(id: &Id) -> Result<(), Refusal> {
+    if id.written.len() > LONGEST_ID {
+        return Err(Refusal::invalid_request(format!("its `id` has more than {LONGEST_ID} bytes")));
+    }
+    Ok(())
+}
+
 impl Correlation {
     pub fn ask(&mut self, id: &Id, progress: Option<Value>, to: Sender<Line>) -> Result<Turn, Refusal> {
-        if id.written.len() > LONGEST_ID {
-            return Err(Refusal::invalid_request(format!("its `id` has more than {LONGEST_ID} bytes")));
-        }
+        may_be_asked(id)?;
         if self.waiting.contains_key(&id.value) || self.given_up.contains(&id.value) {
             return Err(Refusal::id_in_use());
         }

@@ -85,7 +85,9 @@ impl Children {
             return Err(format!("this node runs no `{}`: name it under `server.stdio`", stdio.command));
         }
         let (most, idle, end) = (stdio.most as usize, upstream.limits.idle, yard.end.child_token());
-        let (patience, breaker, present) = (upstream.limits.first_byte.min(idle), Arc::default(), Mutex::default());
+        // What a mute command's callers get ends by then, whichever limit is reached first: so that it does counts.
+        let patience = upstream.limits.first_byte.min(idle).min(upstream.limits.absolute);
+        let (breaker, present) = (Arc::default(), Mutex::default());
         let _ended_with_us = end.clone().drop_guard();
         Ok(Self { resource: resource.clone(), most, idle, patience, yard, breaker, present, end, _ended_with_us })
     }
@@ -107,15 +109,17 @@ impl Children {
 
     async fn post(&self, session: Option<Arc<Conversation>>, owner: Owner, outgoing: &Outgoing) -> Result<Answered, Refusal> {
         let message = Message::read(&outgoing.body)?;
+        let asked = message.id.as_ref().filter(|_| message.method.is_some());
+        asked.map_or(Ok(()), correlation::may_be_asked)?; // before a child is started for it
         let has_sessions = !Era::of(&outgoing.headers)?.is_stateless();
         let begins = has_sessions && message.method.as_deref() == Some("initialize");
         let in_session = session.is_some();
         let conversation = match session {
             Some(session) => session,
-            None if message.id.is_none() || message.method.is_none() => return Ok(answered(StatusCode::ACCEPTED, None, Flow::Nothing)),
+            None if asked.is_none() => return Ok(answered(StatusCode::ACCEPTED, None, Flow::Nothing)),
             None => self.child(&owner, begins).await?,
         };
-        let (Some(id), Some(_)) = (&message.id, &message.method) else {
+        let Some(id) = asked else {
             conversation.say(outgoing.body.clone()).await?;
             return Ok(answered(StatusCode::ACCEPTED, None, Flow::Nothing));
         };
@@ -172,9 +176,9 @@ impl Children {
 
     /// Ends children that nobody has asked anything for long.
     pub fn reap(&self) {
-        let now = self.yard.clock.now();
+        let long_ago = self.yard.clock.now() - self.idle;
         let mut present = self.present();
-        present.iter().filter(|child| child.idle_since().is_some_and(|since| since + self.idle <= now)).for_each(|child| child.end());
+        present.iter().for_each(|child| _ = child.end_if_idle(long_ago));
         present.retain(|child| !child.process_gone.is_cancelled());
     }
 

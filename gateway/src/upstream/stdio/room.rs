@@ -54,11 +54,11 @@ pub fn make_room(present: &[Arc<Conversation>], owner: &Owner, most: usize) -> R
     let in_the_way = present.iter().filter(|child| !has_share || child.owner == *owner);
     let mut leaving: Vec<_> = in_the_way.filter(|child| child.is_over()).map(|child| child.process_gone.clone()).collect();
     if leaving.is_empty() {
-        let idle = own().filter_map(|child| Some((child.idle_since()?, child)));
-        if let Some((_, oldest)) = idle.min_by_key(|(since, _)| *since) {
-            oldest.end();
-            leaving.push(oldest.process_gone.clone());
-        }
+        let mut idle: Vec<_> = own().filter_map(|child| Some((child.idle_since()?, child))).collect();
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        // One that was asked meanwhile stays.
+        let oldest = idle.into_iter().find(|(since, child)| child.end_if_idle(*since));
+        leaving.extend(oldest.map(|(_, child)| child.process_gone.clone()));
     }
     let limit = u32::try_from(if has_share { share } else { most }).unwrap_or(u32::MAX);
     Err(Full { refusal: Box::new(Refusal::too_many_at_once("server", limit)), leaving })
