@@ -157,7 +157,7 @@ impl Node {
         let (administration, store, end) = (ground.administration(), ground.store.clone(), stop.end.clone());
         let Ground { registry, keyring, ended, follower, clock, journal, counters, .. } = ground;
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
-        let house = Housekeeping { store: store.clone(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
+        let house = Housekeeping { store: store.uncounted(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
 
         let (drain, leaving, last_words) = (stop.drain.clone(), gateway.clone(), stop.last_words());
         tokio::spawn(async move {
@@ -249,7 +249,7 @@ impl Endpoints {
             registry: registry.clone(),
             signer: signer.clone(),
             journal: journal.clone(),
-            store: store.clone(),
+            store: store.uncounted(),
             fetcher: out.fetcher,
             clock: clock.clone(),
             rng: rng.clone(),

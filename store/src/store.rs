@@ -72,6 +72,11 @@ impl Store {
         self.driver.listen()
     }
 
+    /// The same store for what a node does by itself: its reads belong to no request either, so they are not counted.
+    pub fn uncounted(&self) -> Self {
+        Self { driver: self.driver.clone(), reads: Arc::default() }
+    }
+
     /// How many queries went through this store. The feed's own polling is not counted: it belongs to no request.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)

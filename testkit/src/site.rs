@@ -28,7 +28,7 @@ use crate::relay::Relay;
 use crate::{Answer, Ask, Forge, HandClock, IdentityProvider, Kind, Tokens};
 
 /// How long a change may take until every node follows it. More than the second that is promised, since tests share a machine.
-const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(60);
 /// More events than any test makes.
 const WHOLE_LOG: u32 = 10_000;
 
@@ -358,7 +358,6 @@ impl Site {
 
     /// Has all nodes at once tell clients of the sessions that ended.
     pub async fn tell_of_logouts(&self) {
-        self.0.own_reads.fetch_add(1, Ordering::Relaxed);
         futures_util::future::join_all(self.0.chores.iter().map(Chores::tell)).await;
     }
 
