@@ -15,7 +15,8 @@ use url::Url;
 
 use crate::cast::{ALICE, BOB, Person, SECRET, SECRET_REF};
 use crate::people::PASSWORD;
-use crate::readiness::{comes_up, free_port};
+use crate::postgres::free_port;
+use crate::readiness::comes_up;
 use crate::{Answer, Browser, Folder, request};
 
 /// Where Debian keeps the statements that make its tables.

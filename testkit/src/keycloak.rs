@@ -15,7 +15,8 @@ use std::sync::OnceLock;
 
 pub use realm::Realm;
 
-use crate::readiness::{comes_up, free_port};
+use crate::postgres::free_port;
+use crate::readiness::comes_up;
 
 /// What `xtask/src/keycloak.rs` installs.
 const FOLDER: &str = "keycloak-26.7.3";

@@ -11,13 +11,14 @@
 use std::fmt::Display;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Signed for 127.0.0.1 and localhost, by [`ROOT`]. The key is in the repository: it protects nothing.
@@ -111,11 +112,16 @@ impl Database {
 
     /// Takes a table away from everybody who reads or writes it, until what is given back is dropped.
     pub fn lock(&self, table: &str) -> Locked {
+        self.hold(&format!("LOCK TABLE {table}"))
+    }
+
+    /// Runs SQL in a transaction that stays open until what is given back is dropped; then nothing of it was, unless it was committed.
+    pub fn hold(&self, sql: &str) -> Locked {
         let mut holder = psql_of(&self.url()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql can be run");
         let (Some(orders), Some(answers)) = (&mut holder.stdin, &mut holder.stdout) else { panic!("both are pipes") };
-        writeln!(orders, "BEGIN; LOCK TABLE {table}; SELECT 'held';").expect("psql reads");
-        let mut answer = [0; 5];
-        answers.read_exact(&mut answer).expect("the table is there");
+        writeln!(orders, "BEGIN; {sql}; SELECT 'held';").expect("psql reads");
+        let held = BufReader::new(answers).lines().any(|line| line.is_ok_and(|line| line == "held"));
+        assert!(held, "the SQL of a test runs: {sql}");
         Locked(holder)
     }
 
@@ -129,8 +135,16 @@ impl Database {
     }
 }
 
-/// A table that is held, by a transaction that ends with this.
+/// What is held, by a transaction that ends with this.
 pub struct Locked(Child);
+
+impl Locked {
+    /// Ends it so that what it did stands.
+    pub fn commit(mut self) {
+        let orders = self.0.stdin.as_mut().expect("it is a pipe");
+        writeln!(orders, "COMMIT;").expect("psql reads");
+    }
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {
@@ -195,8 +209,7 @@ impl Server {
         initdb.args(["--no-sync", "--auth=trust", "--username=chancery", "--encoding=UTF8", "--no-locale", "-D"]).arg(folder.join("data"));
         output(user.run(&mut initdb).current_dir(&folder))?;
 
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(|error| error.to_string())?.port();
+        let port = free_port()?;
         configure(&folder, port, &user)?;
         let mut supervisor = Command::new("/bin/sh");
         supervisor.args(["-c", SUPERVISOR, "postgres"]).arg(programs.join("postgres")).arg(&folder);
@@ -239,11 +252,23 @@ impl Server {
     }
 }
 
-/// Loopback and a socket in the folder; no waiting for disks, since nobody will miss the data.
+/// A port of loopback that was free a moment ago, below those that the kernel gives to connections: none of them can take it, not even
+/// while its server is down for a while. Each process begins with ports of its own.
+pub(crate) fn free_port() -> Result<u16, String> {
+    const OF_ONE_PROCESS: u16 = 27;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 30_000 + u16::try_from(std::process::id() % 100).expect("it is below 100") * OF_ONE_PROCESS;
+    let mut ports = (0..OF_ONE_PROCESS).map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % OF_ONE_PROCESS);
+    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.ok_or_else(|| format!("no port is free from {first} on"))
+}
+
+/// Loopback and a socket in the folder; no waiting for disks, since nobody will miss the data. Units that hold each other up are parted at
+/// once, so that a test may have many of them.
 fn configure(folder: &Path, port: u16, user: &User) -> Result<(), String> {
     let settings = format!(
         "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 500\nfsync = off\n\
-         full_page_writes = off\nshared_buffers = 64MB\nssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+         full_page_writes = off\nshared_buffers = 64MB\ndeadlock_timeout = 100ms\nssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
         folder.display(),
         folder.join("server.pem").display(),
         folder.join("server.key").display(),

@@ -1,17 +1,11 @@
 //! Waiting for a server of somebody else's that was just started, from a thread that may wait.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any of them takes, also on a machine that is busy with other tests.
 const TRIES: usize = 1200;
-
-/// A port of loopback that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, String> {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
-    free.map(|address| address.port()).map_err(|error| error.to_string())
-}
 
 /// Whether the server at this port answers `path` with 200, in the end.
 pub(crate) fn comes_up(port: u16, path: &str) -> bool {

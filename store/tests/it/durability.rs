@@ -9,9 +9,9 @@ use chancery_core::{EventId, TenantId};
 use chancery_store::repo::events;
 use chancery_store::repo::grants::{self, Grant};
 use chancery_store::{Store, StoreUrl, Unit};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::every_driver;
-use crate::postgres::Database;
 use crate::site::{Place, Site, leaf};
 
 every_driver!(nothing_acknowledged_is_missing_after_kill_9, a_commit_that_was_begun_is_finished_whoever_stops_waiting);
@@ -19,6 +19,8 @@ every_driver!(nothing_acknowledged_is_missing_after_kill_9, a_commit_that_was_be
 const ADDRESS: &str = "CHANCERY_TEST_CHILD_STORE";
 const TENANT: &str = "CHANCERY_TEST_CHILD_TENANT";
 const ENOUGH: usize = 300;
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn nothing_acknowledged_is_missing_after_kill_9(site: Site) {
     site.store.close().await;
@@ -85,7 +87,7 @@ async fn a_commit_that_was_begun_is_finished_whoever_stops_waiting(site: Site) {
     let grants: Vec<Grant> = (0..100).map(|_| site.grant()).collect();
     for grant in &grants {
         let commit = site.commit([grants::insert(grant)]);
-        let _ = tokio::time::timeout(Duration::from_micros(200), commit).await;
+        let _ = timeout(Duration::from_micros(200), commit).await;
     }
 
     for grant in &grants {
@@ -100,26 +102,20 @@ async fn a_commit_that_was_begun_is_finished_whoever_stops_waiting(site: Site) {
 async fn closing_waits_for_what_was_begun() {
     let Some(site) = Site::postgres().await else { return };
     let Place::Server(database) = &site.place else { panic!("a PostgreSQL site is on a server") };
-    let store = site.store.clone();
+    let (writing, closing) = (site.store.clone(), site.store.clone());
     let unit = Unit { leaves: vec![leaf()], ..Unit::new(site.tenant, vec![]) };
-    std::thread::scope(|scope| {
-        scope.spawn(|| database.sql("LOCK TABLE events IN EXCLUSIVE MODE; SELECT pg_sleep(2)"));
-        tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(async {
-                until(database, "granted AND mode = 'ExclusiveLock'");
-                let begun = tokio::spawn(async move { store.commit(unit).await.map(drop) });
-                until(database, "NOT granted");
-                site.store.close().await;
-                let done = tokio::time::timeout(Duration::from_millis(200), begun).await.expect("it was waited for");
-                assert_eq!(done.expect("no panic"), Ok(()));
-            });
-        });
-    });
-}
+    let events = database.lock("events");
 
-/// Until somebody has, or waits for, such a lock on the events.
-fn until(database: &Database, such: &str) {
-    let ask = format!("SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND {such}");
-    let so = (0..1000).any(|_| database.sql(&ask).contains(|digit: char| ('1'..='9').contains(&digit)));
-    assert!(so, "no lock on the events is such that {such}");
+    let begun = tokio::spawn(async move { writing.commit(unit).await.map(drop) });
+    let asked = Instant::now();
+    while database.waiting_for("events").is_empty() {
+        assert!(asked.elapsed() < PATIENCE, "it does not begin");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut closing = tokio::spawn(async move { closing.close().await });
+    timeout(Duration::from_millis(500), &mut closing).await.expect_err("it closes what is in use");
+    drop(events);
+
+    timeout(PATIENCE, closing).await.expect("it closes in the end").expect("no panic");
+    assert_eq!(timeout(PATIENCE, begun).await.expect("it was waited for").expect("no panic"), Ok(()));
 }

@@ -1,16 +1,20 @@
 //! PostgreSQL only: Units that wait for each other's rows. On SQLite one writes at a time.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chancery_store::repo::grants::{self, Grant};
 use chancery_store::{CommitError, Receipt, StoreError, Write};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use crate::postgres::{Database, Locked};
 use crate::site::{NOW, Place, Site};
 
-const A_MOMENT: Duration = Duration::from_millis(300);
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+const OPEN: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()";
 
 /// Two grants whose rows somebody outside can hold.
 struct Rows {
@@ -31,24 +35,27 @@ impl Rows {
         grants::alive(&self.site.tenant, &grant.id, NOW)
     }
 
-    fn sql(&self, sql: &str) -> String {
+    fn database(&self) -> &Database {
         let Place::Server(database) = &self.site.place else { panic!("a PostgreSQL site is on a server") };
-        database.sql(sql)
+        database
     }
 
-    /// Holds a row from outside for some seconds.
-    fn hold(self: &Arc<Self>, grant: &Grant, seconds: f32) -> JoinHandle<String> {
-        let lock = format!("BEGIN; SELECT 1 FROM grants WHERE id = '{}' FOR UPDATE; SELECT pg_sleep({seconds}); ROLLBACK", grant.id);
-        let rows = self.clone();
-        std::thread::spawn(move || rows.sql(&lock))
+    /// Holds a row from outside.
+    fn hold(&self, grant: &Grant) -> Locked {
+        self.database().hold(&format!("SELECT 1 FROM grants WHERE id = '{}' FOR UPDATE", grant.id))
+    }
+
+    /// Waits until this counts so many.
+    async fn until(&self, count: &str, so_many: usize) {
+        let begun = Instant::now();
+        while self.database().sql(count).trim() != so_many.to_string() {
+            assert!(begun.elapsed() < PATIENCE, "never {so_many}: {count}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn commit(self: Arc<Self>, writes: Vec<Write>) -> Result<Receipt, CommitError> {
         self.site.commit(writes).await
-    }
-
-    fn open_transactions(&self) -> String {
-        self.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()")
     }
 }
 
@@ -57,50 +64,50 @@ async fn of_two_units_in_a_deadlock_both_get_through() {
     let Some(rows) = Rows::new().await else { return };
     let (left_right, right_left) =
         (vec![rows.alive(&rows.left), rows.alive(&rows.right)], vec![rows.alive(&rows.right), rows.alive(&rows.left)]);
-    let holder = rows.hold(&rows.left, 1.5);
-    sleep(A_MOMENT).await;
+    let left = rows.hold(&rows.left);
 
     // The first waits for the left row; the second takes the right one and waits behind it: once the holder goes, each has what the other wants.
     let first = tokio::spawn(rows.clone().commit(left_right));
-    sleep(A_MOMENT).await;
+    rows.until(WAITING, 1).await;
     let second = tokio::spawn(rows.clone().commit(right_left));
+    rows.until(WAITING, 2).await;
+    drop(left);
 
     assert!(first.await.expect("a task").is_ok());
     assert!(second.await.expect("a task").is_ok());
-    holder.join().expect("the holder");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_open_by_who_stops_waiting() {
     let Some(rows) = Rows::new().await else { return };
-    let holder = rows.hold(&rows.left, 1.0);
-    sleep(A_MOMENT).await;
+    let left = rows.hold(&rows.left);
+    let commit = tokio::spawn(rows.clone().commit(vec![rows.alive(&rows.left)]));
+    rows.until(WAITING, 1).await;
 
-    let commit = rows.clone().commit(vec![rows.alive(&rows.left)]);
-    timeout(A_MOMENT, commit).await.expect_err("the row is held");
-    tokio::task::spawn_blocking(|| holder.join()).await.expect("a task").expect("the holder");
-    sleep(A_MOMENT).await;
+    commit.abort();
+    assert!(commit.await.is_err_and(|error| error.is_cancelled()), "the row is held");
+    drop(left);
 
-    assert_eq!(rows.open_transactions().trim(), "0");
+    rows.until(OPEN, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_unit_lasts_no_longer_than_the_feed_counts_on() {
     let Some(rows) = Rows::new().await else { return };
     // No statement waits for five seconds, but together they would.
-    let holders = [rows.hold(&rows.left, 3.0), rows.hold(&rows.right, 6.0)];
-    sleep(A_MOMENT).await;
+    let (left, right) = (rows.hold(&rows.left), rows.hold(&rows.right));
     let late = grants::end(&rows.site.tenant, &rows.left.id, NOW, "too late");
 
-    let slow = rows.clone().commit(vec![late, rows.alive(&rows.right)]).await;
+    let slow = tokio::spawn(rows.clone().commit(vec![late, rows.alive(&rows.right)]));
+    rows.until(WAITING, 1).await;
+    sleep(Duration::from_secs(2)).await;
+    drop(left);
+    let slow = slow.await.expect("a task");
 
     let Err(CommitError::Unavailable(StoreError::Unreachable(why))) = slow else { panic!("{slow:?}") };
     assert!(why.contains("more than 5 seconds"), "{why}");
-    for holder in holders {
-        tokio::task::spawn_blocking(|| holder.join()).await.expect("a task").expect("the holder");
-    }
-    sleep(A_MOMENT).await;
-    assert_eq!(rows.open_transactions().trim(), "0");
+    drop(right);
+    rows.until(OPEN, 0).await;
     let left = grants::by_id(&rows.site.store, &rows.site.tenant, &rows.left.id).await.expect("a read").expect("the grant");
     assert!(left.is_alive(NOW), "nothing of it was written");
 }

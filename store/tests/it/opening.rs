@@ -96,7 +96,10 @@ async fn a_schema_of_a_newer_version() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    // It has the port and does not listen, so nobody else is given it meanwhile.
+    let nobody = tokio::net::TcpSocket::new_v4().expect("a socket");
+    nobody.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback has a free port");
+    let free = nobody.local_addr().expect("it is bound").port();
     let url: StoreUrl = format!("postgres://chancery:hunter2@127.0.0.1:{free}/chancery").parse().expect("an address");
 
     let text = said(&url).await;
