@@ -10,7 +10,7 @@ use chancery_testkit::{Browser, Folder};
 use crate::process::{Running, configuration, free_port, run, write};
 
 /// What is promised is a second; machines that run tests are slow.
-const TRIES: usize = 50;
+const TRIES: usize = 300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_server_is_told_the_other_serves() {

@@ -10,7 +10,7 @@ use chancery_core::SystemClock;
 use chancery_crypto::digest;
 use chancery_testkit::cast::ALICE;
 use chancery_testkit::coming::{self, call};
-use chancery_testkit::postgres::{Database, Mortal};
+use chancery_testkit::postgres::{Database, Locked, Mortal};
 use chancery_testkit::relay::Relay;
 use chancery_testkit::{Answer, Browser, Mcp};
 use futures_util::future::join_all;
@@ -22,17 +22,27 @@ use tokio::time::Instant;
 use crate::app::{App, Tokens};
 use crate::killed_gateway::{behind, in_session, opened, outcomes, transfer};
 use crate::process::{Running, free_port};
-use crate::served::{Served, server};
+use crate::served::Served;
 use crate::worker::Worker;
 
 /// Longer than whoever gives up soon would try.
 const OUTAGE: Duration = Duration::from_secs(7);
 /// How long it may take until all is well again.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long a node that hears nothing of the others goes on, so that what is refused meanwhile is refused for what a test looks at.
+const LOST_AFTER: &str = "20s";
+/// How long nothing must come where nothing is to come.
+const A_WHILE: Duration = Duration::from_secs(1);
 /// Who calls and refreshes under load, how much is answered before the database dies, and how often it does.
 const CALLERS: usize = 6;
 const ENOUGH: usize = 40;
 const DEATHS: usize = 2;
+
+fn server(port: u16, store: &str) -> Value {
+    let mut server = crate::served::server(port, store);
+    server["feed"] = json!({ "lost_after": LOST_AFTER });
+    server
+}
 
 struct Site {
     worker: Worker,
@@ -146,8 +156,9 @@ async fn calls_stop_while_the_database_is_dead_and_go_on_by_themselves() {
     site.app.mcp(&site.app.refresh(&tokens).await).call("transfer", json!({ "mark": "refreshed" })).await.answered();
 }
 
-/// Has each commit that opens a call last for a while.
-const LINGERS: &str = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$; \
+/// Has each commit that opens a call last for as long as somebody holds this lock. No timeout of PostgreSQL's runs during a COMMIT.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(1)";
+const LINGERS: &str = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$; \
      CREATE CONSTRAINT TRIGGER lingers AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW \
      WHEN (NEW.kind = 'call_opened') EXECUTE FUNCTION linger()";
 const COMMITTING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'";
@@ -159,6 +170,8 @@ struct Lingering {
     _gateway: Running,
     database: Database,
     calling: JoinHandle<Answer>,
+    /// What the commit waits for.
+    held: Locked,
 }
 
 impl Lingering {
@@ -172,14 +185,15 @@ impl Lingering {
         served.audit_when(|log| outcomes(log).len() == 1).await;
 
         database.sql(LINGERS);
+        let held = database.hold(LOCK);
         let calling = tokio::spawn(async move { mcp.post(&transfer("meanwhile", "")).await });
         worker.until(|| async { database.sql(COMMITTING).trim() == "1" }).await;
-        Self { worker, served, _gateway: gateway, database, calling }
+        Self { worker, served, _gateway: gateway, database, calling, held }
     }
+}
 
-    fn is_committed(&self) -> bool {
-        self.database.sql(COMMITTING).trim() == "0"
-    }
+fn is_committed(database: &Database) -> bool {
+    database.sql(COMMITTING).trim() == "0"
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,7 +205,8 @@ async fn a_call_whose_event_may_be_written_is_not_sent_and_is_known_to_be_refuse
     relay.hangs_up();
 
     assert_eq!(reason((&mut site.calling).await.expect("it ran").has_status(503)), "log_unavailable");
-    site.worker.until(|| async { site.is_committed() }).await;
+    drop(site.held);
+    site.worker.until(|| async { is_committed(&site.database) }).await;
     site.database.sql("DROP TRIGGER lingers ON events");
     relay.passes();
     let log = site.served.audit_when(|log| outcomes(log).len() == 2).await;
@@ -207,13 +222,13 @@ async fn who_hangs_up_while_the_call_s_event_is_written_is_told_of_after_it() {
     let site = Lingering::start(database, &url).await;
     site.calling.abort();
 
-    loop {
+    let begun = Instant::now();
+    while begun.elapsed() < A_WHILE {
         let closed = site.database.sql("SELECT count(*) FROM events WHERE kind = 'call_closed'");
-        if site.is_committed() {
-            break;
-        }
         assert_eq!(closed.trim(), "1", "the log closes a call that it has not opened");
     }
+    assert!(!is_committed(&site.database));
+    drop(site.held);
     let log = site.served.audit_when(|log| outcomes(log).len() == 2).await;
     assert_eq!((opened(&log), outcomes(&log)), ((2, 0), vec!["answered", "client_gone"]));
     assert_eq!(site.worker.calls(), ["before"], "whoever has gone wants nothing done");

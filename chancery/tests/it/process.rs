@@ -137,9 +137,9 @@ impl Drop for Running {
 /// A port that was free a moment ago, below those that the kernel gives to connections: none of them can take it before the server does.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 100).expect("it is below 100") * 100;
-    let mut ports = (0..100).map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % 100);
-    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("one of a hundred ports is free")
+    let first = 20_000 + u16::try_from(std::process::id() % 50).expect("it is below 50") * 200;
+    let mut ports = (0..200).map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % 200);
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("one of two hundred ports is free")
 }
 
 /// Writes a configuration whose identity provider nobody can reach.

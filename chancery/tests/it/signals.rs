@@ -16,6 +16,9 @@ use crate::process::{Running, chancery, configuration, free_port, write};
 use crate::served::Served;
 use crate::slow::Slow;
 
+/// Less than the five seconds for which a provider is waited for.
+const AT_ONCE: Duration = Duration::from_secs(4);
+
 #[test]
 fn a_first_sigterm_drains() {
     let (folder, port) = (Folder::new(), free_port());
@@ -43,8 +46,11 @@ impl Streaming {
     async fn start() -> Self {
         let slow = Slow::start().await;
         let upstream = slow.url.clone();
-        let served = Served::on(Kind::Sqlite, |file| file["resources"][0]["upstream"]["url"] = json!(upstream)).await;
-        let served = served.expect("SQLite is always there");
+        let served = Served::on(Kind::Sqlite, |file| {
+            file["resources"][0]["upstream"]["url"] = json!(upstream);
+            file["server"]["drain"] = json!("60s");
+        });
+        let served = served.await.expect("SQLite is always there");
         let server = served.serve();
         let app = App::registered_at(&served.base).await;
         let mut mcp = app.mcp(&app.redeem(&app.approved_by(ALICE).await).await);
@@ -113,10 +119,10 @@ async fn a_second_sigterm_ends_at_once() {
 
     streaming.server.signal("TERM");
 
-    // A drain would wait for the stream for ten seconds.
+    // A drain would wait for the stream for a minute.
     let mut server = streaming.server;
     let ended = tokio::task::spawn_blocking(move || server.wait());
-    let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("it ends at once").expect("it is waited for");
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it ends at once").expect("it is waited for");
     assert_eq!(ended.code(), Some(9));
     assert!(streaming.call.await.is_err(), "the stream was cut");
 }
@@ -134,7 +140,7 @@ async fn a_sigterm_during_the_start_ends_it_at_once() {
     server.signal("TERM");
 
     let ended = tokio::task::spawn_blocking(move || (server.wait(), server.out()));
-    let ended = tokio::time::timeout(Duration::from_secs(2), ended).await.expect("it ends at once").expect("it is waited for");
+    let ended = tokio::time::timeout(AT_ONCE, ended).await.expect("it ends at once").expect("it is waited for");
     assert_eq!(ended.0.code(), Some(0), "nothing was left to be drained");
     assert!(!ended.1.contains("listening on"), "nobody was listening yet: {}", ended.1);
     assert!(!folder.path().join("data/admin.sock").exists(), "the socket is gone with the server");

@@ -35,8 +35,8 @@ const MOST_KIB_BUFFERED: usize = 16 * 1024;
 
 /// How long the long stream is, in seconds, of which a person may make an hour.
 const LONG_STREAM: &str = "CHANCERY_LONG_STREAM";
-const LONG: u64 = 5;
-const TOKEN_LIFE: u64 = 3;
+const LONG: u64 = 12;
+const TOKEN_LIFE: u64 = 10;
 const FEWEST_REPORTS: u64 = 60;
 
 struct Site {
