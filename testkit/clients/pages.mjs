@@ -16,7 +16,7 @@ const seen = [];
 const wrong = [];
 
 // Whatever hangs is over, loudly.
-setTimeout(() => { console.error('the pages took too long', seen, wrong); process.exit(1); }, 240_000).unref();
+setTimeout(() => { console.error('the pages took too long', seen, wrong); process.exit(1); }, 900_000).unref();
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -45,7 +45,7 @@ console.log(JSON.stringify({ seen, wrong }));
 /** A browser of somebody's own. Another site's page is made up here; apps are not there at all, so a browser that is sent to one stays. */
 async function visitor() {
   const context = await browser.newContext();
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   await context.route(`${evil}/**`, (route) => route.fulfill({ contentType: 'text/html', body: hostile(route.request().url()) }));
   return newPage(context);
 }

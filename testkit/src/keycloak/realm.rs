@@ -31,7 +31,14 @@ impl Realm {
         let realm = Self { base: base.to_owned(), name, program: Browser::program(Arc::new(SystemClock)) };
         let file = file(&realm.name, callbacks);
         realm.told(Method::POST, &format!("{base}/admin/realms"), &file).await.has_status(201);
+        realm.warmed_up().await;
         realm
+    }
+
+    /// What a realm says for the first time takes it a while, and the site waits for a few seconds only.
+    async fn warmed_up(&self) {
+        let metadata = self.program.get(&format!("{}/.well-known/openid-configuration", self.issuer())).await.has_status(200).json();
+        self.program.get(metadata["jwks_uri"].as_str().expect("an address")).await.has_status(200);
     }
 
     pub fn issuer(&self) -> String {
