@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use chancery_audit::Rates;
@@ -16,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::admin::socket::Socket;
 use crate::exit::{Exit, Failure};
@@ -27,6 +29,9 @@ use crate::readiness::Readiness;
 use crate::schedule::{self, Housekeeping};
 use crate::stop::Stop;
 use crate::telemetry::{Telemetry, Totals};
+
+/// How much longer than a drain a node waits for identity providers. Whoever stops it waits five seconds longer (docs/operations.md).
+const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// What one node is told about its place.
 pub struct NodeConfig {
@@ -75,6 +80,8 @@ struct Endpoints {
     gateway: Gateway,
     sign_in: Arc<dyn SignIn>,
     logouts: Logouts,
+    /// What goes on though nobody waits for it any more: an identity provider was asked, and what it says must be written.
+    unfinished: TaskTracker,
 }
 
 impl Node {
@@ -143,7 +150,7 @@ impl Node {
         let Self {
             ground,
             socket,
-            endpoints: Endpoints { router, gateway, sign_in, logouts },
+            endpoints: Endpoints { router, gateway, sign_in, logouts, unfinished },
             proxies,
             hosts,
             applied,
@@ -159,13 +166,14 @@ impl Node {
         let hearers = Hearers { registry, keyring, ended: ended.clone(), store: store.clone(), clock: clock.clone(), applied };
         let house = Housekeeping { store: store.uncounted(), journal, counters, gateway: gateway.clone(), sign_in, ended, clock };
 
-        let (drain, leaving, last_words) = (stop.drain.clone(), gateway.clone(), stop.last_words());
-        tokio::spawn(async move {
+        let (drain, leaving, last_words, patience) = (stop.drain.clone(), gateway.clone(), stop.last_words(), stop.patience);
+        let over = tokio::spawn(async move {
             drain.cancelled().await;
             told.cancel();
             leaving.drain();
             tokio::time::sleep(last_words).await;
             leaving.finish();
+            tokio::time::sleep(patience.saturating_sub(last_words) + AFTERWARDS).await;
         });
         let (served, mut beside) = (CancellationToken::new(), JoinSet::new());
         beside.spawn(hearers.follow(follower, served.clone()));
@@ -177,6 +185,7 @@ impl Node {
             let drained = listener::serve(listener, router, proxies, stop.clone()).await;
             gateway.close().await;
             gateway.settled().await;
+            settled(&unfinished, over).await;
             served.cancel();
             drained
         };
@@ -199,6 +208,20 @@ impl Node {
     }
 }
 
+/// What an identity provider is being asked is brought to its end, and what it says is written: a refresh token that replaces another is said
+/// once. Not for ever, though.
+async fn settled(unfinished: &TaskTracker, over: impl Future) {
+    unfinished.close();
+    if unfinished.is_empty() {
+        return;
+    }
+    tracing::info!(asked = unfinished.len(), "waiting for identity providers that are being asked");
+    tokio::select! {
+        () = unfinished.wait() => {}
+        _ = over => tracing::warn!(left = unfinished.len(), "identity providers did not answer in time; what they say will not be heard"),
+    }
+}
+
 /// What runs beside the listener runs as long as it does. A node that no longer heard of what was ended would go on and be wrong, so it
 /// stops instead.
 async fn keep_sound(beside: &mut JoinSet<()>, served: &CancellationToken, stop: &Stop) -> bool {
@@ -215,7 +238,7 @@ async fn keep_sound(beside: &mut JoinSet<()>, served: &CancellationToken, stop: 
 impl Endpoints {
     fn wire<P: Pages>(ground: &Ground, out: Out, pages: Arc<P>) -> Self {
         let Ground { store, sealer, keyring, signer, ended, journal, counters, registry, clock, rng, .. } = ground;
-        let issuer_keys = IssuerKeys::new(out.documents.clone());
+        let (issuer_keys, unfinished) = (IssuerKeys::new(out.documents.clone()), TaskTracker::new());
         let federation = Federation::new(chancery_federation::Parts {
             registry: registry.clone(),
             store: store.clone(),
@@ -226,6 +249,7 @@ impl Endpoints {
             fetcher: out.fetcher.clone(),
             documents: out.documents,
             pages: pages.clone(),
+            unfinished: unfinished.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
         });
@@ -242,6 +266,7 @@ impl Endpoints {
             issuer_keys,
             sign_in: sign_in.clone(),
             pages,
+            unfinished: unfinished.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
         });
@@ -277,7 +302,7 @@ impl Endpoints {
             rng: rng.clone(),
         });
         let router = issuer.router().merge(federation.router()).merge(administered).merge(gateway.router());
-        Self { router, gateway, sign_in, logouts }
+        Self { router, gateway, sign_in, logouts, unfinished }
     }
 }
 
@@ -292,5 +317,13 @@ mod tests {
         beside.spawn(async { panic!("as a bug would") });
         assert!(!keep_sound(&mut beside, &served, &stop).await);
         assert!(stop.drain.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_answer_holds_no_node_that_stops_for_ever() {
+        let unfinished = TaskTracker::new();
+        let asking = unfinished.spawn(std::future::pending::<()>());
+        settled(&unfinished, async {}).await;
+        asking.abort();
     }
 }

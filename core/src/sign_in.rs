@@ -191,6 +191,7 @@ pub trait SignIn: Send + Sync + 'static {
 
     /// Makes a client that is about to be registered known to the provider that must know it; where none must, nothing happens. Call it
     /// when nothing else can refuse the client any more: what comes of one that is not written after all is undone later.
+    /// Once begun, it comes to its end though nobody waits for it.
     fn enrol<'a>(&'a self, tenant: &'a TenantId, client: &'a ClientId, name: &'a str) -> BoxFuture<'a, Result<(), EnrolTrouble>>;
 
     /// Has the providers forget the clients that are no more, as far as they can be asked now. Gives how many they forgot.

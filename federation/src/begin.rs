@@ -8,10 +8,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_audit::Draft;
-use chancery_core::{Entropy, Issuer, Scope, ScopeSet, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
+use chancery_core::{Entropy, Issuer, Pages, Scope, ScopeSet, Secret, SignInRequest, SignInTrouble, Slug, Timestamp};
 use chancery_crypto::digest::{pkce_s256, secret_text, sha256};
 use chancery_registry::IdentityProvider;
 use chancery_store::repo::sign_ins;
@@ -25,7 +26,7 @@ use crate::{Parts, provider, proxy};
 /// From the approval to the way back, the provider's own pages included.
 const LIFETIME: Duration = Duration::from_secs(600);
 
-pub(crate) async fn begin<P>(parts: &Parts<P>, request: SignInRequest) -> Result<String, SignInTrouble> {
+pub(crate) async fn begin<P: Pages>(parts: &Arc<Parts<P>>, request: SignInRequest) -> Result<String, SignInTrouble> {
     let now = parts.clock.now();
     let tenant = parts.registry.tenant_by_id(&request.tenant).ok_or(SignInTrouble::NoProvider)?;
     let provider = tenant.provider(&request.provider).ok_or(SignInTrouble::NoProvider)?;

@@ -47,6 +47,7 @@ use chancery_outbound::{Documents, Fetcher};
 use chancery_registry::{IdentityProvider, Registry};
 use chancery_store::Store;
 use futures_util::future::BoxFuture;
+use tokio_util::task::TaskTracker;
 
 pub use provider::ProviderTrouble;
 
@@ -70,6 +71,8 @@ pub struct Parts<P> {
     pub fetcher: Fetcher,
     pub documents: Documents,
     pub pages: Arc<P>,
+    /// What is brought to its end though nobody waits for it any more. Whoever closes the store waits for this first.
+    pub unfinished: TaskTracker,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }

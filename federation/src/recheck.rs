@@ -7,8 +7,8 @@
 //! 4. What it said is decided on ([`decide`]) and committed before anybody is answered, a new token above all: a provider that rotates
 //!    takes the older one for stolen.
 //!
-//! Whoever waits for this is answered within [`PATIENCE`]; the asking goes on without them, and what it learns is there for the next. Whoever
-//! asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by again; and if the provider then refuses the token, that
+//! Whoever waits for this is answered within [`PATIENCE`]; the asking goes on without them, and what it learns is there for the next. A node
+//! that stops waits for it, as long as it may. Whoever asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by again; and if the provider then refuses the token, that
 //! is our loss and says nothing of the person ([`RecheckTrouble::Lost`]).
 
 mod ask;
@@ -55,7 +55,7 @@ pub(crate) async fn recheck<P: Pages>(
                 let asking =
                     Asking { parts: Arc::clone(&parts), tenant: Arc::clone(&tenant), voucher, by: Entropy::draw(&*parts.rng).take() };
                 // A client that hangs up must not cut this off between the provider's answer and our commit.
-                match timeout_at(till, tokio::spawn(asking.run(now))).await {
+                match timeout_at(till, parts.unfinished.spawn(asking.run(now))).await {
                     Ok(Ok(Some(learned))) => return learned,
                     Ok(Ok(None)) => {} // somebody else was first, or a new sign-in came between: look again
                     Ok(Err(error)) => return Err(store(&error)),

@@ -59,6 +59,7 @@ use chancery_core::{Clock, Pages, Rng, SignIn};
 use chancery_registry::{IssuerKeys, Registry};
 use chancery_store::Store;
 use chancery_tokens::{Keyring, Signer, Verifier};
+use tokio_util::task::TaskTracker;
 use tower::layer::layer_fn;
 
 pub use back_channel::Logouts;
@@ -80,6 +81,8 @@ pub struct Parts<P> {
     pub issuer_keys: IssuerKeys,
     pub sign_in: Arc<dyn SignIn>,
     pub pages: Arc<P>,
+    /// What is brought to its end though nobody waits for it any more. Whoever closes the store waits for this first.
+    pub unfinished: TaskTracker,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }
@@ -91,10 +94,12 @@ pub struct AuthorizationServer<P> {
 
 impl<P: Pages> AuthorizationServer<P> {
     pub fn new(parts: Parts<P>) -> Self {
-        let Parts { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, sign_in, pages, clock, rng } = parts;
+        let Parts { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, sign_in, pages, unfinished, clock, rng } =
+            parts;
         let limits = limits::Limits::new(&clock);
         let server =
-            Arc::new(Server { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, limits, sign_in, clock, rng });
+            Server { registry, keyring, signer, verifier, journal, store, counters, issuer_keys, limits, sign_in, unfinished, clock, rng };
+        let server = Arc::new(server);
         Self { front: Arc::new(Front { server, pages }) }
     }
 

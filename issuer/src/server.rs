@@ -9,6 +9,7 @@ use chancery_core::{ClientId, Clock, Field, Rng, SignIn, Source};
 use chancery_registry::{Client, ClientTrouble, DocumentFault, IssuerKeys, Registry, Tenant};
 use chancery_store::{Guard, Store};
 use chancery_tokens::{Keyring, Signer, TenantKeys, Verifier};
+use tokio_util::task::TaskTracker;
 
 use crate::answer::Answer;
 use crate::limits::Limits;
@@ -28,6 +29,7 @@ pub(crate) struct Server {
     pub issuer_keys: IssuerKeys,
     pub limits: Limits,
     pub sign_in: Arc<dyn SignIn>,
+    pub unfinished: TaskTracker,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }

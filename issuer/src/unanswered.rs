@@ -28,13 +28,16 @@ pub(crate) enum Unanswered {
     Sign(#[from] SignError),
     #[error("tenant {0} has no keys on this node")]
     NoKeys(TenantId),
+    /// A task of its own was to find out.
+    #[error("what was begun has ended without an outcome: {0}")]
+    Lost(String),
 }
 
 impl Unanswered {
     pub fn error(&self) -> Error {
         match self {
             Self::NotHere => Error::invalid_request("there is no such tenant here, or it does not offer this; look at its metadata"),
-            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) => {
+            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) | Self::Lost(_) => {
                 Error::temporarily_unavailable("this could not be done just now; try again in a moment")
             }
             Self::Sign(_) | Self::NoKeys(_) => Error::server_error("the server cannot sign or seal for this tenant; tell who runs it"),
@@ -44,7 +47,7 @@ impl Unanswered {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotHere => StatusCode::NOT_FOUND,
-            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overtaken(_) | Self::Store(_) | Self::Client(_) | Self::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Sign(_) | Self::NoKeys(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use url::Url;
 
-use crate::{Answer, Form, Jar};
+use crate::{Answer, Form, Hasty, Jar};
 
 /// The most redirects a person's browser follows in one journey.
 const MOST_REDIRECTS: usize = 20;
@@ -70,16 +70,8 @@ impl Browser {
     /// # Panics
     /// When nobody answers.
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
-        let url = Url::parse(&request.uri().to_string()).expect("requests name an absolute URL");
-        let (mut head, body) = request.into_parts();
-        if let Some(address) = &self.whereabouts {
-            head.headers.insert("x-forwarded-for", address.parse().expect("an address is plain text"));
-        }
-        let foreign_post = head.method == Method::POST && is_from_elsewhere(&head.headers, &url);
-        if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, foreign_post, self.clock.now()))) {
-            head.headers.append(header::COOKIE, cookies.parse().expect("cookies are plain text"));
-        }
-        let sent = self.client.request(Request::from_parts(head, Full::new(body))).await;
+        let (url, request) = self.complete(request);
+        let sent = self.client.request(request.map(Full::new)).await;
         let (head, body) = sent.unwrap_or_else(|error| panic!("{url} did not answer: {error:?}")).into_parts();
         let body = body.collect().await.unwrap_or_else(|error| panic!("{url} broke off: {error:?}")).to_bytes();
         if self.jar.is_some() {
@@ -90,6 +82,25 @@ impl Browser {
             diary.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
         }
         answer
+    }
+
+    /// Sends a request, over a connection of its own that is closed before the answer comes.
+    pub async fn hastily(&self, request: Request<Bytes>) -> Hasty {
+        Hasty::asks(self.complete(request).1).await
+    }
+
+    /// With the cookies, and where it comes from.
+    fn complete(&self, request: Request<Bytes>) -> (Url, Request<Bytes>) {
+        let url = Url::parse(&request.uri().to_string()).expect("requests name an absolute URL");
+        let (mut head, body) = request.into_parts();
+        if let Some(address) = &self.whereabouts {
+            head.headers.insert("x-forwarded-for", address.parse().expect("an address is plain text"));
+        }
+        let foreign_post = head.method == Method::POST && is_from_elsewhere(&head.headers, &url);
+        if let Some(cookies) = self.jar.as_ref().and_then(|_| self.cookies(|jar| jar.header(&url, foreign_post, self.clock.now()))) {
+            head.headers.append(header::COOKIE, cookies.parse().expect("cookies are plain text"));
+        }
+        (url, Request::from_parts(head, body))
     }
 
     pub async fn get(&self, url: &str) -> Answer {
@@ -114,14 +125,7 @@ impl Browser {
 
     /// Submits a page's form: the browser says which origin the page had.
     pub async fn submit(&self, form: Form, page: &Url) -> Answer {
-        let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if form.method == "GET" {
-            let mut url = form.action.clone();
-            url.query_pairs_mut().clear().extend_pairs(&pairs);
-            return self.get(url.as_str()).await;
-        }
-        let request = form_request(form.action.as_str()).header(header::ORIGIN, page.origin().ascii_serialization());
-        self.send(request.body(encoded(&pairs)).expect("a request")).await
+        self.send(form.request(page)).await
     }
 
     /// Follows redirects until an answer is none, or until one points to where `stop` says so; that one is not followed.
@@ -153,10 +157,10 @@ pub fn request(method: Method, url: &str) -> http::request::Builder {
     Request::builder().method(method).uri(url)
 }
 
-fn form_request(url: &str) -> http::request::Builder {
+pub(crate) fn form_request(url: &str) -> http::request::Builder {
     request(Method::POST, url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
 }
 
-fn encoded(fields: &[(&str, &str)]) -> Bytes {
+pub(crate) fn encoded(fields: &[(&str, &str)]) -> Bytes {
     Bytes::from(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
 }

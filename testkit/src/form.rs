@@ -1,9 +1,12 @@
 //! The forms of a page: enough HTML reading to press a button as a person would. It knows our pages and those of the identity providers
 //! that tests use; it is no parser for anybody else's.
 
+use bytes::Bytes;
+use http::{Method, Request, header};
 use url::Url;
 
 use crate::Answer;
+use crate::browser::{encoded, form_request, request};
 
 /// A form with its fields as the page filled them in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +50,20 @@ impl Form {
         let there = self.buttons.iter().any(|(n, v)| (n.as_str(), v.as_str()) == (name, value));
         assert!(there, "no button {name}={value} among {:?}", self.buttons);
         self.fill(name, value)
+    }
+
+    /// What a browser sends for it from this page.
+    pub fn request(&self, page: &Url) -> Request<Bytes> {
+        let pairs: Vec<(&str, &str)> = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (request, body) = if self.method == "GET" {
+            let mut url = self.action.clone();
+            url.query_pairs_mut().clear().extend_pairs(&pairs);
+            (request(Method::GET, url.as_str()), Bytes::new())
+        } else {
+            let post = form_request(self.action.as_str()).header(header::ORIGIN, page.origin().ascii_serialization());
+            (post, encoded(&pairs))
+        };
+        request.body(body).expect("a request")
     }
 
     pub fn field(&self, name: &str) -> Option<&str> {

@@ -371,6 +371,18 @@ impl Site {
         self.alter("ALTER TABLE events_away RENAME TO events").await;
     }
 
+    /// Has the disk of SQLite fail whenever a new client is committed: nobody can say then whether there is one.
+    pub async fn lose_commits_of_clients(&self) {
+        self.alter("CREATE TABLE snag (client TEXT REFERENCES nowhere (id) DEFERRABLE INITIALLY DEFERRED)").await;
+        self.alter("CREATE TABLE nowhere (id TEXT PRIMARY KEY)").await;
+        self.alter("CREATE TRIGGER snags AFTER INSERT ON clients BEGIN INSERT INTO snag (client) VALUES (NEW.id); END").await;
+    }
+
+    /// The end of that.
+    pub async fn keep_commits_of_clients(&self) {
+        self.alter("DROP TRIGGER snags").await;
+    }
+
     async fn alter(&self, sql: &'static str) {
         self.commit(vec![Write::any(sql, Vec::new())], Vec::new()).await;
     }

@@ -31,6 +31,7 @@ mod served;
 mod signals;
 mod signing;
 mod slow;
+mod stopping;
 mod streams;
 mod telemetry;
 mod worker;

@@ -1,8 +1,9 @@
 //! The provider as one of our clients is known to it: with that client's own id and secret there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use chancery_core::{ClientId, EnrolTrouble, Secret, SignInTrouble, TenantId};
+use chancery_core::{ClientId, EnrolTrouble, Pages, Secret, SignInTrouble, TenantId};
 use chancery_crypto::seal::SealError;
 use chancery_registry::{IdentityProvider, Origin, Tenant};
 use chancery_store::StoreError;
@@ -37,8 +38,8 @@ pub(crate) async fn as_known<'a, P>(
 }
 
 /// The same; a client that registered itself and is not enrolled yet is enrolled now, where the provider must know it.
-pub(crate) async fn as_enrolled<'a, P>(
-    parts: &Parts<P>,
+pub(crate) async fn as_enrolled<'a, P: Pages>(
+    parts: &Arc<Parts<P>>,
     tenant: &Tenant,
     provider: &'a IdentityProvider,
     client: Option<&ClientId>,

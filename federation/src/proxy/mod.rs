@@ -6,7 +6,7 @@
 //!
 //! 1. [`enrol`]: when all our own rules are satisfied, what lets the client in is consumed, and before our client is written, the provider is
 //!    asked. It refuses or does not answer: our registration fails, and nothing is left anywhere.
-//! 2. What it answered is written at once, by itself ([`enrolments`](chancery_store::repo::enrolments)).
+//! 2. What it answered is written at once, by itself ([`enrolments`](chancery_store::repo::enrolments)), whether or not whoever asked still waits.
 //! 3. The issuer writes our client. Fails that, or falls the power, there is an enrolment without a client.
 //! 4. [`forget`]: an enrolment whose client is not there (any more) is deregistered at the provider, again and again until that is done, and
 //!    only then forgotten. So however a client ends (by its own wish, an administrator's, or for never being used), its other half follows, and
@@ -23,8 +23,10 @@ mod forget;
 mod known;
 mod provider;
 
+use std::sync::Arc;
+
 use chancery_audit::{CommitError, Draft};
-use chancery_core::{ClientId, EnrolTrouble, Issuer, TenantId, Timestamp};
+use chancery_core::{ClientId, EnrolTrouble, Issuer, Pages, TenantId, Timestamp};
 use chancery_crypto::seal::{Place, SealError, Sealer};
 use chancery_store::repo::enrolments::{self, Enrolment};
 use serde::{Deserialize, Serialize};
@@ -42,7 +44,14 @@ struct Held {
     managed_by: Option<(String, String)>,
 }
 
-pub(crate) async fn enrol<P>(parts: &Parts<P>, tenant: &TenantId, client: &ClientId, name: &str) -> Result<(), EnrolTrouble> {
+/// Somebody who hangs up must not cut this off between the provider's answer and our write: nobody would ever remove what it made.
+pub(crate) async fn enrol<P: Pages>(parts: &Arc<Parts<P>>, tenant: &TenantId, client: &ClientId, name: &str) -> Result<(), EnrolTrouble> {
+    let (parts, tenant, client, name) = (Arc::clone(parts), *tenant, client.clone(), name.to_owned());
+    let enrolling = parts.unfinished.clone().spawn(async move { enrolled(&parts, &tenant, &client, &name).await });
+    enrolling.await.unwrap_or_else(|lost| Err(EnrolTrouble::Store(lost.to_string())))
+}
+
+async fn enrolled<P>(parts: &Parts<P>, tenant: &TenantId, client: &ClientId, name: &str) -> Result<(), EnrolTrouble> {
     let now = parts.clock.now();
     let Some(tenant) = parts.registry.tenant_by_id(tenant) else { return Ok(()) };
     let Some(registrar) = provider::Registrar::of(&tenant) else { return Ok(()) };

@@ -3,6 +3,7 @@
 mod answers;
 mod back_channel;
 mod browsers;
+mod hung_up;
 mod id_tokens;
 mod provider;
 mod proxy;

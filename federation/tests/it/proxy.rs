@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use chancery_testkit::cast::{AGENT, ALICE, BANK, IDENTITY_PROVIDER, PUBLIC_CLIENT, REDIRECT_AT, REDIRECT_URI};
 use chancery_testkit::idp_sim::{Endpoint, Fault, IdpSim, Profile};
 use chancery_testkit::{Administered, Answer, App, Approve, Forge, MakeToken, Registering, Site, request};
-use http::{Method, header};
+use http::{Method, Request, header};
 use serde_json::json;
 
 use crate::way::callback;
@@ -17,7 +18,7 @@ const RECHECK: Duration = Duration::from_secs(15 * 60);
 const CREDENTIAL: &str = "env:REGISTRAR";
 
 /// A site whose clients must be known to a provider of this kind, which gives us this credential.
-async fn behind(profile: Profile, scheme: &str, uses: Option<u32>) -> (Site, IdpSim) {
+pub async fn behind(profile: Profile, scheme: &str, uses: Option<u32>) -> (Site, IdpSim) {
     let site = Site::on_sqlite().await;
     let sim = site.simulated(profile, IDENTITY_PROVIDER).await;
     site.secret(CREDENTIAL, &sim.registrar(uses));
@@ -29,11 +30,11 @@ async fn behind(profile: Profile, scheme: &str, uses: Option<u32>) -> (Site, Idp
     (site, sim)
 }
 
-async fn register(site: &Site) -> Answer {
+pub async fn register(site: &Site) -> Answer {
     site.register(&json!({ "client_name": "A notebook", "redirect_uris": [REDIRECT_URI] })).await
 }
 
-fn app(registered: &Answer) -> App {
+pub fn app(registered: &Answer) -> App {
     let id = registered.has_status(201).json()["client_id"].as_str().expect("a client has an id").to_owned();
     App { id, secret: None, redirect_uri: REDIRECT_AT.to_owned() }
 }
@@ -195,18 +196,22 @@ async fn a_registration_that_could_not_be_written_is_undone_at_the_provider() {
 }
 
 /// An initial access token for these many.
-async fn token(site: &Site, uses: u32) -> String {
+pub async fn token(site: &Site, uses: u32) -> String {
     site.apply(|file| file["registration"]["dynamic"] = json!("token")).await;
     let made = site.registration(Registering::MakeToken(MakeToken { label: "partners".to_owned(), uses, lasts: 3600 })).await;
     let Ok(Administered::RegistrationToken(made)) = made else { panic!("a token is answered with a token") };
     made.token.0.expose().clone()
 }
 
-async fn register_by(site: &Site, bearer: &str) -> Answer {
+pub async fn register_by(site: &Site, bearer: &str) -> Answer {
+    site.program().send(registration(site, bearer)).await
+}
+
+pub fn registration(site: &Site, bearer: &str) -> Request<Bytes> {
     let post = request(Method::POST, &site.endpoint("register")).header(header::AUTHORIZATION, format!("Bearer {bearer}"));
     let metadata =
         json!({ "client_name": "A notebook", "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "client_secret_post" });
-    site.program().send(post.body(metadata.to_string().into()).expect("a request")).await
+    post.body(metadata.to_string().into()).expect("a request")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

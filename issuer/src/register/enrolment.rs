@@ -3,18 +3,27 @@
 //!
 //! 1. What lets the client in is consumed, by itself: whoever is refused here is nobody at the provider.
 //! 2. The provider is asked. It refuses or does not answer: what was consumed is given back, and the log hears why.
-//! 3. The client is written.
+//! 3. The client is written. Where it was not, what was consumed is given back, unless the client may be there all the same.
+//!
+//! All three are one task of its own: whoever hangs up cuts it off nowhere. If they have before 3, it is as if the provider had refused, and what
+//! the provider made is left to be removed.
 //!
 //! A node that is lost in between has used up the credential; the log has the beginning then, and no client.
 
-use chancery_audit::{CommitError, Draft, Receipt};
+use std::sync::Arc;
+
+use chancery_audit::{Draft, Receipt};
 use chancery_core::oauth::Code;
 use chancery_core::{EnrolTrouble, Event, Field, Kind};
 use chancery_registry::{Client, GrantType, Standing, Tenant};
+use tokio_util::sync::CancellationToken;
 
+use super::ENDPOINT;
 use super::admission::Use;
+use crate::answer::Answer;
 use crate::refusal::Refused;
 use crate::server::Server;
+use crate::unanswered::Unanswered;
 
 /// A client that sends nobody to sign in is no matter of the provider's, and one that waits is not yet.
 pub(super) fn is_wanted(tenant: &Tenant, client: &Client) -> bool {
@@ -22,44 +31,85 @@ pub(super) fn is_wanted(tenant: &Tenant, client: &Client) -> bool {
     tenant.registration.proxy.is_some() && signs_in && client.standing == Standing::Active // DR-06
 }
 
+/// The client, written; or what is answered instead, which is written too.
 pub(super) async fn enrolled_and_written(
-    server: &Server,
-    tenant: &Tenant,
-    (client, consumes): (&Client, Option<&Use>),
+    server: &Arc<Server>,
+    tenant: &Arc<Tenant>,
+    (client, consumes): (Client, Option<Use>),
     draft: Draft,
-) -> Result<Result<Receipt, Refused>, CommitError> {
-    if let Some(used) = consumes {
-        let begun = Draft::default().writing(used.take.clone()).recording(event(server, tenant, client, Kind::EnrolmentBegun));
-        let _: Receipt = server.journal.commit(&tenant.id, begun).await?; // DR-05
-    }
-    if let Err(trouble) = server.sign_in.enrol(&tenant.id, &client.id, &client.name).await {
-        tracing::warn!(tenant = %tenant.name, client = %client.id, %trouble, "a client could not be registered at the identity provider");
-        let refused = not_enrolled(&trouble).because(trouble.to_string());
-        return Ok(Err(match consumes {
-            Some(used) => {
-                let event = event(server, tenant, client, Kind::RegistrationRefused)
-                    .with(Field::Outcome, refused.error().code())
-                    .with(Field::Reason, refused.reason());
-                refused.with(Draft::default().writing(used.give_back.clone()).recording(event))
-            }
-            None => refused,
-        }));
-    }
-    let written = server.journal.commit(&tenant.id, draft).await;
-    if let (Err(error), Some(used)) = (&written, consumes) {
-        let given_back = server.journal.commit(&tenant.id, Draft::default().writing(used.give_back.clone())).await.map(drop);
-        tracing::warn!(tenant = %tenant.name, client = %client.id, %error, ?given_back, "an enrolled client could not be written");
-    }
-    written.map(Ok)
+) -> Result<Result<Receipt, Answer>, Unanswered> {
+    let hung_up = CancellationToken::new();
+    let _waits = hung_up.clone().drop_guard();
+    let enrolling = Enrolling { server: Arc::clone(server), tenant: Arc::clone(tenant), client, consumes, hung_up };
+    server.unfinished.spawn(enrolling.run(draft)).await.unwrap_or_else(|lost| Err(Unanswered::Lost(lost.to_string())))
 }
 
-fn event(server: &Server, tenant: &Tenant, client: &Client, kind: Kind) -> Event {
-    let mut moment = server.moment();
-    Event::new(kind, tenant.id, moment.now, &mut moment.entropy)
-        .with(Field::Client, &client.id)
-        .with(Field::ClientName, &client.name)
-        .with_some(Field::Agent, client.agent)
-        .with_some(Field::IdentityProvider, tenant.registration.proxy.as_ref().map(|proxy| &proxy.provider))
+/// One client on its way.
+struct Enrolling {
+    server: Arc<Server>,
+    tenant: Arc<Tenant>,
+    client: Client,
+    consumes: Option<Use>,
+    /// Thrown when nobody waits for the answer any more.
+    hung_up: CancellationToken,
+}
+
+impl Enrolling {
+    async fn run(self, draft: Draft) -> Result<Result<Receipt, Answer>, Unanswered> {
+        let Self { server, tenant, client, .. } = &self;
+        if let Some(used) = &self.consumes {
+            let begun = Draft::default().writing(used.take.clone()).recording(self.event(Kind::EnrolmentBegun));
+            let _: Receipt = server.journal.commit(&tenant.id, begun).await?; // DR-05
+        }
+        let refused = match server.sign_in.enrol(&tenant.id, &client.id, &client.name).await {
+            Ok(()) if !self.hung_up.is_cancelled() => return self.written(draft).await.map(Ok),
+            Ok(()) => nobody_waits(),
+            Err(trouble) => {
+                tracing::warn!(tenant = %tenant.name, client = %client.id, %trouble, "a client could not be registered at the identity provider");
+                not_enrolled(&trouble).because(trouble.to_string())
+            }
+        };
+        server.refused(tenant, ENDPOINT, self.giving_back(refused)).await.map(Err)
+    }
+
+    async fn written(&self, draft: Draft) -> Result<Receipt, Unanswered> {
+        let Self { server, tenant, client, consumes, .. } = self;
+        let written = server.journal.commit(&tenant.id, draft).await;
+        if let Err(error) = &written {
+            let given_back = match consumes {
+                // DR-05: of a client that may be there, the use is one.
+                Some(used) if !error.is_unknown() => {
+                    Some(server.journal.commit(&tenant.id, Draft::default().writing(used.give_back.clone())).await.map(drop))
+                }
+                _ => None,
+            };
+            tracing::warn!(tenant = %tenant.name, client = %client.id, %error, ?given_back, "an enrolled client could not be written");
+        }
+        Ok(written?)
+    }
+
+    fn giving_back(&self, refused: Refused) -> Refused {
+        let Some(used) = &self.consumes else { return refused };
+        let event = self.event(Kind::RegistrationRefused);
+        let event = event.with(Field::Outcome, refused.error().code()).with(Field::Reason, refused.reason());
+        refused.with(Draft::default().writing(used.give_back.clone()).recording(event))
+    }
+
+    fn event(&self, kind: Kind) -> Event {
+        let Self { server, tenant, client, .. } = self;
+        let mut moment = server.moment();
+        Event::new(kind, tenant.id, moment.now, &mut moment.entropy)
+            .with(Field::Client, &client.id)
+            .with(Field::ClientName, &client.name)
+            .with_some(Field::Agent, client.agent)
+            .with_some(Field::IdentityProvider, tenant.registration.proxy.as_ref().map(|proxy| &proxy.provider))
+    }
+}
+
+/// Its id and its secrets are said once, so a client that was not told them would be nobody's.
+fn nobody_waits() -> Refused {
+    Refused::new(Code::TemporarilyUnavailable, "the connection was closed before the client was registered; try again")
+        .because("whoever asked hung up while the identity provider was asked")
 }
 
 fn not_enrolled(trouble: &EnrolTrouble) -> Refused {

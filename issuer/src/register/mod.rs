@@ -26,7 +26,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use chancery_audit::{Change, CommitError, Counter, Draft, Topic};
+use chancery_audit::{Change, Counter, Draft, Topic};
 use chancery_core::oauth::Code;
 use chancery_core::{ClientId, Event, Field, Kind, Secret, Source};
 use chancery_crypto::digest::{secret_text, sha256};
@@ -59,7 +59,7 @@ pub(crate) async fn register(
 }
 
 async fn answered(
-    server: &Server,
+    server: &Arc<Server>,
     tenant: &str,
     (source, headers): (Source, &HeaderMap),
     body: Result<Bytes, BytesRejection>,
@@ -88,8 +88,8 @@ async fn answered(
 }
 
 async fn registered(
-    server: &Server,
-    tenant: &Tenant,
+    server: &Arc<Server>,
+    tenant: &Arc<Tenant>,
     (source, presented): (Source, &Presented),
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Result<Answer, Refused>, Unanswered> {
@@ -113,8 +113,8 @@ async fn registered(
 }
 
 async fn once(
-    server: &Server,
-    tenant: &Tenant,
+    server: &Arc<Server>,
+    tenant: &Arc<Tenant>,
     (source, presented): (Source, &Presented),
     body: &[u8],
 ) -> Result<Result<Answer, Refused>, Unanswered> {
@@ -151,16 +151,16 @@ async fn once(
         {
             return Ok(Err(refused)); // DR-05
         }
-        enrolment::enrolled_and_written(server, tenant, (client, consumes.as_ref()), draft).await
+        enrolment::enrolled_and_written(server, tenant, (client.clone(), consumes), draft).await
     } else {
         let draft = consumes.into_iter().fold(draft, |draft, used| draft.writing(used.take));
-        server.journal.commit(&tenant.id, draft).await.map(Ok)
+        server.journal.commit(&tenant.id, draft).await.map(Ok).map_err(Unanswered::from)
     };
     match written {
         Ok(Ok(receipt)) => Ok(Ok(Answer::registered(&echo(client, &issued, tenant), receipt))),
-        Ok(Err(refused)) => Ok(Err(refused)),
-        Err(CommitError::GuardFailed(_)) if admission.agent.is_some() => Ok(Err(used_before())),
-        Err(error) => Err(error.into()),
+        Ok(Err(answer)) => Ok(Ok(answer)),
+        Err(Unanswered::Overtaken(_)) if admission.agent.is_some() => Ok(Err(used_before())),
+        Err(error) => Err(error),
     }
 }
 

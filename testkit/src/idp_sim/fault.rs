@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
+use tokio::sync::watch;
 
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -12,6 +13,8 @@ pub enum Fault {
     Slow(Duration),
     /// Never answers.
     Silent,
+    /// Does what it is asked, and answers when this becomes true.
+    Held(watch::Receiver<bool>),
     Status(u16),
     /// A page for people, with status 200.
     Html,
@@ -34,6 +37,11 @@ impl Fault {
                 good.await
             }
             Self::Silent => std::future::pending().await,
+            Self::Held(mut may_answer) => {
+                let answer = good.await;
+                let _ = may_answer.wait_for(|may| *may).await;
+                answer
+            }
             Self::Status(status) => code(status).into_response(),
             Self::Html => {
                 (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "<html><h1>Down for maintenance</h1></html>").into_response()
