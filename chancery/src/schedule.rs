@@ -33,15 +33,33 @@ pub struct Housekeeping {
 impl Housekeeping {
     /// Keeps house until the node stops, and writes a last summary then.
     pub async fn keep(self, stop: CancellationToken) {
-        let (mut summary, mut reaping) = (interval_at(Instant::now() + SUMMARY_EVERY, SUMMARY_EVERY), interval(REAP_EVERY));
+        tokio::join!(self.keep_summarising(&stop), self.keep_reaping(&stop));
+    }
+
+    async fn keep_summarising(&self, stop: &CancellationToken) {
+        let mut summary = interval_at(Instant::now() + SUMMARY_EVERY, SUMMARY_EVERY);
         summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        reaping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = summary.tick() => self.summarise().await,
-                _ = reaping.tick() => self.reap().await,
                 () = stop.cancelled() => return self.summarise().await,
             }
+        }
+    }
+
+    /// Identity providers may be slow, so nothing waits for it. It may be cut off anywhere: whoever does it next finds what is left.
+    async fn keep_reaping(&self, stop: &CancellationToken) {
+        let mut reaping = interval(REAP_EVERY);
+        reaping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let reaping = async {
+            loop {
+                reaping.tick().await;
+                self.reap().await;
+            }
+        };
+        tokio::select! {
+            () = reaping => {}
+            () = stop.cancelled() => {}
         }
     }
 

@@ -1,10 +1,11 @@
-//! A server that stops while it asks identity providers: what they say for somebody is waited for.
+//! A server that stops while it asks identity providers: what they say for somebody is waited for, and what is only tidied up is not.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_core::SystemClock;
-use chancery_testkit::cast::{ALICE, IDENTITY_PROVIDER, TENANT};
+use chancery_store::{Store, StoreUrl, Unit, Write, repo};
+use chancery_testkit::cast::{ALICE, IDENTITY_PROVIDER, SECRET_REF, TENANT};
 use chancery_testkit::idp_sim::{Endpoint, Fault, IdpSim, Profile};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -68,4 +69,40 @@ async fn sb_08_what_a_provider_says_as_the_server_stops_is_written_though_nobody
     ended(server).await;
     let log = served.audit();
     assert_eq!(log.iter().filter(|event| event["kind"] == "rechecked").count(), 1, "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_waits_for_no_provider_that_is_to_forget_clients() {
+    const CLIENTS: usize = 9; // each DELETE that is not answered lasts ten seconds
+    let (served, sim) = served(Profile::auth0(), |file| {
+        file["registration"]["proxy"] = json!({ "provider": IDENTITY_PROVIDER, "credential": SECRET_REF });
+    })
+    .await;
+    let server = served.serve();
+    for _ in 0..CLIENTS {
+        App::registered_at(&served.base).await;
+    }
+    assert_eq!(sim.registered().len(), CLIENTS);
+    server.signal("TERM");
+    ended(server).await;
+    leave_behind(&served).await;
+
+    sim.fault(Endpoint::Register, Fault::Silent);
+    let before = sim.asked(Endpoint::Register).len();
+    let server = served.serve();
+    until("the provider is to forget them", || sim.asked(Endpoint::Register).len() > before).await;
+    server.signal("TERM");
+
+    ended(server).await;
+    assert!(sim.asked(Endpoint::Register).len() < before + CLIENTS, "it did not go through with it");
+}
+
+/// As though the clients had ended long ago.
+async fn leave_behind(served: &Served) {
+    let file = served.folder.path().join("data/chancery.db");
+    let store = Store::open(&StoreUrl::sqlite(file)).await.expect("a store");
+    let tenants = repo::tenants::all(&store).await.expect("the store answers");
+    let writes = ["DELETE FROM clients", "UPDATE enrolments SET tried_at = 0"].map(|sql| Write::any(sql, Vec::new()));
+    let _receipt = store.commit(Unit::new(tenants.first().expect("a tenant").id, writes.into())).await.expect("the store obeys");
+    store.close().await;
 }
