@@ -15,6 +15,7 @@ use chancery_crypto::mac::MacKey;
 use chancery_crypto::seal::{InFlightKey, InFlightKeys, SealError, Sealer};
 use chancery_store::repo::keys::{self, Key, KeyPurpose};
 use chancery_store::{Store, StoreError};
+use tokio::sync::Mutex;
 
 use crate::end::forgotten_at;
 use crate::new_keys::place;
@@ -44,6 +45,8 @@ struct Inner {
     store: Store,
     sealer: Sealer,
     tenants: ArcSwap<HashMap<TenantId, Arc<TenantKeys>>>,
+    /// Whose turn it is to read them anew. It comes to everybody: each read of the store has an end.
+    reading: Mutex<()>,
 }
 
 /// The open keys of one tenant.
@@ -73,7 +76,7 @@ pub async fn open(store: Store, sealer: Sealer, now: Timestamp) -> Result<(Keyri
     for (tenant, rows) in rows {
         tenants.insert(tenant, Arc::new(TenantKeys::open(tenant, rows, &sealer, now).await?));
     }
-    let keyring = Keyring { inner: Arc::new(Inner { store, sealer, tenants: ArcSwap::from_pointee(tenants) }) };
+    let keyring = Keyring { inner: Arc::new(Inner { store, sealer, tenants: ArcSwap::from_pointee(tenants), reading: Mutex::default() }) };
     Ok((keyring.clone(), Signer::new(keyring)))
 }
 
@@ -88,7 +91,11 @@ impl Keyring {
     }
 
     /// Opens a tenant's keys anew, when the feed says that they changed (`Topic::Keys`). On an error the ones at hand stay.
+    ///
+    /// One at a time, from the read on: what was read earlier would else be put over what was read later, and bring back a key that was
+    /// taken away meanwhile.
     pub async fn reload(&self, tenant: &TenantId, now: Timestamp) -> Result<(), KeyringError> {
+        let _turn = self.inner.reading.lock().await;
         let rows = keys::of_tenant(&self.inner.store, tenant).await?;
         let keys = Arc::new(TenantKeys::open(*tenant, rows, &self.inner.sealer, now).await?);
         self.inner.tenants.rcu(|tenants| {

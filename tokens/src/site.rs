@@ -24,7 +24,7 @@ pub struct Site {
     pub keyring: Keyring,
     pub signer: Signer,
     pub tenant: TenantId,
-    folder: PathBuf,
+    pub folder: PathBuf,
 }
 
 impl Site {

@@ -1,8 +1,11 @@
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chancery_crypto::random::SystemRng;
-use chancery_crypto::seal::{Bound, LocalKeyFile, Purpose};
+use chancery_crypto::seal::{Bound, KeyProvider, LocalKeyFile, Purpose};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::*;
 use crate::site::{NOW, Site, claims, commit, new_tenant};
@@ -173,4 +176,66 @@ async fn a_node_that_runs_takes_in_a_new_tenants_keys() {
     assert_eq!(jwks(&site.keyring, &other).len(), 1);
     assert_eq!(jwks(&site.keyring, &site.tenant).len(), 1);
     assert!(site.signer.access_token(&other, Algorithm::Es256, &claims()).is_ok());
+}
+
+/// A key file that may be slow to open one key.
+struct Slow {
+    file: LocalKeyFile,
+    is_slow: AtomicBool,
+    asked: Notify,
+    may_open: Notify,
+}
+
+type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = Result<T, SealError>> + Send + 'a>>;
+
+impl KeyProvider for Slow {
+    fn id(&self) -> &str {
+        self.file.id()
+    }
+
+    fn wrap<'a>(&'a self, key: &'a Secret<[u8; 32]>) -> Future<'a, Vec<u8>> {
+        self.file.wrap(key)
+    }
+
+    fn unwrap<'a>(&'a self, wrapped: &'a [u8]) -> Future<'a, Secret<[u8; 32]>> {
+        Box::pin(async move {
+            if self.is_slow.swap(false, Ordering::Relaxed) {
+                self.asked.notify_one();
+                self.may_open.notified().await;
+            }
+            self.file.unwrap(wrapped).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_away_is_not_brought_back_by_who_read_it_before() {
+    let site = Site::new().await;
+    let file = LocalKeyFile::open_or_create(&site.folder.join("chancery.key"), &SystemRng).expect("the site's key file");
+    let provider = Arc::new(Slow { file, is_slow: AtomicBool::new(false), asked: Notify::new(), may_open: Notify::new() });
+    let sealer = Sealer::new(provider.clone(), Arc::new(SystemRng));
+    let (keyring, _signer) = open(site.store.clone(), sealer, NOW).await.expect("the keys just made");
+    let stolen = sign_keys(&site).await[0].id;
+    site.write(site.new_keys(NOW).signing(Algorithm::Es256, NOW).await.expect("a new key")).await;
+    let reload = || {
+        let (keyring, tenant) = (keyring.clone(), site.tenant);
+        tokio::spawn(async move { keyring.reload(&tenant, NOW).await })
+    };
+
+    provider.is_slow.store(true, Ordering::Relaxed);
+    let earlier = reload();
+    provider.asked.notified().await;
+    site.write(keys::remove(&site.tenant, &stolen)).await;
+    let later = reload();
+    for _ in 0..100 {
+        sign_keys(&site).await; // it would be done by now, if it did not wait
+    }
+    provider.may_open.notify_one();
+    for reload in [earlier, later] {
+        reload.await.expect("no panic").expect("a reload");
+    }
+
+    let published = jwks(&keyring, &site.tenant);
+    assert_eq!(published.len(), 1);
+    assert_ne!(published[0]["kid"], json!(stolen.to_string()));
 }
