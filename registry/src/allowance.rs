@@ -11,6 +11,8 @@ use std::time::Duration;
 use chancery_core::{Network, Source, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// A clock that is so far behind was set back: nobody waits for so long between having the time and asking.
+const SET_BACK: Duration = Duration::from_mins(10);
 /// Of one source, and of a wide network's at most, a minute and at once: one alone never holds so many that others wait.
 const OF_ONE: Most = Most { a_minute: 30, at_once: 4 };
 const OF_MANY: Most = Most { a_minute: 120, at_once: 8 };
@@ -45,11 +47,12 @@ pub(crate) struct Allowed {
 }
 
 impl Allowance {
-    /// None, where this source or all together have had what there is.
+    /// None, where this source or all together have had what there is. Who waited for its turn may come with a time from before the minute
+    /// began, and counts in that minute: it would else begin anew for everybody.
     pub(crate) fn take(self: &Arc<Self>, source: Option<Source>, now: Timestamp) -> Option<Allowed> {
         let by: Vec<Asker> = source.map_or_else(|| vec![None], |source| source.networks().map(Some).collect());
         let mut spent = self.spent();
-        if spent.since.is_none_or(|since| now < since || since + MINUTE <= now) {
+        if spent.since.is_none_or(|since| since + MINUTE <= now || now + SET_BACK <= since) {
             (spent.since, spent.all) = (Some(now), 0);
             spent.by_network.clear();
         }
@@ -122,6 +125,19 @@ mod tests {
         assert!(allowance.take(source(1), NOW + Duration::from_secs(59)).is_none());
         assert!(allowance.take(source(2), NOW).is_some());
         assert!(allowance.take(source(1), NOW + MINUTE).is_some());
+    }
+
+    #[test]
+    fn ci_11_whoever_waited_and_comes_with_an_earlier_time_clears_no_count() {
+        let allowance = Arc::new(Allowance::default());
+        for behind in 0..OF_ONE.a_minute {
+            assert!(allowance.take(source(1), NOW - Duration::from_secs(u64::from(behind))).is_some());
+        }
+        assert!(allowance.take(source(1), NOW - Duration::from_secs(5)).is_none());
+        assert!(allowance.take(source(1), NOW).is_none());
+
+        let set_back = NOW - SET_BACK;
+        assert!(allowance.take(source(1), set_back).is_some(), "a clock that was set right stops nobody for as long as it was wrong");
     }
 
     #[test]
