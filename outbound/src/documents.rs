@@ -9,6 +9,7 @@ use chancery_core::Timestamp;
 use http::StatusCode;
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::fetcher::without_query;
 use crate::{FetchError, FetchTrouble, Fetched, Fetcher, Purpose};
@@ -50,7 +51,10 @@ struct Slot {
 #[derive(Clone)]
 struct Known {
     outcome: Outcome,
+    /// When it was asked for.
     at: Timestamp,
+    /// When it was there: a wait for the turn and a whole fetch later.
+    learned: Timestamp,
     until: Timestamp,
     /// It turned out to be of no use.
     is_spoilt: bool,
@@ -86,11 +90,10 @@ impl Documents {
         self.found((purpose, url), now, |known| known.held(now), admit).await
     }
 
-    /// What is remembered of this address is of no use: it is believed no longer than a failure would be (CI-03).
-    pub fn spoil(&self, purpose: Purpose, url: &str, now: Timestamp) {
-        let Some(slot) = self.slots.get(&(purpose, url.to_owned())) else { return };
-        if let Some(known) = slot.known() {
-            slot.learn(Known { until: known.until.min(now + FAILURE), is_spoilt: true, ..known });
+    /// This copy is of no use: it is believed no longer than a failure would have been (CI-03). A newer one is left as it is.
+    pub fn spoil(&self, purpose: Purpose, url: &str, copy: &Arc<Fetched>) {
+        if let Some(slot) = self.slots.get(&(purpose, url.to_owned())) {
+            slot.spoil(copy);
         }
     }
 
@@ -111,7 +114,7 @@ impl Documents {
         good: impl Fn(&Known) -> Option<Outcome>,
         admit: impl FnOnce() -> Result<P, FetchTrouble>,
     ) -> Outcome {
-        let address = (purpose, url.to_owned());
+        let (address, began) = ((purpose, url.to_owned()), Instant::now());
         let slot = self.slot(&address);
         if let Some(outcome) = slot.known().as_ref().and_then(&good) {
             return outcome;
@@ -121,7 +124,7 @@ impl Documents {
         if let Some(outcome) = known.as_ref().and_then(&good) {
             return outcome; // whoever had the turn before us found it
         }
-        let spare = known.clone().filter(|known| known.is_spare(now));
+        let spare = known.filter(|known| known.is_spare(now));
         let _admitted = match (admit(), &spare) {
             (Ok(admitted), _) => admitted,
             (Err(_), Some(spare)) => return spare.outcome.clone(), // CI-11
@@ -131,12 +134,8 @@ impl Documents {
         if matches!(&outcome, Err(FetchError { trouble: FetchTrouble::Crowded(_), .. })) {
             return spare.map_or(outcome, |spare| spare.outcome); // it says nothing about this address; CI-11
         }
-        let until = now + lifetime(&outcome);
-        slot.learn(match (&outcome, known.filter(|known| known.is_spare(now))) {
-            (Err(error), Some(known)) if !is_gone(error) => Known { failed: Some((error.clone(), until)), ..known }, // AT-01, CI-11
-            _ => Known { outcome: outcome.clone(), at: now, until, is_spoilt: false, failed: None },
-        });
-        self.remember(address, slot.clone());
+        slot.learn(&outcome, now, now + began.elapsed());
+        self.remember(address, &slot);
         outcome
     }
 
@@ -165,10 +164,13 @@ impl Documents {
         })
     }
 
-    fn remember(&self, address: Address, slot: Arc<Slot>) {
+    /// While it was fetched it may have been pushed out, and fetched once more by others: what was asked for later stays.
+    fn remember(&self, address: Address, slot: &Arc<Slot>) {
         let mut asked = self.asked();
         asked.remove(&address);
-        self.slots.insert(address, slot);
+        if self.slots.get(&address).is_none_or(|present| present.asked_at() < slot.asked_at()) {
+            self.slots.insert(address, slot.clone());
+        }
     }
 
     fn asked(&self) -> MutexGuard<'_, HashMap<Address, Weak<Slot>>> {
@@ -200,8 +202,29 @@ impl Slot {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn learn(&self, known: Known) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    fn asked_at(&self) -> Option<Timestamp> {
+        self.known().map(|known| known.at)
+    }
+
+    fn spoil(&self, copy: &Arc<Fetched>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let same = |known: &&mut Known| known.outcome.as_ref().is_ok_and(|present| Arc::ptr_eq(present, copy));
+        if let Some(known) = known.as_mut().filter(same) {
+            (known.until, known.is_spoilt) = (known.until.min(known.learned + FAILURE), true);
+        }
+    }
+
+    /// A success counts from when it was asked for, so that it is never held for newer than it is; a failure from when it was learned, so
+    /// that one that took its time is believed at all.
+    fn learn(&self, outcome: &Outcome, at: Timestamp, learned: Timestamp) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match (outcome, known.as_mut().filter(|known| known.is_spare(at))) {
+            (Err(error), Some(known)) if !is_gone(error) => known.failed = Some((error.clone(), learned + FAILURE)), // AT-01, CI-11
+            _ => {
+                let until = outcome.as_ref().map_or(learned + FAILURE, |fetched| at + lifetime(fetched));
+                *known = Some(Known { outcome: outcome.clone(), at, learned, until, is_spoilt: false, failed: None });
+            }
+        }
     }
 }
 
@@ -210,9 +233,6 @@ fn is_gone(error: &FetchError) -> bool {
     matches!(error.trouble, FetchTrouble::Status(StatusCode::NOT_FOUND | StatusCode::GONE))
 }
 
-fn lifetime(outcome: &Outcome) -> Duration {
-    match outcome {
-        Ok(fetched) => fetched.max_age.unwrap_or(UNTOLD).clamp(SHORTEST, LONGEST),
-        Err(_) => FAILURE,
-    }
+fn lifetime(fetched: &Fetched) -> Duration {
+    fetched.max_age.unwrap_or(UNTOLD).clamp(SHORTEST, LONGEST)
 }

@@ -82,10 +82,10 @@ impl ClientDocuments {
         let allowed = || shelf.allowance.take(source, now).ok_or(FetchTrouble::Crowded(0));
         let fetched = shelf.documents.get_if(purpose, id.as_str(), now, allowed).await; // CI-11
         let copy = fetched.map_err(|error| told(purpose, trouble(id, &error)))?;
-        let client = shelf.read(id, copy, now);
+        let client = shelf.read(id, copy.clone(), now);
         if let Err(fault) = &client {
             tracing::debug!(client = %id, row = fault.row, %fault, "a client's document cannot be used");
-            shelf.documents.spoil(purpose, id.as_str(), now); // CI-03
+            shelf.documents.spoil(purpose, id.as_str(), &copy); // CI-03
         }
         client.map(Some).map_err(|fault| told(purpose, fault.into()))
     }

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::consent_page::Shown;
 
 const PATH: &str = "/oauth/client.json";
+/// After so long no failure is believed, however long it took to be learned.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 const REDIRECT: &str = "http://127.0.0.1:47011/callback";
 
 /// What nobody outside is told more of.
@@ -95,7 +97,7 @@ chancery_testkit::both_stores! {
         put(&web, |document| document["client_id"] = json!(web.at("/other.json")));
         refused(&site, &app(&web), NO).await;
 
-        site.turn(Duration::from_secs(5));
+        site.turn(FORGOTTEN);
         put(&web, |_| ());
         site.ask_as(app(&web)).open(&site.browser()).await.has_status(200); // what was wrong was not kept
     }
@@ -115,7 +117,7 @@ chancery_testkit::both_stores! {
         ] {
             web.put(PATH, reply);
             refused(&site, &app(&web), NO).await; // CI-04: the same words for all that lies inside
-            site.turn(Duration::from_secs(5));
+            site.turn(FORGOTTEN);
         }
         web.put(PATH, Reply::json(&document(&web, |_| ())));
         site.ask_as(app(&web)).open(&site.browser()).await.has_status(200);
@@ -151,7 +153,7 @@ chancery_testkit::both_stores! {
         ] {
             put(&web, |document| document[member] = value);
             refused(&site, &app(&web), words).await;
-            site.turn(Duration::from_secs(5));
+            site.turn(FORGOTTEN);
         }
     }
 

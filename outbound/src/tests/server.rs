@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// Who vouches for the certificate below.
@@ -81,18 +81,55 @@ fn tls() -> TlsAcceptor {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &[Vec<u8>], stall: bool, asked: Arc<AtomicUsize>) {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read_buf(&mut request).await {
-            Ok(1..) => {}
-            _ => return,
-        }
+    if !hear(&mut stream).await {
+        return;
     }
     let before = asked.fetch_add(1, Ordering::SeqCst);
     let _ = stream.write_all(&answers[before.min(answers.len() - 1)]).await;
     let _ = stream.flush().await;
     if stall {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Reads a request's head; whether it came whole.
+async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A server that answers when the test does.
+pub struct ByHand {
+    pub base: String,
+    listener: TcpListener,
+}
+
+/// A request that waits for its answer.
+pub struct Asked(TcpStream);
+
+impl ByHand {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self { base: format!("http://{}", listener.local_addr().unwrap()), listener }
+    }
+
+    /// The next request.
+    pub async fn asked(&self) -> Asked {
+        let (mut stream, _) = self.listener.accept().await.unwrap();
+        assert!(hear(&mut stream).await);
+        Asked(stream)
+    }
+}
+
+impl Asked {
+    pub async fn says(mut self, answer: &str) {
+        self.0.write_all(answer.as_bytes()).await.unwrap();
+        self.0.flush().await.unwrap();
     }
 }
 
