@@ -1,6 +1,7 @@
 //! The gateway's way to the servers behind it: streams both ways, no limit on how long an answer takes (tools take what they take), no
 //! redirects. The addresses are an operator's.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,8 @@ use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use tokio::time::timeout;
 
 use crate::connector::{Connector, client, dial_error};
 use crate::{Dialer, Trust};
@@ -58,5 +61,22 @@ impl Upstreams {
             None if error.is_connect() => UpstreamError::NotReached(error.to_string()),
             None => UpstreamError::Broken(error.to_string()),
         })
+    }
+
+    /// The same, where the answer must begin within so long of there being a connection. Before that nothing was sent, and how long it may
+    /// take is the dialer's: whoever was not reached in time is told as that, however short the rest may be.
+    ///
+    /// # Errors
+    /// As [`Upstreams::send`].
+    pub async fn send_within(&self, first_byte: Duration, mut request: Request<Body>) -> Result<Response<Incoming>, UpstreamError> {
+        let mut connection = capture_connection(&mut request);
+        let mut answer = pin!(self.send(request));
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = async { drop(connection.wait_for_connection_metadata().await) } => {}
+        }
+        let late = |_| UpstreamError::Broken(format!("no answer within {} s", first_byte.as_secs()));
+        timeout(first_byte, answer).await.map_err(late)?
     }
 }

@@ -87,7 +87,7 @@ pub struct UpstreamLimits {
     /// For a connection.
     #[serde(with = "crate::duration")]
     pub connect: Duration,
-    /// Until the answer begins.
+    /// From when there is a connection until the answer begins.
     #[serde(with = "crate::duration")]
     pub first_byte: Duration,
     /// Between two pieces of an answer; a child process without a request is ended after it.

@@ -15,7 +15,6 @@ use chancery_registry::{Upstream, UpstreamLimits};
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
-use tokio::time::timeout;
 
 use super::breaker::Breaker;
 use super::flow::Flow;
@@ -68,8 +67,8 @@ impl Network {
         for replica in self.turns(outgoing.replica.as_deref())? {
             let Some(attempt) = replica.breaker.admit(self.clock.now()) else { continue };
             let request = outgoing.to(&replica.uri);
-            let failed = match timeout(self.first_byte, self.client.send(request)).await {
-                Ok(Ok(answer)) => {
+            let failed = match self.client.send_within(self.first_byte, request).await {
+                Ok(answer) => {
                     if is_failure(answer.status()) {
                         attempt.failed(self.clock.now());
                     } else {
@@ -80,8 +79,7 @@ impl Network {
                     let replica = (self.replicas.len() > 1).then(|| replica.address.clone());
                     return Ok(Answered { head, body: Flow::Network(body), replica });
                 }
-                Ok(Err(error)) => error,
-                Err(_) => UpstreamError::Broken(format!("no answer within {} s", self.first_byte.as_secs())),
+                Err(error) => error,
             };
             attempt.failed(self.clock.now());
             tracing::warn!(resource, address = %replica.address, error = %failed, "no answer from the upstream");

@@ -1,9 +1,10 @@
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty};
+use tokio::net::TcpListener;
 
-use super::server::{Server, ok};
+use super::server::{ByHand, Server, ok};
 use super::*;
-use crate::{DialError, Trust, UpstreamError, Upstreams};
+use crate::{Body, DialError, Trust, UpstreamError, Upstreams};
 
 async fn dial(to: &str, trust: Trust, reach: Reach) -> Option<DialError> {
     let to: Uri = url::Url::parse(to).unwrap().as_str().parse().unwrap();
@@ -116,6 +117,30 @@ async fn an_upstream_that_hangs_up_may_have_done_its_work() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_was_not_reached_is_told_as_that_however_soon_its_answer_must_begin() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (upstreams, request) = (Upstreams::new(&dialer(Reach::LoopbackOnly)), get(&format!("https://{}/", silent.local_addr().unwrap())));
+    let (outcome, _held) = tokio::join!(upstreams.send_within(SECOND, request), async {
+        let held = silent.accept().await.unwrap();
+        tokio::time::pause(); // no TLS ever comes about
+        held
+    });
+    assert!(matches!(outcome, Err(UpstreamError::NotReached(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_upstream_whose_answer_begins_too_late_may_have_done_its_work() {
+    let server = ByHand::start().await;
+    let upstreams = Upstreams::new(&dialer(Reach::LoopbackOnly));
+    let (outcome, _held) = tokio::join!(upstreams.send_within(SECOND, get(&server.base)), async {
+        let held = server.asked().await;
+        tokio::time::pause();
+        held
+    });
+    assert!(matches!(&outcome, Err(UpstreamError::Broken(why)) if why.contains("within 1 s")), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn an_upstreams_redirect_is_handed_back_as_it_is() {
     let elsewhere = Server::answering(ok("", "elsewhere")).await;
     let server = Server::answering(redirect(&elsewhere.base)).await;
@@ -124,9 +149,12 @@ async fn an_upstreams_redirect_is_handed_back_as_it_is() {
 }
 
 async fn send(to: &str) -> Result<u16, UpstreamError> {
-    let body = Empty::new().map_err(|never| match never {}).boxed();
-    let answer = Upstreams::new(&dialer(Reach::LoopbackOnly)).send(Request::get(to).body(body).unwrap()).await?;
+    let answer = Upstreams::new(&dialer(Reach::LoopbackOnly)).send(get(to)).await?;
     Ok(answer.status().as_u16())
+}
+
+fn get(to: &str) -> Request<Body> {
+    Request::get(to).body(Empty::new().map_err(|never| match never {}).boxed()).unwrap()
 }
 
 pub fn redirect(to: &str) -> String {
