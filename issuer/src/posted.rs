@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 use chancery_core::Source;
 use chancery_registry::{Client, DocumentFault, Tenant};
 
-use crate::body::whole;
+use crate::body::Unread;
 use crate::client_auth::{self, AuthenticatedClient, Claim, Material};
 use crate::form::Form;
 use crate::refusal::Refused;
@@ -36,9 +35,9 @@ impl<'a> Posted<'a> {
         server: &Server,
         tenant: &'a Tenant,
         (headers, source): (&HeaderMap, Option<Source>),
-        body: Result<Bytes, BytesRejection>,
+        body: &Result<Bytes, Unread>,
     ) -> Result<Result<Self, Refused>, Unanswered> {
-        let body = match whole(body) {
+        let body = match body {
             Ok(body) => body,
             Err(unread) => return Ok(Err(Refused::invalid_request(unread.words()).by_row("OA-07"))),
         };
@@ -47,7 +46,7 @@ impl<'a> Posted<'a> {
             return Ok(Err(twice.by_row("OA-11")));
         }
         let header = |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let (content_type, authorization, form) = (header(CONTENT_TYPE), header(AUTHORIZATION), Form::read(&body));
+        let (content_type, authorization, form) = (header(CONTENT_TYPE), header(AUTHORIZATION), Form::read(body));
         let claim = client_auth::claim(&Material { authorization: authorization.as_deref(), form: &form });
         let (client, fault) = match &claim {
             Ok(claim) => server.client(tenant, claim.client(), source).await?,

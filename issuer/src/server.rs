@@ -49,6 +49,11 @@ impl Server {
         Ok((tenant, keys))
     }
 
+    /// Whether a tenant that was looked up a while ago still is so.
+    pub fn is_as_now(&self, tenant: &Tenant) -> bool {
+        self.registry.tenant_by_id(&tenant.id).is_some_and(|now| now.version == tenant.version)
+    }
+
     /// The client that a request names; or why it cannot be had from its document, for the endpoint's table to say.
     pub async fn client(
         &self,

@@ -154,6 +154,11 @@ impl Site {
         self.settle().await;
     }
 
+    /// The same, and the thread waits: for what cannot wait otherwise, such as an answer that is altered.
+    pub fn apply_meanwhile(&self, change: impl FnOnce(&mut Value)) {
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.apply(change)));
+    }
+
     /// The file as it was applied last.
     pub fn file(&self) -> String {
         lock(&self.0.file).to_string()

@@ -27,6 +27,8 @@ pub struct Reply {
     stalls: bool,
     /// It waits so long before it says anything.
     after: Duration,
+    /// What happens before that.
+    once: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// Cheap to clone; all clones are one server. It goes when its test is over.
@@ -47,7 +49,7 @@ impl Reply {
     pub fn new(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("HTTP/1.1 {status} Status\r\nconnection: close\r\n{headers}");
-        Self { head, body: body.into(), stalls: false, after: Duration::ZERO }
+        Self { head, body: body.into(), stalls: false, after: Duration::ZERO, once: None }
     }
 
     pub fn json(document: &Value) -> Self {
@@ -58,6 +60,13 @@ impl Reply {
     #[must_use]
     pub fn stalling(mut self) -> Self {
         self.stalls = true;
+        self
+    }
+
+    /// Says nothing until this has happened.
+    #[must_use]
+    pub fn once(mut self, happened: impl Fn() + Send + Sync + 'static) -> Self {
+        self.once = Some(Arc::new(happened));
         self
     }
 
@@ -84,6 +93,9 @@ impl Web {
                     let Some((path, body)) = request(&mut stream).await else { return };
                     let reply = lock(&served).reply(&path, body);
                     drop(served);
+                    if let Some(once) = &reply.once {
+                        once();
+                    }
                     tokio::time::sleep(reply.after).await;
                     let length = if reply.stalls { reply.body.len() + 1 } else { reply.body.len() };
                     let head = format!("{}content-length: {length}\r\n\r\n", reply.head);

@@ -22,6 +22,7 @@ use chancery_core::Source;
 use self::decide::{Facts, Outcome};
 use self::steps::{Arrival, admit, witnessed};
 use crate::answer::Answer;
+use crate::body::whole;
 use crate::posted::Posted;
 use crate::server::Server;
 use crate::unanswered::Unanswered;
@@ -45,7 +46,7 @@ async fn answer(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Answer, Unanswered> {
     let (tenant, keys) = server.tenant(tenant, ENDPOINT)?;
-    let posted = match Posted::read(server, &tenant, asker, body).await? {
+    let posted = match Posted::read(server, &tenant, asker, &whole(body)).await? {
         Ok(posted) => posted,
         Err(unreadable) => return server.refused(&tenant, ENDPOINT, unreadable).await,
     };

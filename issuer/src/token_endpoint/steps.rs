@@ -36,7 +36,7 @@ const STEPS: &[Step] = &[
 pub(super) struct Arrival<'a> {
     pub posted: Posted<'a>,
     pub keys: &'a RefreshTokenKeys,
-    pub proofs: Proofs,
+    pub proofs: &'a Proofs,
 }
 
 /// A token request that passed every step: who asks, and what for.

@@ -215,6 +215,25 @@ chancery_testkit::both_stores! {
         site.ask_as(app(&web)).open(&site.browser()).await.has_status(200);
     }
 
+    async fn ci_10_a_place_that_is_blocked_while_its_document_is_fetched_is_blocked(site: Site) {
+        let web = believing(&site).await;
+        let brief = || Reply::new(200, &[("content-type", "application/json"), ("cache-control", "no-store")], document(&web, |_| ()).to_string());
+        web.put(PATH, brief());
+        let tokens = site.ask_as(app(&web)).approved_by(ALICE).await.redeem().await.granted();
+        site.turn(Duration::from_secs(3600));
+        let tokens = tokens.refresh().await.granted();
+        let (fetched, block) = (web.asked(PATH), json!({ "private": [host(&web)], "block": ["localhost"] }));
+        site.turn(Duration::from_secs(3600));
+        let rules = site.clone();
+        web.put(PATH, brief().once(move || rules.apply_meanwhile(|file| file["registration"]["documents"] = block.clone())));
+
+        let refusal = tokens.refresh().await;
+
+        assert_eq!(web.asked(PATH), fetched + 1);
+        assert!(refusal.refused(401, "invalid_client").text().contains("administrators of this server"), "{:?}", refusal.answer);
+        assert_eq!(site.audit().await.of_kind("token_refreshed").len(), 1);
+    }
+
     async fn ci_10_a_pinned_document_is_not_fetched(site: Site) {
         let web = Web::start().await;
         let pinned = document(&web, |_| ()).to_string();

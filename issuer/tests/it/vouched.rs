@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
 use chancery_testkit::provider::TOKEN;
-use chancery_testkit::{App, Browser, Site};
+use chancery_testkit::{App, Browser, ProofKey, Site};
 use serde_json::json;
 
 use crate::apps::registered;
@@ -62,6 +62,31 @@ chancery_testkit::both_stores! {
         tokens.refresh().await.granted().call(BANK, "account_balance").await.answered();
 
         assert_eq!(site.identity_provider().asked(TOKEN), before + 1);
+    }
+
+    async fn sb_08_while_the_provider_is_asked_rules_change_and_those_of_then_count(site: Site) {
+        site.apply(|file| file["identity_providers"][0]["scopes"] = json!("openid profile email offline_access")).await;
+        let key = ProofKey::generate();
+        let code = site.ask(PUBLIC_CLIENT).approved_by(ALICE).await;
+        let tokens = code.redeem_proving(&site.app(PUBLIC_CLIENT), &[("dpop", &key.asking(&site))], &[]).await.granted();
+        let refresh = async |policies: &'static str| {
+            site.turn(RECHECK);
+            let (rules, before) = (site.clone(), site.identity_provider().asked(TOKEN));
+            site.identity_provider().alter(TOKEN, move |reply| {
+                rules.apply_meanwhile(|file| file["policies"] = json!(policies));
+                reply
+            });
+            let granting = tokens.refresh_proving(&site.app(PUBLIC_CLIENT), &[("dpop", &key.asking(&site))], &[]).await;
+            assert_eq!(site.identity_provider().asked(TOKEN), before + 1);
+            granting
+        };
+
+        // Its proof is used once, however often it is decided.
+        refresh(r#"@id("harmless") permit(principal, action, resource);"#).await.granted();
+        let refusal = refresh(r#"@id("closed") forbid(principal, action == Chancery::Action::"issue_token", resource);"#).await;
+
+        refusal.refused(400, "access_denied");
+        assert_eq!(site.audit().await.of_kind("token_refreshed").len(), 1);
     }
 
     async fn sb_08_of_whom_the_provider_gave_nothing_to_ask_by_a_sign_in_is_the_last_word(site: Site) {

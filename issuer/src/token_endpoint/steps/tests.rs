@@ -31,7 +31,7 @@ fn admitted(sent: Sent<'_>) -> Result<Admitted, Refused> {
     let Sent { content_type, authorization, .. } = sent;
     let (content_type, authorization) = (content_type.map(str::to_owned), authorization.map(str::to_owned));
     let posted = Posted { tenant: &tenant, content_type, authorization, claim, form, client, fault: None };
-    admit(&Arrival { posted, keys: &keys, proofs: Proofs::of(&HeaderMap::new(), NOW) })
+    admit(&Arrival { posted, keys: &keys, proofs: &Proofs::of(&HeaderMap::new(), NOW) })
 }
 
 fn refusal(sent: Sent<'_>) -> (Code, &'static str) {
