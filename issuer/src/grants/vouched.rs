@@ -76,11 +76,12 @@ const TOO_OLD: &str = "the identity provider gave nothing to ask it by about the
      nothing has been ended: have them sign in again, by an authorization request, and this goes on";
 
 /// Nobody can be asked, so the person must have been there themselves. Their sessions go, so that the next authorization leads to the provider;
-/// no session is younger than the sign-in that is too old.
+/// none of them is younger than the sign-in that is too old. A younger one is of a sign-in that was not read here, and stays.
 fn signed_in_lately(grant: &Grant, person: Option<&Beside>, asking: Asking<'_>, moment: &Moment) -> Result<(), Refused> {
     match (person, grant.subject.parse()) {
         (Some(person), Ok(subject)) if moment.now >= person.seen_at + asking.tenant.lifetimes.unvouched => {
-            let sessions = Draft::default().writing(sessions::end_of_subject(&grant.tenant, &subject, moment.now));
+            let sessions = sessions::end_of_subject_up_to(&grant.tenant, &subject, person.seen_at, moment.now);
+            let sessions = Draft::default().writing(sessions);
             Err(Refused::invalid_grant(TOO_OLD).because(SIGN_IN_TOO_OLD).with(sessions))
         }
         _ => Ok(()),

@@ -36,6 +36,8 @@ const INSERT: &str = "INSERT INTO sessions \
 const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
 const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
+const END_OF_SUBJECT_UP_TO: &str =
+    "UPDATE sessions SET ended_at = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL AND created_at <= $3";
 const END_OF_ISSUER: &str = "UPDATE sessions SET ended_at = $4 WHERE tenant = $1 AND ended_at IS NULL AND subject IN \
      (SELECT id FROM subjects WHERE tenant = $1 AND provider = $2 AND substr(key, 1, length($3)) = $3)";
 const ALIVE: &str = "UPDATE sessions SET ended_at = NULL WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL AND expires_at > $3";
@@ -106,6 +108,11 @@ pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, now: Timestamp) ->
     Write::any(END_OF_SUBJECT, values![tenant, subject, now])
 }
 
+/// Those of a person's sessions that began up to then: whoever read how they stood then ends none that they began since.
+pub fn end_of_subject_up_to(tenant: &TenantId, subject: &SubjectId, began: Timestamp, now: Timestamp) -> Write {
+    Write::any(END_OF_SUBJECT_UP_TO, values![tenant, subject, began, now])
+}
+
 /// All sessions of the people whom this issuer vouched for, by this provider of the tenant's.
 pub fn end_of_issuer(tenant: &TenantId, provider: &Slug, issuer: &Issuer, now: Timestamp) -> Write {
     Write::any(END_OF_ISSUER, values![tenant, provider, format!("{issuer} "), now])
@@ -132,7 +139,7 @@ pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &s
 
 /// Whether this write is one of those here that end sessions: the rows it changed are the sessions that ended.
 pub fn is_end(write: &Write) -> bool {
-    [END, END_BY_ID, END_OF_SUBJECT, END_OF_ISSUER].contains(&write.sql)
+    [END, END_BY_ID, END_OF_SUBJECT, END_OF_SUBJECT_UP_TO, END_OF_ISSUER].contains(&write.sql)
 }
 
 /// A person's sessions, oldest first; ended ones too.

@@ -16,6 +16,7 @@ every_driver!(
     a_client_is_read_by_its_id_in_its_tenant,
     a_subject_keeps_its_id,
     a_session_ends_once,
+    a_session_that_began_since_does_not_end_with_the_older_ones,
     a_sign_in_goes_each_step_once,
     a_code_is_read_with_its_grant,
     a_family_is_read_with_its_grant,
@@ -161,6 +162,37 @@ async fn a_session_ends_once(site: Site) {
     assert_eq!(ended.ended_at, Some(NOW));
     assert!(session.is_alive(NOW) && !session.is_alive(session.expires_at) && !ended.is_alive(NOW));
     assert_eq!(site.commit([sessions::alive(&site.tenant, &session.hash, NOW)]).await.map(drop), TOO_LATE);
+}
+
+async fn a_session_that_began_since_does_not_end_with_the_older_ones(site: Site) {
+    let (alice, bob) = (fresh(SubjectId::mint), fresh(SubjectId::mint));
+    let session = |subject, created_at| sessions::Session {
+        tenant: site.tenant,
+        hash: sha256(fresh(SessionId::mint).to_string().as_bytes()),
+        id: fresh(SessionId::mint),
+        subject,
+        provider: "corp".parse().expect("a name"),
+        authentication: Authentication { auth_time: None, acr: None, amr: vec![] },
+        their_id: None,
+        id_token: None,
+        created_at,
+        used_at: created_at,
+        expires_at: created_at + MINUTE,
+        ended_at: None,
+    };
+    let (old, since, another_s) = (session(alice, NOW), session(alice, NOW + MINUTE), session(bob, NOW));
+    site.write([&old, &since, &another_s].map(sessions::insert)).await;
+
+    let end = sessions::end_of_subject_up_to(&site.tenant, &alice, NOW, NOW + MINUTE);
+    assert!(sessions::is_end(&end));
+    let receipt = site.commit([end]).await.expect("it commits");
+
+    assert_eq!(receipt.changed(), [1]);
+    let lives = async |of: &sessions::Session| {
+        let found = sessions::by_hash(&site.store, &site.tenant, &of.hash).await.expect("a read").expect("the session");
+        found.ended_at.is_none()
+    };
+    assert_eq!([lives(&old).await, lives(&since).await, lives(&another_s).await], [false, true, true]);
 }
 
 async fn a_sign_in_goes_each_step_once(site: Site) {

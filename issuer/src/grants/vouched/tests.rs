@@ -39,7 +39,7 @@ fn sb_08_whom_nobody_can_ask_about_must_have_signed_in_lately() {
         assert_eq!(vouched(&grant, &word, asking, &mut at(NOW + long - Duration::from_millis(1))).expect("good"), None);
         let (error, _, draft) = vouched(&grant, &word, asking, &mut at(NOW + long)).expect_err("too long ago").into_parts();
         assert_eq!((error.code(), error.detail(), draft.changes.len()), (Code::InvalidGrant, Some(SIGN_IN_TOO_OLD), 0));
-        assert_eq!(draft.writes, [sessions::end_of_subject(&tenant.id, &alice().subject, NOW + long)]);
+        assert_eq!(draft.writes, [sessions::end_of_subject_up_to(&tenant.id, &alice().subject, beside().seen_at, NOW + long)]);
     }
     let of_nobody = Word { checked: None, person: None, learned: Learned::default() };
     assert_eq!(vouched(&grant, &of_nobody, asking, &mut at(NOW + long)).expect("no person"), None);
