@@ -4,7 +4,7 @@
 //! 2. Load the sign-in and decide; claim it by a guarded write, so that everything after happens once.
 //! 3. Redeem the code.
 //! 4. Check the ID token.
-//! 5. Write subject, session, the provider's refresh token, sealed, and the result, in one Unit.
+//! 5. Write subject, session, the provider's refresh token, sealed, and the result, in one Unit, unless the provider ended it meanwhile.
 //! 6. On to the issuer.
 //!
 //! Until the claim nothing is changed: if the provider cannot be reached by then, the same address works again.
@@ -36,7 +36,7 @@ use crate::pending::Pending;
 use crate::provider::{self, ProviderTrouble, Redemption, Tokens};
 use crate::refuse::{At, refuse};
 use crate::refused::{Refused, TELL_THE_OPERATORS};
-use crate::{Federation, Parts, proxy, respond};
+use crate::{Federation, Parts, proxy, respond, under_way};
 
 /// How often a decision is made anew because its facts changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -199,6 +199,7 @@ impl<P: Pages> Visit<'_, P> {
         let Self { parts, tenant, provider, now } = *self;
         let Came { identity, tokens, registration } = came;
         let key = outcome::key(identity);
+        let guards = under_way::nothing_ended((&tenant.id, &provider.name), identity, now); // BL-02
         let at = Where { tenant: tenant.id, provider: &provider.name, registration: registration.as_ref() };
         for _ in 0..ATTEMPTS {
             let subject = subjects::by_key(&parts.store, &tenant.id, &provider.name, &key).await.map_err(Refused::unavailable)?;
@@ -217,6 +218,7 @@ impl<P: Pages> Visit<'_, P> {
             };
             let can_be_asked = facts.kept.can_be_asked;
             let (outcome, draft) = outcome::decide(&facts, now, &mut entropy)?;
+            let draft = guards.iter().cloned().fold(Draft::default(), Draft::writing).with(draft);
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(receipt) => {
                     if !can_be_asked {
@@ -228,6 +230,7 @@ impl<P: Pages> Visit<'_, P> {
                     }
                     return Ok((receipt, outcome));
                 }
+                Err(CommitError::GuardFailed(at)) if at < guards.len() => return Err(under_way::ended(&provider.name)),
                 Err(CommitError::GuardFailed(_)) => {}
                 Err(CommitError::Unavailable(error)) => return Err(Refused::unavailable(error)),
             }

@@ -33,6 +33,8 @@ pub(crate) struct Identity {
     pub issuer: Issuer,
     /// Its stable name for them: only good together with the issuer.
     pub key: String,
+    /// By the provider's clock.
+    pub issued_at: Timestamp,
     pub authentication: Authentication,
     pub person: Person,
     /// What the provider calls its session with them.
@@ -141,7 +143,7 @@ pub(crate) fn check(claims: UnverifiedClaims, expected: &Expected<'_>, now: Time
     let auth_time = claims.auth_time.map(|at| at.instant()); // AT-06
     let authentication = Authentication { auth_time, acr: claims.acr, amr: claims.amr };
     let person = Person { username: claims.preferred_username, email: claims.email, name: claims.name, groups, groups_withheld };
-    Ok(Identity { issuer, key, authentication, person, session: claims.sid })
+    Ok(Identity { issuer, key, issued_at: claims.iat.instant(), authentication, person, session: claims.sid })
 }
 
 /// Byte for byte, as the operator wrote it: a key set belongs to one issuer, and no other speaks by it. Where it speaks for many, the name is the form of their names, filled by the token's own claim.

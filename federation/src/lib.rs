@@ -5,7 +5,8 @@
 //!    code is redeemed ([`provider`]), the ID token checked ([`id_token`]), and session and result are written ([`outcome`]).
 //! 3. The browser goes on to the issuer's resume address, with a key to the result. The issuer is never called from here.
 //!
-//! When the provider ends a session of its own, it says so to [`back_channel`], and what came of it here ends too.
+//! When the provider ends a session of its own, it says so to [`back_channel`], and what came of it here ends too, or does not begin
+//! ([`under_way`]).
 //!
 //! A refusal ([`refused`]) is a page for the person, an event or a count for the log, and never a way on.
 
@@ -28,6 +29,7 @@ mod refuse;
 mod refused;
 mod respond;
 mod sign_out;
+mod under_way;
 
 #[cfg(test)]
 mod fixtures;
@@ -67,6 +69,8 @@ pub struct Parts<P> {
     pub counters: Counters,
     /// What each provider answered that proves nobody.
     pub witnessed: Rates<(TenantId, Slug)>,
+    /// What each provider said that it ended.
+    pub logged_out: Rates<(TenantId, Slug)>,
     pub sealer: Sealer,
     pub fetcher: Fetcher,
     pub documents: Documents,

@@ -6,7 +6,8 @@ use refinery::{Migration, Runner};
 use crate::StoreError;
 
 /// Every migration, oldest first. One that was released is never changed.
-const MIGRATIONS: &[(&str, &str)] = &[("V1__spine", include_str!("../migrations/V1__spine.sql"))];
+const MIGRATIONS: &[(&str, &str)] =
+    &[("V1__spine", include_str!("../migrations/V1__spine.sql")), ("V2__logged_out", include_str!("../migrations/V2__logged_out.sql"))];
 
 /// What the words in braces mean to one database.
 pub(crate) struct Dialect(&'static [(&'static str, &'static str)]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery_core::{SKEW, TenantId, Timestamp};
 
-use crate::repo::tenants;
+use crate::repo::{logged_out, tenants};
 use crate::{Change, CommitError, Store, Topic, Unit, Write};
 
 /// How many rows one commit deletes at most.
@@ -25,7 +25,8 @@ const FEED_STAYS: Duration = Duration::from_hours(24);
 /// What deletes the expired rows of one table: `$1` is the tenant, `$2` the time before which an end lies, `$3` how many.
 type Table = fn(&TenantId, Timestamp) -> Write;
 
-const TABLES: &[Table] = &[sessions, sign_ins, codes, families, grants, approvals, ended, consumed, registration_tokens, feed];
+const TABLES: &[Table] =
+    &[sessions, sign_ins, codes, families, grants, approvals, ended, consumed, logouts_heard, registration_tokens, feed];
 
 /// Deletes all that has expired. Call it every few minutes; several nodes may do so at once.
 ///
@@ -103,6 +104,13 @@ fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     const EXPIRED: &str = "DELETE FROM consumed WHERE tenant = $1 AND (kind, key) IN \
          (SELECT kind, key FROM consumed WHERE tenant = $1 AND until < $2 ORDER BY until LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now - SKEW, BITE])
+}
+
+/// To a node whose clock is behind this one's, a sign-in lives for so much longer.
+fn logouts_heard(tenant: &TenantId, now: Timestamp) -> Write {
+    const OLD: &str = "DELETE FROM logged_out WHERE tenant = $1 AND (provider, whose) IN \
+         (SELECT provider, whose FROM logged_out WHERE tenant = $1 AND heard_at < $2 ORDER BY heard_at LIMIT $3)";
+    Write::any(OLD, values![tenant, now - logged_out::STAYS - SKEW, BITE])
 }
 
 fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {

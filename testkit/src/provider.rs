@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +14,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use chancery_demo::provider::Provider;
 
@@ -22,6 +25,9 @@ use crate::{Forge, claims};
 pub const METADATA: &str = "/.well-known/openid-configuration";
 pub const KEYS: &str = "/jwks";
 pub const TOKEN: &str = "/token";
+
+/// Much more than a busy machine takes to ask.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The key that altered ID tokens are signed with. It is in the provider's key set from the beginning.
 const KEY: &str = "the-hand-between";
@@ -37,9 +43,34 @@ struct Inner {
     /// What was asked for and given at [`TOKEN`].
     exchanged: Mutex<Vec<(Bytes, Bytes)>>,
     alterations: Mutex<BTreeMap<&'static str, Alteration>>,
+    held: Mutex<BTreeMap<&'static str, Held>>,
 }
 
 type Alteration = Arc<dyn Fn(Reply) -> Reply + Send + Sync>;
+
+/// An answer of the provider that waits until it is let go. All clones are one.
+#[derive(Clone)]
+pub struct Held(Arc<(Semaphore, Semaphore)>);
+
+impl Held {
+    /// Waits until the provider has answered and the answer is held.
+    ///
+    /// # Panics
+    /// When nobody asks.
+    pub async fn comes(&self) {
+        let came = timeout(PATIENCE, self.0.0.acquire()).await.expect("somebody asks what is held");
+        came.expect("nobody closes it").forget();
+    }
+
+    pub fn let_go(&self) {
+        self.0.1.add_permits(1);
+    }
+
+    async fn wait(&self) {
+        self.0.0.add_permits(1);
+        self.0.1.acquire().await.expect("nobody closes it").forget();
+    }
+}
 
 /// An answer of the provider on its way.
 pub struct Reply {
@@ -52,7 +83,7 @@ impl IdentityProvider {
     pub(crate) fn new() -> Self {
         let (asked, exchanged) = (Mutex::default(), Mutex::default());
         let (provider, forge) = (OnceLock::new(), Forge::stranger(KEY));
-        let provider = Self(Arc::new(Inner { provider, forge, asked, exchanged, alterations: Mutex::default() }));
+        let provider = Self(Arc::new(Inner { provider, forge, asked, exchanged, alterations: Mutex::default(), held: Mutex::default() }));
         let jwk = provider.0.forge.jwk();
         provider.alter_json(KEYS, move |document| document["keys"].as_array_mut().expect("a key set").push(jwk.clone()));
         provider
@@ -121,6 +152,13 @@ impl IdentityProvider {
         lock(&self.0.alterations).insert(path, Arc::new(alteration));
     }
 
+    /// Holds the next answer at this path, after the provider gave it.
+    pub fn hold(&self, path: &'static str) -> Held {
+        let hold = Held(Arc::new((Semaphore::new(0), Semaphore::new(0))));
+        lock(&self.0.held).insert(path, hold.clone());
+        hold
+    }
+
     /// The same for a JSON document.
     pub fn alter_json(&self, path: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.alter(path, move |reply| {
@@ -178,7 +216,8 @@ async fn between(State(provider): State<IdentityProvider>, request: Request, nex
     lock(&provider.0.asked).push(path.clone());
     let alteration = lock(&provider.0.alterations).get(path.as_str()).cloned();
     let exchanges = path.ends_with(TOKEN);
-    if alteration.is_none() && !exchanges {
+    let held = lock(&provider.0.held).remove(path.as_str());
+    if alteration.is_none() && held.is_none() && !exchanges {
         return next.run(request).await;
     }
 
@@ -192,6 +231,9 @@ async fn between(State(provider): State<IdentityProvider>, request: Request, nex
     }
     if exchanges {
         lock(&provider.0.exchanged).push((form, reply.body.clone()));
+    }
+    if let Some(held) = held {
+        held.wait().await;
     }
     (head.status, head.headers) = (reply.status, reply.headers);
     Response::from_parts(head, Body::from(reply.body))

@@ -62,16 +62,16 @@ pub fn end_of_session(tenant: &TenantId, session: &SessionId, grants: Option<&[G
     grants.iter().fold(ended, |ended, grant| ended.with(voiding(tenant, EndedKind::Grant, grant, now)))
 }
 
-/// Ends what began as this session of a provider's own: `sessions` of ours, and what was allowed by them, those whose time is over too.
-/// Guards and order as in [`end_of_session`].
+/// Ends what began as this session of a provider's own: so many `sessions` of ours, and what was allowed by them, those whose time is over
+/// too. Guards and order as in [`end_of_session`].
 pub fn end_of_their_session(
     tenant: &TenantId,
     theirs: (&Slug, &str),
-    (sessions, grants): (&[SessionId], Option<&[GrantId]>),
+    (sessions, grants): (usize, Option<&[GrantId]>),
     reason: &str,
     now: Timestamp,
 ) -> Draft {
-    let ended = sessions.iter().fold(Draft::default(), |ended, id| ended.writing(repo::sessions::end_by_id(tenant, id, now)));
+    let ended = Draft::default().writing(repo::sessions::end_of_theirs(tenant, theirs, sessions, now));
     let ended = ended.writing(repo::logouts::of_their_session(tenant, theirs, now));
     let Some(grants) = grants else { return ended };
     let ended = ended.writing(repo::grants::end_of_their_session(tenant, theirs, now, reason, grants.len()));

@@ -5,14 +5,16 @@
 //! there or not.
 
 use chancery_audit::Draft;
-use chancery_core::{Entropy, Event, Field, GrantId, Kind, LOGGED_OUT, SessionId, Slug, SubjectId, Timestamp};
+use chancery_core::{Entropy, Event, Field, GrantId, Kind, LOGGED_OUT, SessionId, Slug, SubjectId, SubjectKey, Timestamp};
 use chancery_crypto::digest::{hex, sha256};
 use chancery_registry::{IdentityProvider, Tenant};
+use chancery_store::repo::logged_out::{self, Of};
 use chancery_store::repo::{consumed, grants, sessions, subjects};
 use chancery_store::{Store, StoreError};
 use chancery_tokens::{end_of_sessions, end_of_their_session};
 
 use super::logout_token::{Logout, Whose};
+use crate::under_way;
 
 /// Where in the draft the write stands that uses up the token.
 pub(super) const CONSUMED: usize = 0;
@@ -26,8 +28,9 @@ pub(super) enum Facts {
         grants: Vec<GrantId>,
         subject: Option<SubjectId>,
     },
-    /// Nobody, if they never came here.
-    Person(Option<SubjectId>),
+    Person(SubjectId),
+    /// They never came here.
+    Nobody(SubjectKey),
 }
 
 impl Facts {
@@ -42,13 +45,23 @@ impl Facts {
             }
             Whose::Person(key) => {
                 let subject = subjects::by_key(store, &tenant.id, &provider.name, key).await?;
-                Ok(Self::Person(subject.map(|subject| subject.id)))
+                Ok(subject.map_or_else(|| Self::Nobody(key.clone()), |subject| Self::Person(subject.id)))
             }
         }
     }
 }
 
-pub(super) fn decide((tenant, provider): (&Tenant, &Slug), logout: &Logout, facts: &Facts, now: Timestamp, entropy: &mut Entropy) -> Draft {
+/// What is told, and by whom.
+pub(super) struct Told<'a> {
+    pub tenant: &'a Tenant,
+    pub provider: &'a Slug,
+    pub logout: &'a Logout,
+    /// Whether word of it is left for the sign-ins that are under way.
+    pub is_kept: bool,
+}
+
+pub(super) fn decide(told: &Told<'_>, facts: &Facts, now: Timestamp, entropy: &mut Entropy) -> Draft {
+    let Told { tenant, provider, logout, is_kept } = *told;
     let and_grants = tenant.sign_out.ends_grants;
     let event = Event::new(Kind::LoggedOut, tenant.id, now, entropy)
         .with(Field::IdentityProvider, provider)
@@ -57,18 +70,29 @@ pub(super) fn decide((tenant, provider): (&Tenant, &Slug), logout: &Logout, fact
     let (ended, event, is_any) = match facts {
         Facts::Session { theirs, sessions, grants, subject } => {
             let grants = and_grants.then_some(grants.as_slice());
-            let ended = end_of_their_session(&tenant.id, (provider, theirs), (sessions, grants), LOGGED_OUT, now); // BL-02
+            let ended = end_of_their_session(&tenant.id, (provider, theirs), (sessions.len(), grants), LOGGED_OUT, now); // BL-02
             let event = event.with_some(Field::Subject, *subject).with_some(Field::Session, listed(sessions));
             let is_any = !sessions.is_empty() || grants.is_some_and(|grants| !grants.is_empty());
             (ended, event.with_some(Field::Grants, grants.and_then(listed)), is_any)
         }
-        Facts::Person(Some(subject)) => {
+        Facts::Person(subject) => {
             (end_of_sessions(&tenant.id, subject, and_grants, LOGGED_OUT, now), event.with(Field::Subject, subject), true) // BL-02
         }
-        Facts::Person(None) => (Draft::default(), event, false),
+        Facts::Nobody(key) => (Draft::default().writing(subjects::nobody(&tenant.id, provider, key)), event, false),
     };
     let event = event.with(Field::Outcome, if is_any { "ended" } else { "nothing_to_end" });
-    Draft::default().writing(used_up(tenant, provider, logout)).with(ended).recording(event)
+    let used = Draft::default().writing(used_up(tenant, provider, logout));
+    let kept = if is_kept { used.writing(left(told, now)) } else { used };
+    kept.with(ended).recording(event)
+}
+
+/// Before the ends, so that a sign-in at the same moment either finds it or is found.
+fn left(told: &Told<'_>, now: Timestamp) -> chancery_audit::Write {
+    let whose = match &told.logout.whose {
+        Whose::Session(theirs) => under_way::session(theirs),
+        Whose::Person(key) => under_way::person(key),
+    };
+    logged_out::heard(Of { tenant: &told.tenant.id, provider: told.provider, whose: &whose }, told.logout.said_at, now) // BL-02
 }
 
 /// Two providers may happen on one id, so whose it is stands in the key.

@@ -20,6 +20,8 @@ const LONGEST_ID: usize = 512;
 pub(super) struct Logout {
     /// Its `jti`.
     pub id: String,
+    /// When the provider said it, by its clock.
+    pub said_at: Timestamp,
     /// Until when it could come again.
     pub until: Timestamp,
     pub whose: Whose,
@@ -105,7 +107,7 @@ fn check(claims: UnverifiedClaims, provider: &IdentityProvider, now: Timestamp) 
         return Err(Trouble::Nonce); // BL-01
     }
     let id = Some(claims.jti).filter(|id| !id.is_empty() && id.len() <= LONGEST_ID).ok_or(Trouble::Id)?; // BL-01
-    Ok(Logout { id, until: claims.exp.instant() + SKEW, whose })
+    Ok(Logout { id, said_at: claims.iat.instant(), until: claims.exp.instant() + SKEW, whose })
 }
 
 fn for_us(claims: &UnverifiedClaims, provider: &IdentityProvider) -> Result<(), Trouble> {

@@ -4,7 +4,8 @@
 //! 1. The form: one logout token, and nothing that two readers would read as two.
 //! 2. What the token says of itself, before anything is fetched for it: whose it is, and that it is no other artefact.
 //! 3. Its signature by the provider's keys, and its claims ([`logout_token`]).
-//! 4. What it ends ([`ending`]), in one Unit with the token's own id, so that each ends something once.
+//! 4. What it ends ([`ending`]), in one Unit with the token's own id, so that each ends something once. What is about to begin does not
+//!    ([`under_way`]).
 //! 5. 200. It says nothing of whether anybody was signed in.
 //!
 //! Whoever holds a good token may post it, again and again: a refusal is of nobody in particular, and counted.
@@ -25,10 +26,10 @@ use chancery_crypto::jose;
 use chancery_registry::{IdentityProvider, Tenant};
 use serde_json::json;
 
-use self::ending::{CONSUMED, Facts, decide};
+use self::ending::{CONSUMED, Facts, Told, decide};
 use self::logout_token::Logout;
 use crate::provider::{self, ProviderTrouble};
-use crate::{Federation, Parts};
+use crate::{Federation, Parts, under_way};
 
 /// No logout token is near as long.
 pub(crate) const LONGEST: usize = 32 * 1024;
@@ -96,10 +97,15 @@ impl<P> Telling<'_, P> {
     /// have been minted while the provider's keys were fetched.
     async fn end(&self, logout: &Logout) -> Result<Receipt, Trouble> {
         let Self { parts, tenant, provider, .. } = *self;
+        let is_kept = parts.logged_out.admit((tenant.id, provider.name.clone()), under_way::WORD).is_ok();
+        if !is_kept {
+            tracing::warn!(tenant = %tenant.name, provider = %provider.name, "it ends so much that whoever signs in meanwhile may be missed");
+        }
+        let told = Told { tenant, provider: &provider.name, logout, is_kept };
         for _ in 0..ATTEMPTS {
             let facts =
                 Facts::load(&parts.store, tenant, provider, &logout.whose).await.map_err(|error| Trouble::Ours(error.to_string()))?;
-            let draft = decide((tenant, &provider.name), logout, &facts, parts.clock.now(), &mut Entropy::draw(&*parts.rng));
+            let draft = decide(&told, &facts, parts.clock.now(), &mut Entropy::draw(&*parts.rng));
             match parts.journal.commit(&tenant.id, draft).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(CommitError::GuardFailed(CONSUMED)) => return Err(Trouble::Used),

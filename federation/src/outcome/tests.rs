@@ -20,6 +20,7 @@ impl Case {
             identity: Identity {
                 issuer: chancery_core::Issuer::foreign("https://idp.example"),
                 key: "u-42".into(),
+                issued_at: NOW,
                 authentication,
                 person,
                 session: Some("theirs".into()),

@@ -13,4 +13,5 @@ mod several;
 mod sign_out;
 mod simulated;
 mod standing;
+mod under_way;
 mod way;

@@ -10,6 +10,7 @@ pub mod events;
 pub mod families;
 pub mod grants;
 pub mod keys;
+pub mod logged_out;
 pub mod logouts;
 pub mod objects;
 pub mod registration_tokens;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery_core::{Authentication, Issuer, SessionId, Slug, SubjectId, TenantId, Timestamp};
 
-use crate::{FromRow, Row, Store, StoreError, Value, Write};
+use crate::{FromRow, Guard, Row, Store, StoreError, Value, Write};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Session {
@@ -35,6 +35,7 @@ const INSERT: &str = "INSERT INTO sessions \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const END: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND hash = $2 AND ended_at IS NULL";
 const END_BY_ID: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND id = $2 AND ended_at IS NULL";
+const END_OF_THEIRS: &str = "UPDATE sessions SET ended_at = $4 WHERE tenant = $1 AND their_id = $2 AND provider = $3 AND ended_at IS NULL";
 const END_OF_SUBJECT: &str = "UPDATE sessions SET ended_at = $3 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL";
 const END_OF_SUBJECT_UP_TO: &str =
     "UPDATE sessions SET ended_at = $4 WHERE tenant = $1 AND subject = $2 AND ended_at IS NULL AND created_at <= $3";
@@ -103,6 +104,11 @@ pub fn end_by_id(tenant: &TenantId, id: &SessionId, now: Timestamp) -> Write {
     Write::one(END_BY_ID, values![tenant, id, now])
 }
 
+/// Those that a provider began as this session of its own; the guard fails when they are more or less than `many` by now.
+pub fn end_of_theirs(tenant: &TenantId, (provider, id): (&Slug, &str), many: usize, now: Timestamp) -> Write {
+    Write { guard: Guard::Exactly(many as u64), ..Write::any(END_OF_THEIRS, values![tenant, id, provider, now]) }
+}
+
 /// All sessions of a person.
 pub fn end_of_subject(tenant: &TenantId, subject: &SubjectId, now: Timestamp) -> Write {
     Write::any(END_OF_SUBJECT, values![tenant, subject, now])
@@ -139,7 +145,7 @@ pub async fn by_theirs(store: &Store, tenant: &TenantId, provider: &Slug, id: &s
 
 /// Whether this write is one of those here that end sessions: the rows it changed are the sessions that ended.
 pub fn is_end(write: &Write) -> bool {
-    [END, END_BY_ID, END_OF_SUBJECT, END_OF_SUBJECT_UP_TO, END_OF_ISSUER].contains(&write.sql)
+    [END, END_BY_ID, END_OF_THEIRS, END_OF_SUBJECT, END_OF_SUBJECT_UP_TO, END_OF_ISSUER].contains(&write.sql)
 }
 
 /// A person's sessions, oldest first; ended ones too.

@@ -3,7 +3,7 @@
 use chancery_core::{Slug, SubjectId, SubjectKey, TenantId, Timestamp};
 
 use super::words;
-use crate::{FromRow, Row, Store, StoreError, Value, Write};
+use crate::{FromRow, Guard, Row, Store, StoreError, Value, Write};
 
 words! {
     /// Whether a subject may sign in and be acted for.
@@ -27,6 +27,8 @@ const BY_KEY: &str = "SELECT tenant, id, provider, key, status, claims, seen_at 
      WHERE tenant = $1 AND provider = $2 AND key = $3";
 const INSERT: &str = "INSERT INTO subjects (tenant, id, provider, key, status, claims, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const SEEN: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2 AND status = 'active'";
+
+const NOBODY: &str = "UPDATE subjects SET seen_at = seen_at WHERE tenant = $1 AND provider = $2 AND key = $3";
 
 const PAGE: &str =
     "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
@@ -87,6 +89,11 @@ pub fn seen(tenant: &TenantId, id: &SubjectId, claims: &str, now: Timestamp) -> 
 /// What the provider says of somebody meanwhile, whoever they are by now.
 pub fn told(tenant: &TenantId, id: &SubjectId, claims: &str, now: Timestamp) -> Write {
     Write::any(TOLD, values![tenant, id, claims, now])
+}
+
+/// Changes nothing; its guard says that nobody has come by this key when the Unit commits.
+pub fn nobody(tenant: &TenantId, provider: &Slug, key: &SubjectKey) -> Write {
+    Write { guard: Guard::Exactly(0), ..Write::any(NOBODY, values![tenant, provider, key]) }
 }
 
 pub async fn by_id(store: &Store, tenant: &TenantId, id: &SubjectId) -> Result<Option<Subject>, StoreError> {

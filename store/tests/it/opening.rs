@@ -147,5 +147,5 @@ async fn nodes_that_start_together_migrate_once() {
     let nodes = futures_util::future::join_all((0..6).map(|_| Store::open(&url))).await;
 
     assert!(nodes.iter().all(Result::is_ok), "{:?}", nodes.iter().filter_map(|node| node.as_ref().err()).collect::<Vec<_>>());
-    assert_eq!(database.sql("SELECT count(*) FROM refinery_schema_history").trim(), "1");
+    assert_eq!(database.sql("SELECT count(*) = max(version) FROM refinery_schema_history").trim(), "t");
 }

@@ -1,11 +1,14 @@
 //! Of many at once, one is first: on one node, and over two where the driver can have two.
 
-use chancery_store::repo::{codes, consumed, ended, families, grants};
+use chancery_core::{Authentication, SessionId, Slug, SubjectId, SubjectKey};
+use chancery_crypto::digest::sha256;
+use chancery_store::repo::logged_out::{self, Of};
+use chancery_store::repo::{codes, consumed, ended, families, grants, sessions, subjects};
 use chancery_store::{CommitError, Receipt, Unit, Write};
 use futures_util::future::join_all;
 
 use crate::every_driver;
-use crate::site::{NOW, Site};
+use crate::site::{MINUTE, NOW, Site, fresh};
 
 every_driver!(
     of_50_that_use_one_thing_one_is_first,
@@ -14,6 +17,7 @@ every_driver!(
     nothing_is_minted_once_the_grant_has_ended,
     units_that_lock_in_different_orders_all_get_through,
     of_two_ends_the_later_stands_whoever_writes_last,
+    a_sign_in_and_the_end_of_what_it_comes_from_do_not_miss_each_other,
 );
 
 /// The same Unit 50 times in parallel, every other one on another node.
@@ -103,4 +107,70 @@ async fn of_two_ends_the_later_stands_whoever_writes_last(site: Site) {
 
     let stands = ended::unexpired(&site.store, chancery_core::Timestamp::from_millis(0)).await.expect("the store answers");
     assert_eq!(stands.into_iter().filter(|of| of.tenant == site.tenant).collect::<Vec<_>>(), [end(20, 300)]);
+}
+
+/// Forty sign-ins, each with the end of its session or its person at the same moment: whichever is later learns of the other.
+async fn a_sign_in_and_the_end_of_what_it_comes_from_do_not_miss_each_other(site: Site) {
+    let (provider, nodes): (Slug, _) = ("corp".parse().expect("a name"), [site.store.clone(), site.another_node().await]);
+    let outcomes = join_all((0..40).map(|turn| {
+        let (site, provider, nodes) = (&site, &provider, &nodes);
+        async move {
+            let (theirs, key) = (format!("s-{turn}"), SubjectKey::stored(format!("https://corp.example p-{turn}")));
+            let of = Of { tenant: &site.tenant, provider, whose: &theirs };
+            let (subject, session) = coming(site, key.clone(), &theirs);
+            let begins = vec![logged_out::not_since(of, NOW, NOW), subjects::insert(&subject), sessions::insert(&session)];
+            let nothing = if turn % 4 < 2 {
+                sessions::end_of_theirs(&site.tenant, (provider, &theirs), 0, NOW)
+            } else {
+                subjects::nobody(&site.tenant, provider, &key)
+            };
+            let ends = vec![logged_out::heard(of, NOW, NOW), nothing];
+            let (begins, ends) = (Unit::new(site.tenant, begins), Unit::new(site.tenant, ends));
+            let [one, other] = nodes;
+            // Whoever is polled first is a little ahead.
+            if turn % 2 == 0 {
+                tokio::join!(one.commit(begins), other.commit(ends))
+            } else {
+                let (ends, begins) = tokio::join!(other.commit(ends), one.commit(begins));
+                (begins, ends)
+            }
+        }
+    }))
+    .await;
+
+    for (turn, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            (Ok(_), Err(CommitError::GuardFailed(1))) | (Err(CommitError::GuardFailed(0)), Ok(_)) => {}
+            both => panic!("{turn}: {both:?}"),
+        }
+    }
+}
+
+fn coming(site: &Site, key: SubjectKey, theirs: &str) -> (subjects::Subject, sessions::Session) {
+    let provider: Slug = "corp".parse().expect("a name");
+    let id = fresh(SubjectId::mint);
+    let subject = subjects::Subject {
+        tenant: site.tenant,
+        id,
+        provider: provider.clone(),
+        key,
+        status: subjects::Standing::Active,
+        claims: "{}".to_owned(),
+        seen_at: NOW,
+    };
+    let session = sessions::Session {
+        tenant: site.tenant,
+        hash: sha256(theirs.as_bytes()),
+        id: fresh(SessionId::mint),
+        subject: id,
+        provider,
+        authentication: Authentication { auth_time: None, acr: None, amr: vec![] },
+        their_id: Some(theirs.to_owned()),
+        id_token: None,
+        created_at: NOW,
+        used_at: NOW,
+        expires_at: NOW + MINUTE,
+        ended_at: None,
+    };
+    (subject, session)
 }

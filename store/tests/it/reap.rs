@@ -5,6 +5,7 @@ use std::time::Duration;
 use chancery_core::{ClientId, SKEW, SessionId, SubjectId};
 use chancery_crypto::digest::sha256;
 use chancery_store::reap::reap;
+use chancery_store::repo::logged_out::{self, Of, STAYS};
 use chancery_store::repo::{clients, codes, consumed, ended, families, grants, sessions, tenants, vouchers};
 use chancery_store::{Change, CommitError, Topic, Unit, Write};
 
@@ -17,7 +18,8 @@ every_driver!(
     old_feed_entries_go_and_the_newest_of_them_stays,
     a_client_that_was_never_used_goes,
     a_client_that_somebody_allows_something_stays,
-    what_nobody_will_ask_by_goes
+    what_nobody_will_ask_by_goes,
+    word_of_an_end_stays_for_as_long_as_a_sign_in_may_be_under_way
 );
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -192,4 +194,25 @@ async fn old_feed_entries_go_and_the_newest_of_them_stays(site: Site) {
     assert_eq!(reap(&site.store, first + DAY).await, Ok(0));
     assert_eq!(reap(&site.store, last + DAY + MINUTE).await, Ok(2));
     assert_eq!(reap(&site.store, last + DAY * 9).await, Ok(0));
+}
+
+async fn word_of_an_end_stays_for_as_long_as_a_sign_in_may_be_under_way(site: Site) {
+    known(&site).await;
+    let (corp, other) = ("corp".parse().expect("a name"), "other".parse().expect("a name"));
+    let of = Of { tenant: &site.tenant, provider: &corp, whose: "s-1" };
+    let since = async |said, heard| site.commit([logged_out::not_since(of, said, heard)]).await.map(drop);
+    let (before, after) = (NOW - Duration::from_millis(1), NOW + Duration::from_millis(1));
+    const ENDED: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
+
+    assert_eq!(since(before, before).await, Ok(()));
+    site.write([logged_out::heard(of, NOW, NOW), logged_out::heard(of, before, before)]).await; // the later stands
+
+    assert_eq!((since(after, after).await, since(NOW, after).await, since(after, NOW).await), (Ok(()), ENDED, ENDED));
+    for another in [Of { whose: "s-2", ..of }, Of { provider: &other, ..of }] {
+        site.write([logged_out::not_since(another, before, before)]).await;
+    }
+    assert_eq!(reap(&site.store, NOW + STAYS + SKEW).await, Ok(2), "what says nothing goes first");
+    assert_eq!(since(after, NOW).await, ENDED);
+    assert_eq!(reap(&site.store, NOW + STAYS + SKEW + Duration::from_millis(1)).await, Ok(1));
+    assert_eq!(since(before, before).await, Ok(()));
 }
