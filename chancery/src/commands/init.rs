@@ -148,6 +148,7 @@ fn client(args: &Args, draft: &mut Draft) -> Result<(), Failure> {
             if pasted.is_empty() {
                 usual
             } else {
+                file::stands_already(&args.config, args.force)?; // of an `init` meanwhile, whose secret this would be written over
                 file::keep_secret(&args.config.parent().unwrap_or(Path::new("")).join(&path), &pasted)?;
                 format!("file:{path}")
             }

@@ -154,6 +154,7 @@ enum Old {
 fn placed(path: &Path, text: &str, (mode, old): (u32, Old)) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let _ = std::fs::remove_file(&beside); // of a process of this number that was killed at this very moment
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| match old {
         Old::Kept => std::fs::hard_link(&beside, path), // fails where there is one
@@ -226,6 +227,19 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&secret).expect("it is there"), "what was pasted");
         assert_eq!(std::fs::read_to_string(&config).expect("it is there"), "tenant: acme");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "nothing is left beside them");
+    }
+
+    #[test]
+    fn what_a_killed_process_of_this_number_left_is_in_nobody_s_way() {
+        let folder = chancery_testkit::Folder::new();
+        let left = folder.path().join(format!(".chancery.yaml.{}.new", std::process::id()));
+        std::fs::write(&left, "ten").expect("the folder is ours");
+
+        let config = folder.path().join("chancery.yaml");
+        write_new(&config, "tenant: acme").expect("there is none yet");
+
+        assert_eq!(std::fs::read_to_string(&config).expect("it is there"), "tenant: acme");
+        assert!(!left.exists());
     }
 
     #[test]
