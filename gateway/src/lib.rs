@@ -47,7 +47,7 @@ use axum::routing::get;
 use chancery_audit::{Counters, Draft, Journal};
 use chancery_core::{Clock, Credentials, Rng};
 use chancery_outbound::Upstreams;
-use chancery_registry::{Registry, Resource};
+use chancery_registry::Registry;
 use chancery_tokens::{Keyring, Verifier};
 use tokio_util::task::TaskTracker;
 
@@ -133,11 +133,9 @@ impl Gateway {
         self.inner.way.backends.health()
     }
 
-    /// Forgets what stands behind resources that are no more; call it on a schedule.
+    /// Forgets what stands behind no resource any more; call it on a schedule.
     pub fn tidy(&self) {
-        let tenants = self.inner.registry.tenants();
-        let served = |resource: &Resource| tenants.iter().any(|tenant| tenant.resource(&resource.id).is_some());
-        self.inner.way.backends.prune(served);
+        self.inner.way.backends.prune(|| self.inner.registry.tenants());
     }
 
     /// Call it when this node is about to stop: streams that wait for nothing in particular end, and their clients open them elsewhere.

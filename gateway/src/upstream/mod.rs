@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use bytes::Bytes;
 use chancery_core::{Caller, Clock, ResourceId, Rng};
 use chancery_outbound::Upstreams;
-use chancery_registry::{Resource, UpstreamLimits};
+use chancery_registry::{Resource, Tenant, UpstreamLimits};
 use chancery_tokens::VerifiedToken;
 use http::response::Parts;
 use http::{HeaderMap, Method};
@@ -120,15 +120,20 @@ impl Backends {
         Ok(backend)
     }
 
-    /// Forgets what stands behind resources that are no more, and children that nobody asks.
-    pub fn prune(&self, is_known: impl Fn(&Resource) -> bool) {
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|_, held| is_known(&held.resource));
-        for backend in held.values() {
+    /// Forgets what stands behind its resource no longer, whether or not something else does, and children that nobody asks.
+    pub fn prune(&self, registered: impl FnOnce() -> Vec<Arc<Tenant>>) {
+        let mut all = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let tenants = registered(); // read under the lock, so not of before what was made last
+        let now = |held: &Backend| tenants.iter().find_map(|tenant| tenant.resource(&held.resource.id));
+        let stands = |held: &Backend| now(held).is_some_and(|now| now.upstream == held.resource.upstream);
+        let gone: Vec<_> = all.extract_if(|_, held| !stands(held)).collect();
+        for backend in all.values() {
             if let Way::Children(children) = &backend.inner.way {
                 children.reap();
             }
         }
+        drop(all);
+        drop(gone); // which ends their children
     }
 
     /// Ends all children, and waits until they have left.

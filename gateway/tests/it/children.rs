@@ -114,6 +114,29 @@ async fn no_child_outlives_what_it_was_started_for() {
     none_is_left("nobody waits for the session any more").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mc_02_no_child_outlives_its_definition_though_nobody_asks_again() {
+    let (site, folder) = (Site::on_sqlite().await, Folder::new());
+    let no_more: [fn(&mut Value); 3] = [
+        |bank| _ = bank.as_object_mut().expect("a resource").remove("upstream"),
+        |bank| bank["upstream"] = json!({ "url": "http://127.0.0.1:9/mcp" }),
+        |bank| bank["upstream"]["stdio"]["env"] = json!({}), // a secret that it has
+    ];
+    for is_no_more in no_more {
+        behind(&site, &folder, &Value::Null, json!({})).await;
+        let mcp = session(&site, ALICE).await;
+        let mut stream = wire::get(&mcp).await;
+        site.tidy();
+        assert_eq!(count(&folder), 1, "it is as it was");
+
+        site.apply(|file| is_no_more(resource(file, BANK))).await;
+        site.tidy();
+
+        until("it is there though it is in the file no more", || count(&folder) == 0).await;
+        while stream.next().await.is_some_and(|piece| piece.is_ok()) {} // and so has its stream
+    }
+}
+
 /// It answers each request, and leaves neither at the end of its input nor when it is asked to.
 const CLINGING: &str = r#"
 import json, signal, sys, time
