@@ -33,7 +33,7 @@ use crate::record::Outcome;
 use crate::refusal::Refusal;
 use crate::upstream::Place;
 use crate::verdict::Verdict;
-use crate::watch::{Halt, Watch};
+use crate::watch::{Halt, PAUSE, Watch};
 use crate::wire;
 
 /// Whether the answer may go to a client with this scope.
@@ -168,7 +168,9 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin, C: FnOnce(Outcome), W
 
     /// Looks whether it may go on, though nobody has asked for more for so long. What is ready are the last words.
     fn looked_at(&mut self, unasked: Duration) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.around.watch.halts_unasked() {
+        let halt = self.around.watch.halts_unasked();
+        // What is being taken may be, for as long as the node is there.
+        match halt.filter(|halt| *halt != Halt::Stopped || unasked >= PAUSE) {
             Some(halt) => self.halted(halt),
             None if unasked < attended::UNREAD => {
                 if self.around.watch.knows() && self.body.read() {

@@ -144,7 +144,10 @@ impl<W: Fn() -> Standing> Watch<W> {
             Standing::Unknown if now.duration_since(*self.blind_since.get_or_insert(now)) >= PATIENCE => return Some(Halt::Blind),
             Standing::Unknown => {}
         }
-        self.is_over(now).then_some(Halt::Long)
+        if self.is_over(now) {
+            return Some(Halt::Long);
+        }
+        self.leaving.is_over().then_some(Halt::Stopped)
     }
 
     /// Whether it was known how it stands when it was last looked at.

@@ -5,8 +5,10 @@ use http_body_util::BodyExt;
 use tokio::time::advance;
 
 use super::*;
-use crate::answer::Waits;
 use crate::answer::tests::{Frames, Told, around, closing, data, head, outcomes, request, stream};
+use crate::answer::{Around, Waits};
+use crate::leaving::Leaving;
+use crate::watch::Watch;
 
 /// An answer that ends when the test says so.
 fn answer(told: &Told, ended: &Arc<AtomicBool>, waits: Waits) -> (Frames, impl Body<Data = Bytes, Error = BoxError> + Unpin + use<>) {
@@ -95,6 +97,33 @@ async fn what_nobody_reads_for_minutes_is_let_go_of() {
     later(4 * PAUSE).await;
     assert_eq!((outcomes(&told), sender.is_closed()), (vec![Outcome::ClientGone], true));
     assert!(answer.frame().await.expect("an end").is_err(), "and it is seen to be torn");
+}
+
+/// What is still open a second later is cut, and nobody could say when it was written down.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_takes_is_let_go_of_before_the_node_stops() {
+    let (told, (sender, body), leaving) = (Told::default(), stream(), Leaving::default());
+    let (good, limits) = (|| Standing::Good, UpstreamLimits::default());
+    let around = Around { watch: Watch::new(good, &limits, leaving.clone()), ..around(good, request(), &limits) };
+    let mut answer = Attended::new(Answer::new(&head(200, "text/event-stream"), body, closing(&told), around));
+    for _ in 0..2 {
+        sender.send(data(": hello\n\n")).await.expect("somebody listens");
+        answer.frame().await.expect("a frame").expect("no error");
+        leaving.begin();
+        later(Duration::from_secs(2)).await;
+        assert!(outcomes(&told).is_empty(), "a drain gives it time");
+    }
+    sender.send(data(": hello\n\n")).await.expect("somebody listens");
+    answer.frame().await.expect("a frame").expect("no error");
+
+    leaving.finish();
+    advance(PAUSE - Duration::from_millis(1)).await;
+    tokio::task::yield_now().await;
+    assert!(outcomes(&told).is_empty(), "it is being taken");
+    later(Duration::from_secs(1)).await;
+    assert_eq!((outcomes(&told), sender.is_closed()), (vec![Outcome::Stopped], true));
+    let last = answer.frame().await.expect("last words").expect("a proper end").into_data().expect("data");
+    assert!(String::from_utf8_lossy(&last).contains("\"reason\":\"node_stopped\""));
 }
 
 #[tokio::test(start_paused = true)]
