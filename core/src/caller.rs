@@ -43,11 +43,23 @@ pub enum CredentialTrouble {
     Denied { decision: DecisionId, policies: Vec<String>, advice: Option<String> },
     #[error("what this caller may does not fit into a token that servers take")]
     TooLarge,
+    /// Another server stands there now, or none: what would be made is nothing to the one that the call is for.
+    #[error("the server behind the resource is no longer the one that this call is for")]
+    Replaced,
     #[error("no credential could be made for the upstream: {0}")]
     Unavailable(String),
 }
 
+/// The server that a credential is for, as the call holds it: what is made for another is never shown to this one (MC-02).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerBehind<'a> {
+    pub resource: &'a ResourceId,
+    pub audience: &'a str,
+    /// What it verifies signatures with, by name.
+    pub algorithm: &'a str,
+}
+
 /// Where upstream credentials come from. The gateway asks; who answers (our own issuer, a foreign one, a broker) is wired elsewhere.
 pub trait Credentials: Send + Sync + 'static {
-    fn obtain<'a>(&'a self, caller: &'a Caller, resource: &'a ResourceId) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>>;
+    fn obtain<'a>(&'a self, caller: &'a Caller, server: ServerBehind<'a>) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>>;
 }

@@ -22,7 +22,7 @@ pub mod subject_key;
 pub mod time;
 
 pub use actor::Actor;
-pub use caller::{Caller, CredentialTrouble, Credentials, UpstreamCredential};
+pub use caller::{Caller, CredentialTrouble, Credentials, ServerBehind, UpstreamCredential};
 pub use cookie::Cookie;
 pub use entropy::{Entropy, Rng};
 pub use event::{Event, Field, Kind};

@@ -21,7 +21,7 @@ use axum::response::Response;
 use chancery_core::{Caller, Entropy, Source};
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented, Scheme};
-use chancery_tokens::{Asked, NamedToken, Standing, TenantKeys, VerifiedToken};
+use chancery_tokens::{Asked, NamedToken, TenantKeys, VerifiedToken};
 use http::{Method, StatusCode, request};
 
 use self::ending::Answering;
@@ -112,13 +112,16 @@ impl Call<'_> {
             return Err(record.failed(refusal).await); // RV-05
         }
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
-        let onward =
-            Onward { method: self.head.method.clone(), headers: &self.head.headers, session: session.as_ref(), body: body.clone() };
+        let may_go = || self.by_the_same_rules(); // MC-01
+        let (method, headers) = (self.head.method.clone(), &self.head.headers);
+        let onward = Onward { method, headers, session: session.as_ref(), body: body.clone(), may_go: &may_go };
         let held = self.gateway.way.send(passage, (&self.resource, &backend), onward, self.halted(&token)).await?; // MC-02
         let released = held.released().await?;
         let outward = |named: Named<'_>| {
+            // Of now: a key may be revoked while an answer is waited for, and what it seals nobody opens.
+            let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
             let seal = |place: Place<'_>| place.seal(named, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
-            place.outward(named, session.as_ref(), seal) // MC-07
+            Ok(self.place(&keys)?.outward(named, session.as_ref(), seal)) // MC-07
         };
         let lists = messages.all.iter().any(|message| message.known.lists());
         self.streamed(released, Answering { token: &token, limits: backend.limits(), room, lists, outward })
@@ -147,23 +150,39 @@ impl Call<'_> {
         verified.map_err(|trouble| Refusal::bad_token(&trouble))
     }
 
-    /// A body may be slow, and so may the log: what was ended meanwhile goes no further.
+    /// A body may be slow, and so may the log: what was ended meanwhile, or has run out, goes no further.
     fn still_stands(&self, token: &Arc<VerifiedToken>) -> Result<(), Refusal> {
-        match self.gateway.verifier.standing(token) {
-            Standing::Good => Ok(()),
-            Standing::Ended | Standing::Unknown => {
-                self.gateway.verifier.still(token, self.gateway.clock.now()).map_err(|trouble| Refusal::bad_token(&trouble))
-            }
-        }
+        self.gateway.verifier.still(token, self.gateway.clock.now()).map_err(|trouble| Refusal::bad_token(&trouble))
     }
 
     /// A body may take its time, and an operator change what stands in the file meanwhile: whether a call may pass, and to where, is
     /// decided by what stands there when the call is known.
     fn under_the_rules_of_now(&mut self) -> Result<(), Refusal> {
-        let served = self.gateway.served(&self.head);
-        let same = served.filter(|(_, now)| now.id == self.resource.id && now.url == self.resource.url);
-        (self.tenant, self.resource) = same.ok_or_else(Refusal::nothing_here)?;
+        let (tenant, resource) = self.served_now().ok_or_else(Refusal::nothing_here)?;
+        // The token was held against these. Its proof is good once, so whoever asks shows both again.
+        if resource.algorithm != self.resource.algorithm || resource.dpop != self.resource.dpop {
+            return Err(Refusal::rules_changed()); // AT-05, PR-05
+        }
+        (self.tenant, self.resource) = (tenant, resource);
         Ok(())
+    }
+
+    /// So may the log, and whoever makes what the upstream is shown. What was decided stands in the log by then, so it is not decided anew:
+    /// what holds no longer goes nowhere, least of all to a server that was replaced.
+    fn by_the_same_rules(&self) -> Result<(), Refusal> {
+        let (tenant, resource) = self.served_now().ok_or_else(Refusal::rules_changed)?;
+        if tenant.version == self.tenant.version {
+            return Ok(());
+        }
+        if resource.upstream != self.resource.upstream {
+            return Err(Refusal::upstream_replaced());
+        }
+        let same = resource == self.resource && tenant.policy == self.tenant.policy && tenant.agents == self.tenant.agents;
+        if same { Ok(()) } else { Err(Refusal::rules_changed()) }
+    }
+
+    fn served_now(&self) -> Option<(Arc<Tenant>, Arc<Resource>)> {
+        self.gateway.served(&self.head).filter(|(_, now)| now.id == self.resource.id && now.url == self.resource.url)
     }
 
     /// What the request says, be it by its body or by its verb.

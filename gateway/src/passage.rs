@@ -48,9 +48,9 @@
 use std::sync::Arc;
 
 use chancery_audit::Receipt;
-use chancery_core::{CredentialTrouble, Credentials, UpstreamCredential};
+use chancery_core::{CredentialTrouble, Credentials, ServerBehind, UpstreamCredential};
 use chancery_policy::{Denied, Permit};
-use chancery_registry::{Resource, UpstreamAuth};
+use chancery_registry::{Resource, Upstream, UpstreamAuth};
 use chancery_tokens::VerifiedToken;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
@@ -150,6 +150,8 @@ pub(crate) struct Onward<'a> {
     pub headers: &'a HeaderMap,
     pub session: Option<&'a Session>,
     pub body: bytes::Bytes,
+    /// Whether it may go, asked when nothing is left to wait for.
+    pub may_go: &'a (dyn Fn() -> Result<(), Refusal> + Sync),
 }
 
 /// The way to the upstreams, and to what they accept as credential.
@@ -215,12 +217,13 @@ impl Way {
         let mut headers =
             headers::onward(onward.headers, onward.session.map(|session| &*session.upstream)).ok_or_else(Refusal::unknown_session)?;
         let shown = match &upstream.credential {
-            UpstreamAuth::Token => headers::prove(&mut headers, &self.token(&token, resource).await?),
+            UpstreamAuth::Token => headers::prove(&mut headers, &self.token(&token, resource, upstream).await?),
             UpstreamAuth::Header(name) => upstream.secrets.header().and_then(|value| headers::show(&mut headers, name, value)),
             UpstreamAuth::Nothing => Some(()),
         };
         shown.ok_or_else(Refusal::credential_unavailable)?; // MC-02
         let replica = onward.session.and_then(|session| session.replica.clone());
+        (onward.may_go)()?; // MC-01
         let sent = Instant::now();
         let mut answer = backend.ask(Outgoing { method: onward.method, headers, body: onward.body, replica, token }).await?;
         let leg = Leg { resource: resource.clone(), sent, answered: Instant::now(), status: answer.head.status };
@@ -229,11 +232,14 @@ impl Way {
     }
 
     /// A token of ours for this upstream alone.
-    async fn token(&self, token: &VerifiedToken, resource: &Resource) -> Result<UpstreamCredential, Refusal> {
-        self.credentials.obtain(token.caller(), &resource.id).await.map_err(|trouble| match trouble {
+    async fn token(&self, token: &VerifiedToken, resource: &Resource, upstream: &Upstream) -> Result<UpstreamCredential, Refusal> {
+        let algorithm = upstream.token_signing_alg.as_str();
+        let server = ServerBehind { resource: &resource.id, audience: &upstream.audience, algorithm };
+        self.credentials.obtain(token.caller(), server).await.map_err(|trouble| match trouble {
             CredentialTrouble::Ended => Refusal::grant_ended(),
             CredentialTrouble::Denied { decision, policies, advice } => Refusal::denied(&Denied { decision, policies, advice }),
             CredentialTrouble::TooLarge => Refusal::credential_too_large(),
+            CredentialTrouble::Replaced => Refusal::upstream_replaced(), // MC-02
             CredentialTrouble::Unavailable(why) => {
                 tracing::warn!(resource = %resource.url, why, "no credential for the upstream");
                 Refusal::credential_unavailable()

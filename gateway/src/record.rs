@@ -70,7 +70,8 @@ pub enum Outcome {
     TimedOut,
     /// By us: this node stopped.
     Stopped,
-    /// By us, since nobody could say whether the call was in the log. It did not go out, or, of a tool that only reads, nothing came back.
+    /// By us, since nobody could say whether the call was in the log, or since the rules that let it through were changed meanwhile. It did
+    /// not go out, or, of a tool that only reads, nothing came back.
     Refused,
 }
 

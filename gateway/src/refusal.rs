@@ -310,6 +310,10 @@ impl Refusal {
         Self::status("upstream_replaced", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the MCP server behind the gateway was just replaced by another: the call was not sent, send it again")
     }
 
+    pub fn rules_changed() -> Self {
+        Self::status("rules_changed", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "what holds for this MCP server was changed just now, while the call waited: it was not sent, send it again")
+    }
+
     pub fn upstream_compressed() -> Self {
         Self::status("upstream_compressed", StatusCode::BAD_GATEWAY, code::UPSTREAM, "the MCP server behind the gateway compressed its answer, unasked: the call may have been carried out, and its operator must switch compression off")
     }

@@ -1,7 +1,7 @@
 //! What an upstream behind the gateway receives: a token of our own issuer for that upstream alone (MC-02). The caller's
 //! token never goes further, and the upstream sees the same subject, the same actors and no more scope.
 //!
-//! 1. A token made for the same inbound token and resource is given again while it and its key live, and what it is for stands there.
+//! 1. A token made for the same inbound token and server is given again while it and its key live, and that server stands there.
 //! 2. Policy permits to issue it, or there is no token.
 //! 3. It fits, and there is a key for it: what cannot be made is not recorded, so it may be tried at every call, and is made as soon as it can be.
 //! 4. One Unit records it, and its guards say that every grant on the path is alive.
@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chancery_audit::{CommitError, Draft, Journal};
 use chancery_core::{
-    Caller, Clock, CredentialTrouble, Credentials, Event, Field, Kind, ResourceId, Rng, Secret, TenantId, Timestamp, UpstreamCredential,
+    Caller, Clock, CredentialTrouble, Credentials, Event, Field, Kind, ResourceId, Rng, Secret, ServerBehind, TenantId, Timestamp,
+    UpstreamCredential,
 };
 use chancery_crypto::jose;
 use chancery_policy::{Action, Circumstances, Denied, Permit, Question};
@@ -60,7 +61,7 @@ struct Kept {
     token: Secret<String>,
     /// Another than the inbound token's, where the upstream has an algorithm of its own.
     kid: String,
-    /// Whom it is for, as the file said then.
+    /// Whom it is for.
     audience: String,
     algorithm: jose::Algorithm,
     ends_at: Timestamp,
@@ -81,29 +82,27 @@ impl OwnCredentials {
     }
 
     /// Calls that arrive together with one new token wait for one upstream token.
-    async fn token_for(&self, caller: &Caller, resource: &ResourceId) -> Result<UpstreamCredential, CredentialTrouble> {
-        let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *resource };
+    async fn token_for(&self, caller: &Caller, server: ServerBehind<'_>) -> Result<UpstreamCredential, CredentialTrouble> {
+        let key = Key { tenant: caller.tenant, inbound: caller.token_digest, resource: *server.resource };
         loop {
-            let kept = self.kept.get_or_insert_async(&key, self.make(caller, resource)).await?;
-            if self.clock.now() < kept.ends_at && self.signer.has(&key.tenant, &kept.kid) && self.is_for_what_stands_there(&key, &kept) {
+            let kept = self.kept.get_or_insert_async(&key, self.make(caller, server)).await?;
+            let tenant = self.tenant(caller)?;
+            let _there = standing(&tenant, server)?; // to make it may have taken a while
+            if self.clock.now() < kept.ends_at && self.signer.has(&key.tenant, &kept.kid) && kept.is_for(server) {
                 return Ok(UpstreamCredential::Bearer(kept.token));
             }
             self.kept.remove_if(&key, |still| still.token.expose() == kept.token.expose());
         }
     }
 
-    /// What was made for the server of before says nothing to the one of now, which could use it there (MC-02).
-    fn is_for_what_stands_there(&self, key: &Key, kept: &Kept) -> bool {
-        let Some(tenant) = self.registry.tenant_by_id(&key.tenant) else { return false };
-        let upstream = tenant.resource(&key.resource).and_then(|resource| resource.upstream.as_ref());
-        upstream.is_some_and(|upstream| upstream.audience == kept.audience && upstream.token_signing_alg == kept.algorithm)
+    fn tenant(&self, caller: &Caller) -> Result<Arc<Tenant>, CredentialTrouble> {
+        self.registry.tenant_by_id(&caller.tenant).ok_or(CredentialTrouble::Replaced)
     }
 
-    async fn make(&self, caller: &Caller, resource: &ResourceId) -> Result<Kept, CredentialTrouble> {
+    async fn make(&self, caller: &Caller, server: ServerBehind<'_>) -> Result<Kept, CredentialTrouble> {
         let mut moment = Moment::of(&*self.clock, &*self.rng);
-        let tenant = self.registry.tenant_by_id(&caller.tenant).ok_or_else(|| gone("tenant"))?;
-        let resource = tenant.resource(resource).ok_or_else(|| gone("resource"))?;
-        let upstream = resource.upstream.as_ref().ok_or_else(|| gone("upstream"))?;
+        let tenant = self.tenant(caller)?;
+        let (resource, upstream) = standing(&tenant, server)?;
         let asked = Asked { caller, tenant: &tenant, resource, upstream };
         let permit = asked.permit(&mut moment).map_err(denied)?;
         let token = asked.token(&permit, &mut moment).map_err(|large| self.told.too_large(&tenant, resource, large))?; // AT-05
@@ -125,9 +124,24 @@ impl OwnCredentials {
 }
 
 impl Credentials for OwnCredentials {
-    fn obtain<'a>(&'a self, caller: &'a Caller, resource: &'a ResourceId) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>> {
-        self.token_for(caller, resource).boxed()
+    fn obtain<'a>(&'a self, caller: &'a Caller, server: ServerBehind<'a>) -> BoxFuture<'a, Result<UpstreamCredential, CredentialTrouble>> {
+        self.token_for(caller, server).boxed()
     }
+}
+
+impl Kept {
+    fn is_for(&self, server: ServerBehind<'_>) -> bool {
+        self.audience == server.audience && self.algorithm.as_str() == server.algorithm
+    }
+}
+
+/// The server that a call is for, if it is the one that stands there. A call may be of before a change: what is made for the server of now
+/// is nothing to the one of before, which could use it there (MC-02).
+fn standing<'t>(tenant: &'t Tenant, server: ServerBehind<'_>) -> Result<(&'t Resource, &'t Upstream), CredentialTrouble> {
+    let resource = tenant.resource(server.resource).ok_or(CredentialTrouble::Replaced)?;
+    let is_it = |upstream: &&Upstream| upstream.audience == server.audience && upstream.token_signing_alg.as_str() == server.algorithm;
+    let upstream = resource.upstream.as_ref().filter(is_it).ok_or(CredentialTrouble::Replaced)?;
+    Ok((resource, upstream))
 }
 
 /// A token that is asked for, with what the registry knows.
@@ -212,11 +226,6 @@ fn denied(Denied { decision, policies, advice }: Denied) -> CredentialTrouble {
 
 fn unavailable(why: impl ToString) -> CredentialTrouble {
     CredentialTrouble::Unavailable(why.to_string())
-}
-
-/// The registry changed between the call's check and here.
-fn gone(what: &str) -> CredentialTrouble {
-    unavailable(format!("the {what} is no longer registered"))
 }
 
 #[cfg(test)]

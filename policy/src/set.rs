@@ -19,7 +19,7 @@ pub struct PolicyError {
 }
 
 /// The built-in policy and a tenant's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicySet {
     pub(crate) cedar: cedar_policy::PolicySet,
     /// The same without those that speak of arguments, where some do.

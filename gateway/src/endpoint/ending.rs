@@ -91,13 +91,14 @@ impl Call<'_> {
     pub(super) fn streamed(
         &self,
         (answer, settled): (Answered, Settled),
-        Answering { token, limits, room, lists, outward }: Answering<'_, impl Fn(Named<'_>) -> String>,
+        Answering { token, limits, room, lists, outward }: Answering<'_, impl Fn(Named<'_>) -> Result<String, Refusal>>,
     ) -> Result<Response, Failed> {
         let leg = answer.head.extensions.get::<Leg>().cloned();
-        if let Err(refusal) = self.passable(&answer, token, lists) {
-            return Err(Failed { leg: leg.map(Box::new), ..settled.failed(refusal) });
-        }
-        let Answered { head, body, replica } = answer;
+        let session = match self.passable(&answer, token, lists).and_then(|()| self.session_of(&answer, outward)) {
+            Ok(session) => session,
+            Err(refusal) => return Err(Failed { leg: leg.map(Box::new), ..settled.failed(refusal) }),
+        };
+        let Answered { head, body, .. } = answer;
         let (verifier, watched) = (self.gateway.verifier.clone(), token.clone());
         let watch = Watch::new(move || verifier.standing(&watched), limits, self.gateway.leaving.clone());
         let waits = match &self.reply_to {
@@ -120,8 +121,6 @@ impl Call<'_> {
         if let Some(leg) = leg {
             response.extensions_mut().insert(leg);
         }
-        let named = head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless()).and_then(|id| id.to_str().ok());
-        let session = named.map(|upstream| outward(Named { upstream, replica: replica.as_deref() }));
         *response.headers_mut() = headers::back(&head.headers, session.as_deref());
         Ok(response)
     }
@@ -138,6 +137,12 @@ impl Call<'_> {
             return Err(Refusal::list_unreadable()); // mcp_1a_14
         }
         Ok(())
+    }
+
+    /// The session that the answer names, as the client may know it.
+    fn session_of(&self, answer: &Answered, outward: impl Fn(Named<'_>) -> Result<String, Refusal>) -> Result<Option<String>, Refusal> {
+        let named = answer.head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless()).and_then(|id| id.to_str().ok());
+        named.map(|upstream| outward(Named { upstream, replica: answer.replica.as_deref() })).transpose()
     }
 
     fn visible(&self, token: &Arc<VerifiedToken>) -> Visible {

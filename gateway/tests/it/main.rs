@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod challenge;
+mod changed;
 mod children;
 mod conditions;
 mod dpop;

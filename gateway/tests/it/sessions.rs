@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chancery_store::repo::{self, keys::KeyPurpose};
 use chancery_testkit::cast::{ALICE, BANK, BOB, EXCHANGE, OTHER_CLIENT, PUBLIC_CLIENT};
-use chancery_testkit::{Called, Mcp, Site, Tokens};
+use chancery_testkit::{Called, Mcp, Revocable, Site, Tokens};
 use http::header::WWW_AUTHENTICATE;
 use http::{Method, Response};
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::upstream::{Upstream, done};
+use crate::upstream::{PATIENCE, Upstream, done};
 
 const HEADER: &str = "mcp-session-id";
 /// What the upstream calls its sessions.
@@ -56,6 +58,25 @@ async fn taken(upstream: &mut Upstream, mcp: &Mcp) {
 }
 
 chancery_testkit::both_stores! {
+    async fn mc_07_a_session_is_sealed_with_a_key_that_lives_when_it_is_named(site: Site) {
+        let mut upstream = Upstream::behind(&site, BANK).await;
+        let alice = site.sign_in(ALICE, PUBLIC_CLIENT).await;
+        let mcp = alice.mcp(BANK);
+        let opening = tokio::spawn(async move { mcp.send("initialize", json!({})).await });
+        let heard = upstream.heard().await;
+
+        let tenant = repo::tenants::all(site.store()).await.expect("the store answers")[0].id;
+        let keys = repo::keys::of_tenant(site.store(), &tenant).await.expect("the store answers");
+        let key = keys.iter().find(|key| key.purpose == KeyPurpose::McpSession).expect("there is one").id.to_string();
+        site.revoke(Revocable::Key, &key).await.expect("it is known");
+        let body = done(&heard.message()["id"]).to_string();
+        heard.says(Response::builder().header(HEADER, THEIRS), &body);
+
+        let opened = timeout(PATIENCE, opening).await.expect("it is answered").expect("it ran");
+        opened.answered();
+        taken(&mut upstream, &within(&alice, opened.0.header(HEADER).expect("a session"))).await;
+    }
+
     async fn mc_07_another_users_session_is_no_session(site: Site) {
         let mut upstream = Upstream::behind(&site, BANK).await;
         let (alice, bob) = (site.sign_in(ALICE, PUBLIC_CLIENT).await, site.sign_in(BOB, PUBLIC_CLIENT).await);

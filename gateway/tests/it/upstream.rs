@@ -46,11 +46,17 @@ pub struct Rest(mpsc::Sender<io::Result<Frame<Bytes>>>);
 impl Upstream {
     /// Starts one and puts it behind the gateway in this server's place.
     pub async fn behind(site: &Site, server: ServerName) -> Self {
+        let upstream = Self::start().await;
+        put_behind(site, server, &upstream.url).await;
+        upstream
+    }
+
+    /// Starts one that nothing leads to yet.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("loopback has a free port");
         let url = format!("http://{}/mcp", listener.local_addr().expect("it is bound"));
         let (sender, heard) = mpsc::unbounded_channel();
         tokio::spawn(serve(listener, sender));
-        put_behind(site, server, &url).await;
         Self { url, heard }
     }
 
