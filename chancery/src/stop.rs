@@ -10,8 +10,8 @@ use crate::exit::{Exit, Failure};
 /// How long a drain waits for open answers, unless told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long before its end a drain tells whoever still waits.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long before its end a drain tells whoever still waits: a tenth of it, and no less and no more than this.
+const LAST_WORDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
 /// Two switches that are thrown once, in this order.
 #[derive(Clone, Debug)]
@@ -36,7 +36,8 @@ impl Stop {
 
     /// After how much of a drain whoever still waits is told that nothing comes.
     pub fn last_words(&self) -> Duration {
-        self.patience.saturating_sub(LAST_WORDS.min(self.patience / 2))
+        let (least, most) = LAST_WORDS;
+        self.patience - (self.patience / 10).clamp(least, most).min(self.patience / 2)
     }
 
     /// Throws the switches when this process is sent signals.
@@ -67,5 +68,18 @@ async fn watch(stop: Stop, (mut terminate, mut interrupt): (Signal, Signal)) {
             tracing::info!("draining: no new connections; a second signal ends at once");
         }
         switch.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_a_drain_the_more_time_there_is_for_last_words() {
+        for (drain, calls_have) in [(1, 500), (2, 1_000), (10, 9_000), (20, 18_000), (3600, 3_595_000)] {
+            let stop = Stop::new().with_patience(Duration::from_secs(drain));
+            assert_eq!(stop.last_words(), Duration::from_millis(calls_have), "{drain}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! How a node goes: first what waits for nothing in particular ends, to be opened elsewhere; then, shortly before connections are cut,
 //! whatever is still under way.
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How far this node has come with it. Cloning shares it.
 #[derive(Clone, Default)]
@@ -23,6 +23,11 @@ impl Leaving {
     /// Calls may come to their end.
     pub fn has_begun(&self) -> bool {
         self.draining.is_cancelled()
+    }
+
+    /// Until nothing may go on.
+    pub fn until_over(&self) -> WaitForCancellationFutureOwned {
+        self.over.clone().cancelled_owned()
     }
 
     /// Nothing may go on.

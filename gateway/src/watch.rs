@@ -13,6 +13,7 @@ use std::time::Duration;
 use chancery_registry::UpstreamLimits;
 use chancery_tokens::Standing;
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::leaving::Leaving;
 use crate::refusal::Refusal;
@@ -64,19 +65,21 @@ pub struct Watch<W> {
     leaving: Leaving,
     /// Set when a stream first falls silent: most answers never do.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Wakes it as well: what has a second for its last words spends none of it asleep.
+    over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl<W: Fn() -> Standing> Watch<W> {
     pub fn new(standing: W, limits: &UpstreamLimits, leaving: Leaving) -> Self {
         let now = Instant::now();
         let ends_at = now.checked_add(limits.absolute);
-        Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, leaving, alarm: None }
+        Self { standing, idle: limits.idle, ends_at, heard_at: now, blind_since: None, leaving, alarm: None, over: None }
     }
 
     /// The same before an answer begins: how long that may take is the upstream's own limit.
     pub fn of_head(standing: W, leaving: Leaving) -> Self {
         let heard_at = Instant::now();
-        Self { standing, idle: Duration::MAX, ends_at: None, heard_at, blind_since: None, leaving, alarm: None }
+        Self { standing, idle: Duration::MAX, ends_at: None, heard_at, blind_since: None, leaving, alarm: None, over: None }
     }
 
     /// Waits until it may not go on. `for_nothing` says that a drain is reason enough.
@@ -163,5 +166,6 @@ impl<W: Fn() -> Standing> Watch<W> {
         while self.alarm.get_or_insert_with(|| Box::pin(sleep(PAUSE.min(self.idle)))).as_mut().poll(cx).is_ready() {
             self.alarm = None;
         }
+        let _looked_at_anyway = self.over.get_or_insert_with(|| Box::pin(self.leaving.until_over())).as_mut().poll(cx);
     }
 }

@@ -84,7 +84,7 @@ async fn who_still_waits_when_a_drain_is_over_is_told() {
     let upstream = slow.url.clone();
     let served = Served::on(Kind::Sqlite, |file| {
         file["resources"][0]["upstream"]["url"] = json!(upstream);
-        file["server"]["drain"] = json!("2s");
+        file["server"]["drain"] = json!("20s");
     });
     let served = served.await.expect("SQLite is always there");
     let mut server = served.serve();

@@ -289,9 +289,11 @@ async fn what_outlasts_a_drain_is_brought_to_an_end_when_the_node_stops() {
 
         leaving.begin();
         assert!(poll_once(&mut answer).await.is_pending(), "it may come to its end");
-        leaving.finish();
+        let finished = tokio::time::Instant::now();
+        let (last, ()) = tokio::join!(answer.frame(), async { leaving.finish() });
+        assert!(finished.elapsed() < Duration::from_millis(10), "who waits is told when it next looks, and not at once");
 
-        match (rest, answer.frame().await.expect("an end")) {
+        match (rest, last.expect("an end")) {
             (Some(rest), Ok(frame)) => {
                 let text = String::from_utf8_lossy(frame.data_ref().expect("data")).into_owned();
                 assert!(text.starts_with(rest) && text.contains("\"id\":7") && text.contains("\"reason\":\"node_stopped\""), "{text}");
