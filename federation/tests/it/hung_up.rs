@@ -77,6 +77,34 @@ async fn dr_05_who_hangs_up_leaves_nobody_at_the_provider_and_uses_up_no_credent
     assert_eq!((log.of_kind("enrolment_begun").len(), log.of_kind("client_registered").len()), (2, 1));
 }
 
+/// The rules let it in before the provider was asked, and are others when that answers.
+#[tokio::test]
+async fn dr_06_a_client_that_was_let_in_by_rules_of_before_is_not_written() {
+    let (site, sim) = behind(Profile::okta(), "SSWS", None).await;
+    let twice = token(&site, 2).await;
+    for (change, status) in [("lifetimes", 201), ("registration", 503)] {
+        let (made, answers) = (sim.registered().len(), holding(&sim));
+        let asking = tokio::spawn({
+            let (site, twice) = (site.clone(), twice.clone());
+            async move { register_by(&site, &twice).await }
+        });
+        until("the provider has made the client", async || sim.registered().len() > made).await;
+
+        match change {
+            "lifetimes" => site.apply(|file| file["lifetimes"] = json!({ "access_token": "4m" })).await,
+            _ => site.apply(|file| file["registration"]["dynamic"] = json!("closed")).await,
+        }
+        answers.send_replace(true);
+
+        asking.await.expect("an answer").has_status(status);
+        assert_eq!(number(&site, "SELECT COUNT(*) FROM clients").await, 1, "{change}");
+    }
+    assert_eq!(uses_left(&site).await, 1, "nothing came of it");
+    let log = site.audit().await;
+    assert!(log.only("registration_refused").field("reason").is_some_and(|why| why.contains("rules")), "it says why");
+    forgets_all_but(&site, &sim, 1).await;
+}
+
 #[tokio::test]
 async fn who_hangs_up_on_a_first_sign_in_leaves_no_client_at_the_provider_that_is_not_known() {
     let (site, sim) = behind(Profile::okta(), "SSWS", None).await;

@@ -2,11 +2,12 @@
 //! are kept together is the header of federation's `proxy`.
 //!
 //! 1. What lets the client in is consumed, by itself: whoever is refused here is nobody at the provider.
-//! 2. The provider is asked. It refuses or does not answer: what was consumed is given back, and the log hears why.
+//! 2. The provider is asked. It refuses or does not answer, or the rules of registration are others by then: what was consumed is given back, and
+//!    the log hears why.
 //! 3. The client is written. Where it was not, what was consumed is given back, unless the client may be there all the same.
 //!
 //! All three are one task of its own: whoever hangs up cuts it off nowhere. If they have before 3, it is as if the provider had refused, and what
-//! the provider made is left to be removed.
+//! the provider made is left to be removed; if they have before 2, it is not asked.
 //!
 //! A node that is lost in between has used up the credential; the log has the beginning then, and no client.
 
@@ -56,20 +57,32 @@ struct Enrolling {
 
 impl Enrolling {
     async fn run(self, draft: Draft) -> Result<Result<Receipt, Answer>, Unanswered> {
-        let Self { server, tenant, client, .. } = &self;
+        let Self { server, tenant, .. } = &self;
         if let Some(used) = &self.consumes {
             let begun = Draft::default().writing(used.take.clone()).recording(self.event(Kind::EnrolmentBegun));
             let _: Receipt = server.journal.commit(&tenant.id, begun).await?; // DR-05
         }
-        let refused = match server.sign_in.enrol(&tenant.id, &client.id, &client.name).await {
-            Ok(()) if !self.hung_up.is_cancelled() => return self.written(draft).await.map(Ok),
-            Ok(()) => nobody_waits(),
-            Err(trouble) => {
-                tracing::warn!(tenant = %tenant.name, client = %client.id, %trouble, "a client could not be registered at the identity provider");
-                not_enrolled(&trouble).because(trouble.to_string())
-            }
-        };
-        server.refused(tenant, ENDPOINT, self.giving_back(refused)).await.map(Err)
+        match self.enrolled().await {
+            Ok(()) => self.written(draft).await.map(Ok),
+            Err(refused) => server.refused(tenant, ENDPOINT, self.giving_back(refused)).await.map(Err),
+        }
+    }
+
+    /// The provider has it, somebody waits to hear of it, and it is let in by the rules of now.
+    async fn enrolled(&self) -> Result<(), Refused> {
+        let Self { server, tenant, client, .. } = self;
+        self.is_waited_for()?;
+        if let Err(trouble) = server.sign_in.enrol(&tenant.id, &client.id, &client.name).await {
+            tracing::warn!(tenant = %tenant.name, client = %client.id, %trouble, "a client could not be registered at the identity provider");
+            return Err(not_enrolled(&trouble).because(trouble.to_string()));
+        }
+        self.is_waited_for()?;
+        let now = server.registry.tenant_by_id(&tenant.id);
+        if now.is_some_and(|now| now.registration == tenant.registration) { Ok(()) } else { Err(ruled_anew()) } // DR-06
+    }
+
+    fn is_waited_for(&self) -> Result<(), Refused> {
+        if self.hung_up.is_cancelled() { Err(nobody_waits()) } else { Ok(()) }
     }
 
     async fn written(&self, draft: Draft) -> Result<Receipt, Unanswered> {
@@ -109,7 +122,13 @@ impl Enrolling {
 /// Its id and its secrets are said once, so a client that was not told them would be nobody's.
 fn nobody_waits() -> Refused {
     Refused::new(Code::TemporarilyUnavailable, "the connection was closed before the client was registered; try again")
-        .because("whoever asked hung up while the identity provider was asked")
+        .because("whoever asked hung up before the client was registered")
+}
+
+/// Who lets clients in may have closed the door meanwhile, or want them otherwise; what holds for this one is found when it asks again.
+fn ruled_anew() -> Refused {
+    let words = "the rules of registration changed while this client was registered; try again, and the new ones tell whether it may";
+    Refused::new(Code::TemporarilyUnavailable, words).because("the rules of registration changed while the identity provider was asked")
 }
 
 fn not_enrolled(trouble: &EnrolTrouble) -> Refused {
