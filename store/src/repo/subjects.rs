@@ -19,6 +19,7 @@ pub struct Subject {
     pub status: Standing,
     /// JSON: the last mapped claims and groups.
     pub claims: String,
+    /// When the provider last spoke of them, by whichever node's clock says the latest.
     pub seen_at: Timestamp,
 }
 
@@ -26,7 +27,9 @@ const BY_ID: &str = "SELECT tenant, id, provider, key, status, claims, seen_at F
 const BY_KEY: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects \
      WHERE tenant = $1 AND provider = $2 AND key = $3";
 const INSERT: &str = "INSERT INTO subjects (tenant, id, provider, key, status, claims, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const SEEN: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2 AND status = 'active'";
+/// Two that come at the same time may commit in either order, and by clocks that differ; nobody's latest sign-in is after `seen_at`.
+const SEEN: &str = "UPDATE subjects SET claims = $3, seen_at = CASE WHEN seen_at > $4 THEN seen_at ELSE $4 END \
+     WHERE tenant = $1 AND id = $2 AND status = 'active'";
 
 const NOBODY: &str = "UPDATE subjects SET seen_at = seen_at WHERE tenant = $1 AND provider = $2 AND key = $3";
 
@@ -35,7 +38,8 @@ const PAGE: &str =
 const SAYING: &str = "SELECT tenant, id, provider, key, status, claims, seen_at FROM subjects \
      WHERE tenant = $1 AND claims LIKE $2 ESCAPE '\\' ORDER BY id LIMIT $3";
 const STANDING: &str = "UPDATE subjects SET status = $3 WHERE tenant = $1 AND id = $2 AND status <> $3";
-const TOLD: &str = "UPDATE subjects SET claims = $3, seen_at = $4 WHERE tenant = $1 AND id = $2";
+const TOLD: &str = "UPDATE subjects SET claims = $3, seen_at = CASE WHEN seen_at > $4 THEN seen_at ELSE $4 END \
+     WHERE tenant = $1 AND id = $2";
 
 impl FromRow for Subject {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {

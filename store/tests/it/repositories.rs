@@ -115,7 +115,17 @@ async fn a_subject_keeps_its_id(site: Site) {
 
     let seen = subjects::Subject { claims: "{}".to_owned(), seen_at: NOW + MINUTE, ..first.clone() };
     assert_eq!(subjects::by_key(&site.store, &site.tenant, &provider, &first.key).await, Ok(Some(seen.clone())));
-    assert_eq!(subjects::by_id(&site.store, &site.tenant, &first.id).await, Ok(Some(seen)));
+    assert_eq!(subjects::by_id(&site.store, &site.tenant, &first.id).await, Ok(Some(seen.clone())));
+
+    for (write, at) in [
+        (subjects::seen(&site.tenant, &first.id, "{}", NOW), MINUTE),
+        (subjects::told(&site.tenant, &first.id, "{}", NOW), MINUTE),
+        (subjects::told(&site.tenant, &first.id, "{}", NOW + 2 * MINUTE), 2 * MINUTE),
+    ] {
+        site.write([write]).await;
+        let seen = subjects::Subject { seen_at: NOW + at, ..seen.clone() };
+        assert_eq!(subjects::by_id(&site.store, &site.tenant, &first.id).await, Ok(Some(seen)), "no earlier word makes it earlier");
+    }
 
     let suspended = subjects::Subject {
         id: fresh(SubjectId::mint),
