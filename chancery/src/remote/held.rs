@@ -16,7 +16,7 @@ use super::credentials::{Credentials, unusable};
 use super::login::Login;
 use crate::exit::Failure;
 
-/// Longer than whoever has them may wait for a server.
+/// Longer than one who has them may wait for a server; behind several it may be too short.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,8 +38,11 @@ impl Held {
         match timeout(patience, locked(&lock)).await {
             Ok(taken) => taken.map_err(|error| unwritable(&path, &error))?,
             Err(_) => {
-                return Err(unusable(&path, &format!("another `chancery` has had them for {} seconds", patience.as_secs()))
-                    .remedy("look for one that hangs or is stopped (`ps`), end it, and try again"));
+                return Err(unusable(
+                    &path,
+                    &format!("others of your commands had them in turn, or one did, for {} seconds", patience.as_secs()),
+                )
+                .remedy("try again; if it stays so, look for a `chancery` that hangs or is stopped (`ps`), and end it"));
             }
         }
         Ok(Self { credentials: Credentials::at(&path)?, path, _lock: lock })
@@ -151,7 +154,7 @@ mod tests {
         let path = folder.path().join("credentials.json");
         let mut first = Held::at(path.clone()).await.expect("nobody has them");
         let refused = Held::within(path.clone(), Duration::from_millis(1)).await;
-        assert!(refused.is_err_and(|failure| failure.remedy.contains("end it")), "two have them");
+        assert!(refused.is_err_and(|failure| failure.remedy.contains("and end it")), "two have them");
 
         let waiting = tokio::spawn(Held::at(path));
         first.keep(login("https://gw.example/t/acme")).expect("it is written");

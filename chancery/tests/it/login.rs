@@ -31,14 +31,19 @@ pub async fn logged_in(site: &Site, folder: &Folder, person: Person, more: &[&st
 
 /// This person goes all the way with a login that was begun.
 pub async fn finished(site: &Site, (mut running, url): (Running, Url), person: Person) {
+    allowed(site, &url, person).await;
+    running.says("You are logged in at tenant");
+    assert!(running.wait().success());
+}
+
+/// This person allows it in their browser.
+async fn allowed(site: &Site, url: &Url, person: Person) {
     let app = url.query_pairs().find(|(name, _)| name == "redirect_uri").map(|(_, value)| value.into_owned()).expect("a redirect URI");
     let browser = site.browser();
     let page = browser.get(url.as_str()).await;
     let back = people::go_on(&browser, page, person, true, &Url::parse(&app).expect("an address")).await;
     let words = browser.get(back.location().as_str()).await;
     assert!(words.has_status(200).text().contains("You are logged in"), "{words:?}");
-    running.says("You are logged in at tenant");
-    assert!(running.wait().success());
 }
 
 chancery_testkit::both_stores! {
@@ -64,6 +69,19 @@ chancery_testkit::both_stores! {
 
         at(&site, &folder, &["logout"]).with(0, &["logged out"]);
         at(&site, &folder, &["clients"]).with(8, &["not logged in"]);
+        site.audit().await.only("token_revoked").says("client", "chancery-cli").says("outcome", "grant_ended");
+    }
+
+    async fn a_login_that_cannot_be_kept_is_given_back(site: Site) {
+        site.gives_administration(ALL).await;
+        let folder = Folder::new();
+        let (mut running, url) = begun(&site, &folder, &[]);
+        std::fs::create_dir(folder.path().join("config/chancery/credentials.new")).expect("it is in the way of what is written");
+
+        allowed(&site, &url, ALICE).await;
+
+        assert_eq!(running.wait().code(), Some(5));
+        assert!(running.err().contains("cannot be used") && !running.err().contains("was not told"), "{}", running.err());
         site.audit().await.only("token_revoked").says("client", "chancery-cli").says("outcome", "grant_ended");
     }
 
