@@ -7,8 +7,10 @@
 //!    was used is refused.
 //! 5. Tokens are signed, and the receipt makes the answer.
 //!
-//! Whatever was waited for, what is decided is decided by the rules of then: once the provider has been asked, where somebody was first, and
-//! where the tenant changed while a document or the store took its time, all but the reading begins anew.
+//! What a grant decides is decided by the rules of then: once the provider has been asked, where somebody was first, and where the tenant changed
+//! while a client's document or the facts took their time, all but the reading begins anew. Two waits are not looked at. What 1 and 2 refuse is
+//! refused by the rules of when the request came, however long a document took: it gives nothing, and may be asked again. And what changes
+//! while the Unit of 4 is on its way is not seen by it, but for what its guards say.
 
 mod steps;
 
