@@ -23,7 +23,8 @@ fn renewed_by_another(site: &Site, folder: &Folder) {
 fn stopped(running: &Running) {
     running.signal("STOP");
     let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
-        let stat = std::fs::read_to_string(task.expect("a thread").path().join("stat")).expect("Linux tells");
+        // One that is not there any more has ended.
+        let Ok(stat) = task.and_then(|task| std::fs::read_to_string(task.path().join("stat"))) else { return true };
         stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
     };
     while !std::fs::read_dir(format!("/proc/{}/task", running.id())).expect("Linux tells").all(is_stopped) {
