@@ -2,7 +2,7 @@
 //! fails too. So a server that is down costs its callers no waiting, and is not flooded as it comes up.
 //!
 //! A trial may take as long as any request, and nobody waits for one longer than for a pause: then another tries, too, and the one before
-//! tells only whether it worked.
+//! tells only whether it worked. Each that joins others has twice as long until the next may: few hang in a black hole.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ use chancery_core::Timestamp;
 const ENOUGH: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Until another trial joins those that hang, however many they are.
+const LONGEST_TRIAL: Duration = Duration::from_mins(4);
 
 /// Of one address.
 #[derive(Default)]
@@ -27,8 +29,10 @@ struct State {
     pause: Duration,
     /// The newest that is on its way to see,
     probe: Option<Probe>,
-    /// of so many.
+    /// of so many,
     probes: u64,
+    /// and of so many that hang.
+    under_way: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -85,8 +89,10 @@ impl State {
     }
 
     fn sends_a_probe(&mut self, now: Timestamp) -> u64 {
+        let patience = LONGEST_PAUSE.saturating_mul(1 << self.under_way.min(16)).min(LONGEST_TRIAL);
         self.probes += 1;
-        self.probe = Some(Probe { number: self.probes, overdue_at: now + LONGEST_PAUSE });
+        self.under_way += 1;
+        self.probe = Some(Probe { number: self.probes, overdue_at: now + patience });
         self.probes
     }
 
@@ -127,6 +133,7 @@ impl Drop for Attempt {
         if state.waits_for(self.probe) {
             state.probe = None;
         }
+        state.under_way -= u32::from(self.probe.is_some());
     }
 }
 
@@ -190,7 +197,7 @@ mod tests {
 
         assert_eq!(breaker.rest(overdue), None);
         let second = breaker.admit(overdue).expect("a trial that hangs shuts nobody out for longer than a pause");
-        assert_eq!((breaker.rest(overdue), breaker.admit(overdue).is_none()), (Some(Rest::Trial(overdue + LONGEST_PAUSE)), true));
+        assert_eq!((breaker.rest(overdue), breaker.admit(overdue).is_none()), (Some(Rest::Trial(overdue + 2 * LONGEST_PAUSE)), true));
         (breaker, [first, second], overdue)
     }
 
@@ -219,5 +226,33 @@ mod tests {
         assert_eq!(breaker.rest(now), None);
         fail(&breaker, ENOUGH - 1, now);
         assert_eq!(breaker.rest(now), Some(Rest::Pause(now + FIRST_PAUSE)));
+    }
+
+    #[test]
+    fn few_hang_in_a_black_hole_however_long_a_request_may_take() {
+        const FIRST_BYTE: Duration = Duration::from_mins(10);
+        let breaker = Arc::<Breaker>::default();
+        fail(&breaker, ENOUGH, NOW);
+        let (mut hanging, mut tried, mut most) = (Vec::new(), NOW, 0);
+        for second in 0..7200 {
+            let now = NOW + Duration::from_secs(second);
+            while hanging.first().is_some_and(|(began, _)| *began + FIRST_BYTE <= now) {
+                let (_, attempt): (Timestamp, Attempt) = hanging.remove(0);
+                attempt.failed(now);
+            }
+            if let Some(attempt) = breaker.admit(now) {
+                hanging.push((now, attempt));
+                tried = now;
+            }
+            most = most.max(hanging.len());
+            assert!(now < tried + LONGEST_TRIAL, "it is tried seldom");
+        }
+        assert!((2..=5).contains(&most), "{most} hang at once");
+
+        // They are gone: the next is as the first.
+        drop(hanging);
+        let later = NOW + 20 * FIRST_BYTE;
+        let _first = breaker.admit(later).expect("one may see");
+        assert_eq!(breaker.rest(later), Some(Rest::Trial(later + LONGEST_PAUSE)));
     }
 }

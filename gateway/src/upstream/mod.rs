@@ -127,13 +127,15 @@ impl Backends {
         let now = |held: &Backend| tenants.iter().find_map(|tenant| tenant.resource(&held.resource.id));
         let stands = |held: &Backend| now(held).is_some_and(|now| now.upstream == held.resource.upstream);
         let gone: Vec<_> = all.extract_if(|_, held| !stands(held)).collect();
-        for backend in all.values() {
+        let left: Vec<_> = all.values().cloned().collect();
+        drop(all);
+        drop(gone); // which ends their children
+        for backend in left {
+            // Outside of the lock: it may have to be made, or a child be busy.
             if let Way::Children(children) = &backend.inner.way {
                 children.reap();
             }
         }
-        drop(all);
-        drop(gone); // which ends their children
     }
 
     /// Ends all children, and waits until they have left.

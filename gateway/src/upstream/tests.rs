@@ -7,7 +7,7 @@ use chancery_outbound::dialer::{Dialer, Settings};
 use chancery_registry::Upstream;
 
 use super::*;
-use crate::fixtures::bank;
+use crate::fixtures::{bank, tenant_id};
 
 /// Chance plays no part here.
 struct Zero;
@@ -66,4 +66,22 @@ fn what_stood_behind_it_before_does_not_come_back() {
         assert!(is_same(&backends.of(version, resource).expect("what stands behind it"), &second));
     }
     assert!(Arc::ptr_eq(&backends.held.read().expect("unpoisoned")[&now.id].resource, &renamed));
+}
+
+#[test]
+fn nobody_waits_for_what_is_made_as_the_node_tidies_up() {
+    let (backends, resource) = (Arc::new(backends()), bank_at(9001));
+    let (looking, stands, (out, yard)) = (Arc::downgrade(&backends), resource.clone(), (backends.out.clone(), backends.yard.clone()));
+    let made = LazyLock::new(Box::new(move || {
+        assert!(looking.upgrade().expect("it is there").held.try_read().is_ok(), "all wait for it");
+        Inner::new(&stands, &out, yard)
+    }) as Box<dyn FnOnce() -> Inner + Send>);
+    let backend = Arc::new(Backend { resource: resource.clone(), version: 1, inner: Arc::new(made) });
+    backends.held.write().expect("unpoisoned").insert(resource.id, backend);
+
+    let mut tenant = Tenant::new(tenant_id(1), "bank".parse().expect("a name"), "https://gw.example".to_owned());
+    tenant.resources.push(resource.clone());
+    backends.prune(|| vec![Arc::new(tenant)]);
+
+    assert!(backends.held.read().expect("unpoisoned").contains_key(&resource.id));
 }
