@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::upstream::{Heard, PATIENCE, Rest, Upstream};
 use crate::wire::{self, Coming, call};
 
-/// What is promised. A machine that is busy with other tests may be late with one of the six, hardly with most.
+/// What is promised. A machine that is busy with other tests may be late with one of the six, hardly twice, and hardly with most.
 const PROMISED: Duration = Duration::from_secs(1);
 
 /// The six names, and what bears each in a token or in the log.
@@ -121,18 +121,27 @@ async fn ends(site: &Site, upstream: &mut Upstream, kind: Revocable, node: &str)
 async fn each_name_ends_it(site: Site) {
     let mut upstream = Upstream::behind(&site, BANK).await;
     let node = site.nodes().last().expect("a node").clone();
-    let mut late = Vec::new();
+    let (mut tried, mut late) = (Vec::new(), Vec::new());
     for kind in NAMES {
-        let took = timeout(PATIENCE, ends(&site, &mut upstream, kind, &node)).await;
-        let took = took.unwrap_or_else(|_| panic!("{kind:?} ends nothing"));
-        println!("{kind:?}: {} ms", took.as_millis());
-        late.extend((took >= PROMISED).then_some(kind));
+        let mut in_time = false;
+        for _ in 0..2 {
+            if in_time {
+                break;
+            }
+            let took = timeout(PATIENCE, ends(&site, &mut upstream, kind, &node)).await;
+            let took = took.unwrap_or_else(|_| panic!("{kind:?} ends nothing"));
+            println!("{kind:?}: {} ms", took.as_millis());
+            tried.push(kind);
+            in_time = took < PROMISED;
+        }
+        late.extend((!in_time).then_some(kind));
     }
     // On a machine that is busy with other tests one or the other may be late; that a look comes in time is shown where the clock stands still.
-    assert!(late.len() < NAMES.len(), "all of them take longer than they may");
+    assert!(late.len() <= NAMES.len() / 2, "most of them take longer than they may: {late:?}");
     let log = site.audit().await;
-    assert_eq!(log.of_kind("revoked").len(), NAMES.len());
-    assert_eq!(log.of_kind("call_closed").iter().filter(|event| event.fields.get("outcome").is_some_and(|how| how == "cut")).count(), 7);
+    assert_eq!(log.of_kind("revoked").len(), tried.len());
+    let cut = log.of_kind("call_closed").iter().filter(|event| event.fields.get("outcome").is_some_and(|how| how == "cut")).count();
+    assert_eq!(cut, tried.len() + tried.iter().filter(|kind| **kind == Revocable::Key).count());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
