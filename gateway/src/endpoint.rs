@@ -18,13 +18,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use chancery_core::{Caller, Entropy, Source};
+use chancery_core::{Caller, Entropy, Source, Timestamp};
+use chancery_policy::Permit;
 use chancery_registry::{Resource, Tenant};
 use chancery_tokens::bearer::{self, Presented, Scheme};
 use chancery_tokens::{Asked, NamedToken, TenantKeys, VerifiedToken};
 use http::{Method, StatusCode, request};
 
-use self::ending::Answering;
+use self::ending::{Answering, only_read};
 use crate::decide::{Facts, decide};
 use crate::era::Era;
 use crate::leg::Authenticated;
@@ -101,9 +102,7 @@ impl Call<'_> {
         let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
         let place = self.place(&keys)?;
         let session = if self.era.is_stateless() { None } else { session::presented(&self.head.headers, place, token.caller(), now)? }; // MC-07
-        let Tenant { policy, agents, .. } = &*self.tenant;
-        let facts = Facts { policy, agents, resource: &self.resource, caller: token.caller(), address: self.address() };
-        let permits = decide(&messages.all, &facts, now, &mut Entropy::draw(&*self.gateway.rng))?; // MC-01
+        let permits = self.decided((&self.tenant, &self.resource), &messages.all, token.caller(), now)?; // MC-01
 
         let backend = self.gateway.way.backends.of(self.tenant.version, &self.resource)?;
         let room = backend.enter(token.caller())?;
@@ -112,16 +111,16 @@ impl Call<'_> {
             return Err(record.failed(refusal).await); // RV-05
         }
         let passage = Passage::new(token.clone(), Permits::of(permits), record);
-        let may_go = || self.by_the_same_rules(); // MC-01
+        let may_go = || self.by_the_rules_of_now(&messages.all, token.caller(), now); // MC-01
         let (method, headers) = (self.head.method.clone(), &self.head.headers);
         let onward = Onward { method, headers, session: session.as_ref(), body: body.clone(), may_go: &may_go };
         let held = self.gateway.way.send(passage, (&self.resource, &backend), onward, self.halted(&token)).await?; // MC-02
         let released = held.released().await?;
         let outward = |named: Named<'_>| {
             // Of now: a key may be revoked while an answer is waited for, and what it seals nobody opens.
-            let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::keys_unavailable)?;
+            let keys = self.gateway.keyring.tenant(&self.tenant.id).ok_or_else(Refusal::session_unnamed)?;
             let seal = |place: Place<'_>| place.seal(named, token.caller(), now, &mut Entropy::draw(&*self.gateway.rng));
-            Ok(self.place(&keys)?.outward(named, session.as_ref(), seal)) // MC-07
+            Ok(self.place(&keys).map_err(|_| Refusal::session_unnamed())?.outward(named, session.as_ref(), seal)) // MC-07
         };
         let lists = messages.all.iter().any(|message| message.known.lists());
         self.streamed(released, Answering { token: &token, limits: backend.limits(), room, lists, outward })
@@ -160,25 +159,44 @@ impl Call<'_> {
     fn under_the_rules_of_now(&mut self) -> Result<(), Refusal> {
         let (tenant, resource) = self.served_now().ok_or_else(Refusal::nothing_here)?;
         // The token was held against these. Its proof is good once, so whoever asks shows both again.
-        if resource.algorithm != self.resource.algorithm || resource.dpop != self.resource.dpop {
+        if !self.takes_the_same_tokens(&resource) {
             return Err(Refusal::rules_changed()); // AT-05, PR-05
         }
         (self.tenant, self.resource) = (tenant, resource);
         Ok(())
     }
 
-    /// So may the log, and whoever makes what the upstream is shown. What was decided stands in the log by then, so it is not decided anew:
-    /// what holds no longer goes nowhere, least of all to a server that was replaced.
-    fn by_the_same_rules(&self) -> Result<(), Refusal> {
-        let (tenant, resource) = self.served_now().ok_or_else(Refusal::rules_changed)?;
-        if tenant.version == self.tenant.version {
+    /// So may the log, and whoever makes what the upstream is shown. What was decided stands in the log by then, and stays: what would be
+    /// decided otherwise now, or be written down otherwise, goes nowhere, least of all to a server that was replaced.
+    fn by_the_rules_of_now(&self, messages: &[Message<'_>], caller: &Caller, then: Timestamp) -> Result<(), Refusal> {
+        if self.gateway.registry.version(&self.tenant.id) == Some(self.tenant.version) {
             return Ok(());
         }
-        if resource.upstream != self.resource.upstream {
-            return Err(Refusal::upstream_replaced());
+        let (tenant, resource) = self.served_now().ok_or_else(Refusal::rules_changed)?;
+        match (&self.resource.upstream, &resource.upstream) {
+            (Some(before), Some(now)) if before.is_but_for_limits(now) => {}
+            _ => return Err(Refusal::upstream_replaced()),
         }
-        let same = resource == self.resource && tenant.policy == self.tenant.policy && tenant.agents == self.tenant.agents;
-        if same { Ok(()) } else { Err(Refusal::rules_changed()) }
+        let as_written = only_read(messages, &resource) || !only_read(messages, &self.resource);
+        // As of then, since only the rules are in question.
+        let permitted = || self.decided((&tenant, &resource), messages, caller, then).is_ok();
+        if self.takes_the_same_tokens(&resource) && as_written && permitted() { Ok(()) } else { Err(Refusal::rules_changed()) }
+    }
+
+    fn decided(
+        &self,
+        (tenant, resource): (&Tenant, &Resource),
+        messages: &[Message<'_>],
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Vec<Permit>, Refusal> {
+        let Tenant { policy, agents, .. } = tenant;
+        let facts = Facts { policy, agents, resource, caller, address: self.address() };
+        decide(messages, &facts, now, &mut Entropy::draw(&*self.gateway.rng))
+    }
+
+    fn takes_the_same_tokens(&self, now: &Resource) -> bool {
+        (now.algorithm, now.dpop) == (self.resource.algorithm, self.resource.dpop)
     }
 
     fn served_now(&self) -> Option<(Arc<Tenant>, Arc<Resource>)> {

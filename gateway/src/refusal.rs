@@ -285,6 +285,11 @@ impl Refusal {
         Self::status("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the keys of this tenant are not at hand: try again later")
     }
 
+    /// The session that an answer names cannot be told to the client.
+    pub fn session_unnamed() -> Self {
+        Self::status("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the keys of this tenant were no longer at hand when the answer came, and it names a session that they keep: the call may have been carried out, so look before you repeat it").halting(Outcome::UpstreamFailed)
+    }
+
     pub fn credential_unavailable() -> Self {
         Self::status("credential_unavailable", StatusCode::BAD_GATEWAY, code::UPSTREAM, "no credential for the MCP server behind the gateway could be had: try again later")
     }

@@ -67,6 +67,11 @@ impl Registry {
         self.inner.snapshot.load().tenant_by_id(id).cloned()
     }
 
+    /// At which version the tenant is. It costs less than having it.
+    pub fn version(&self, id: &TenantId) -> Option<i64> {
+        self.inner.snapshot.load().tenant_by_id(id).map(|tenant| tenant.version)
+    }
+
     /// In the order of their names.
     pub fn tenants(&self) -> Vec<Arc<Tenant>> {
         let mut tenants: Vec<_> = self.inner.snapshot.load().tenants().cloned().collect();

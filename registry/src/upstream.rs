@@ -128,6 +128,11 @@ impl Upstream {
         }
     }
 
+    /// Whether the two differ in their limits at most: it is the same server, and asked in the same way.
+    pub fn is_but_for_limits(&self, other: &Self) -> bool {
+        *self == Self { limits: self.limits.clone(), ..other.clone() }
+    }
+
     /// All of its addresses, the first one first.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.url).chain(&self.replicas).map(String::as_str)

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use chancery_core::{Caller, Entropy, EventId, Timestamp, TokenId};
 use chancery_policy::Permit;
-use chancery_registry::UpstreamLimits;
+use chancery_registry::{Resource, UpstreamLimits};
 use chancery_tokens::{Standing, VerifiedToken, step_up_asked};
 use http::{Method, StatusCode};
 use http_body::Body as _;
@@ -49,14 +49,12 @@ impl Call<'_> {
         now: Timestamp,
     ) -> Result<Record, Refusal> {
         let mut events = Vec::new();
-        let mut read_only = true;
         let mut tallied = None;
         for (message, permit) in messages.iter().zip(permits) {
             if message.known.recorded == Log::Counted {
                 tallied = Some(self.gateway.recorder.messages.count(token.caller(), &self.resource.url, message.known.name));
                 continue;
             }
-            read_only &= message.tool().is_some_and(|tool| self.resource.is_read_only(tool));
             events.push(events::opened(
                 message,
                 permit,
@@ -67,7 +65,7 @@ impl Call<'_> {
         }
         match tallied {
             Some(tallied) if events.is_empty() => Ok(Record::tallied(tallied)),
-            _ if read_only => Ok(Record::meanwhile(self.gateway.recorder.open(events))),
+            _ if only_read(messages, &self.resource) => Ok(Record::meanwhile(self.gateway.recorder.open(events))),
             _ => Record::durable(self.gateway.recorder.open(events)).await,
         }
     }
@@ -142,7 +140,8 @@ impl Call<'_> {
     /// The session that the answer names, as the client may know it.
     fn session_of(&self, answer: &Answered, outward: impl Fn(Named<'_>) -> Result<String, Refusal>) -> Result<Option<String>, Refusal> {
         let named = answer.head.headers.get(session::HEADER).filter(|_| !self.era.is_stateless()).and_then(|id| id.to_str().ok());
-        named.map(|upstream| outward(Named { upstream, replica: answer.replica.as_deref() })).transpose()
+        let named = named.map(|upstream| outward(Named { upstream, replica: answer.replica.as_deref() })).transpose();
+        named.map_err(|refusal| self.midway(refusal))
     }
 
     fn visible(&self, token: &Arc<VerifiedToken>) -> Visible {
@@ -195,4 +194,10 @@ impl Call<'_> {
     fn who<'w>(&'w self, caller: &'w Caller, token: TokenId) -> Who<'w> {
         Who { caller, token, resource: self.resource.url.as_str(), headers: &self.head.headers }
     }
+}
+
+/// Whether all calls of these only read, so that they go out while they are written down.
+pub(super) fn only_read(messages: &[Message<'_>], resource: &Resource) -> bool {
+    let mut calls = messages.iter().filter(|message| message.known.recorded != Log::Counted);
+    calls.all(|message| message.tool().is_some_and(|tool| resource.is_read_only(tool)))
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chancery_store::Topic;
-use chancery_testkit::cast::{ALICE, BANK, PUBLIC_CLIENT};
+use chancery_testkit::cast::{AGENT_OWNER, ALICE, BANK, PUBLIC_CLIENT};
 use chancery_testkit::{Called, Mcp, Site};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::upstream::{PATIENCE, Upstream, resource};
+use crate::upstream::{PATIENCE, Upstream, done, resource};
 use crate::wire::call;
 use chancery_testkit::HeldBack;
 
@@ -20,15 +20,13 @@ async fn at_05_a_call_whose_body_was_held_back_is_no_way_past_what_its_token_mus
     let mcp = site.sign_in(ALICE, PUBLIC_CLIENT).await.mcp(BANK);
     for (member, value) in [("dpop", "required"), ("token_signing_alg", "EdDSA")] {
         let held = HeldBack::begin(mcp.posting(&call("account_balance", &json!({})))).await;
-        let mut before = Value::Null;
-        site.apply(|file| before = std::mem::replace(&mut resource(file, BANK)[member], json!(value))).await;
+        site.apply(|file| resource(file, BANK)[member] = json!(value)).await;
 
         let answer = upstream.left_alone(held.go_on()).await;
 
         assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("rules_changed") && answer.contains("send it again"), "{answer}");
         upstream.left_alone(mcp.send("tools/list", json!({}))).await.challenged("invalid_token");
         site.apply(|file| _ = resource(file, BANK).as_object_mut().expect("a resource").remove(member)).await;
-        assert!(before.is_null());
     }
     assert!(site.audit().await.of_kind("call_opened").is_empty());
 }
@@ -131,9 +129,20 @@ async fn mc_01_a_call_whose_record_took_its_time_does_not_go_out_by_rules_of_bef
     scene.site.apply(|file| file["policies"] = json!(elsewhere)).await;
     scene.site.apply(|file| resource(file, BANK)["upstream"]["credential"] = json!("none")).await;
 
-    // What changes nothing for it keeps nothing from going.
-    let (called, ()) = tokio::join!(scene.calls("transfer", "client", "no such words", ""), async { upstream.heard().await.done() });
-    called.answered();
+    // What changes nothing for it keeps nothing from going, nor does what lets it through all the same.
+    let limits = json!({ "per_subject": 200 });
+    scene.site.apply(|file| resource(file, BANK)["upstream"]["limits"] = limits).await;
+    for (kind, one, other) in [
+        ("client", "no such words", ""),
+        ("agent", AGENT_OWNER, "treasury"),
+        ("policy", "closed", "shut"),
+        ("resource", "Move money", "Move any money"),
+        ("resource", "\"per_subject\":200", "\"per_subject\":201"),
+    ] {
+        let calls = scene.calls("transfer", kind, one, other);
+        let (called, ()) = tokio::join!(calls, async { upstream.heard().await.done() });
+        called.answered();
+    }
 
     let called = upstream.left_alone(scene.calls("transfer", "policy", "exchange", "bank")).await;
     assert_eq!(reason(&called), "rules_changed");
@@ -141,8 +150,42 @@ async fn mc_01_a_call_whose_record_took_its_time_does_not_go_out_by_rules_of_bef
     assert_eq!(denied["data"]["reason"], "denied_by_policy");
 
     scene.replace("policy", "bank", "exchange").await;
-    let called = upstream.left_alone(scene.calls("transfer", "resource", "Move money", "Move any money")).await;
+    let called = upstream.left_alone(scene.calls("transfer", "resource", "\"scope\":\"bank:transfer\"", "\"scope\":\"bank:move\"")).await;
     assert_eq!(reason(&called), "rules_changed");
-    let called = upstream.left_alone(scene.calls("transfer", "resource", "\"bank:transfer\":", "\"bank:move\":")).await;
+}
+
+/// It waits for the token that the server is shown, and is written down meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mc_01_a_call_that_must_be_in_the_log_by_now_does_not_go_out_without() {
+    let Some(scene) = Scene::new().await else { return };
+    let mut upstream = Upstream::behind(&scene.site, BANK).await;
+
+    let called = upstream.left_alone(scene.calls("account_balance", "resource", "\"read_only\":true", "\"read_only\":false")).await;
+
     assert_eq!(reason(&called), "rules_changed");
+    scene.are_closed(1, "rules_changed").await;
+}
+
+/// The answer names a session, and the keys that would seal it are gone when it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mc_07_an_answer_whose_session_cannot_be_named_is_no_call_to_be_sent_again() {
+    let Some(scene) = Scene::new().await else { return };
+    let mut upstream = Upstream::behind(&scene.site, BANK).await;
+    let (call, answer) = (scene.mcp.send("tools/call", json!({ "name": "transfer" })), async {
+        let heard = upstream.heard().await;
+        scene.site.database().sql("DELETE FROM keys WHERE purpose = 'mcp_session'");
+        scene.site.tells(Topic::Keys, "").await;
+        scene.site.settle().await;
+        let body = done(&heard.message()["id"]).to_string();
+        heard.says(http::Response::builder().header("mcp-session-id", "theirs"), &body);
+    });
+
+    let (called, ()) = tokio::join!(call, answer);
+
+    let error = called.denied(200);
+    assert_eq!(error["data"]["reason"], "keys_unavailable");
+    assert!(error["message"].as_str().is_some_and(|words| words.contains("may have been carried out")), "{error}");
+    let log = scene.site.audit().await;
+    let closed = log.of_kind("call_closed");
+    assert_eq!((closed.len(), closed[0].fields["outcome"].as_str()), (1, "upstream_failed"), "{log:#?}");
 }
