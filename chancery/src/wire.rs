@@ -42,6 +42,8 @@ pub struct NodeConfig {
     pub dialer: Dialer,
     /// The commands that it may run as upstreams.
     pub commands: Vec<String>,
+    /// How many bytes of large messages it holds at once.
+    pub large_messages: usize,
     /// Whose word on where a request came from is taken.
     pub proxies: Proxies,
     /// Further names that it is called by.
@@ -72,6 +74,7 @@ struct Out {
     documents: Documents,
     upstreams: Upstreams,
     commands: Vec<String>,
+    large_messages: usize,
 }
 
 /// What the listener serves, and the part of it that has something to finish when it ends.
@@ -98,7 +101,8 @@ impl Node {
         let fetcher = Fetcher::new(&config.dialer);
         ground.registry.go_out_by(fetcher.clone());
         let documents = Documents::new(fetcher.clone());
-        let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer), commands: config.commands };
+        let NodeConfig { commands, large_messages, .. } = config;
+        let out = Out { fetcher, documents: documents.clone(), upstreams: Upstreams::new(&config.dialer), commands, large_messages };
         let endpoints = Endpoints::wire(&ground, out, Arc::new(pages));
         let (telemetry, applied) = (config.telemetry, watch::Sender::new(0));
         let draining = CancellationToken::new();
@@ -290,6 +294,7 @@ impl Endpoints {
             credentials: Arc::new(own_credentials),
             upstreams: out.upstreams,
             commands: out.commands,
+            large_messages: out.large_messages,
             clock: clock.clone(),
             rng: rng.clone(),
         });

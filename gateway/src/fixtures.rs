@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use chancery_core::{Caller, ClientId, Entropy, ResourceId, ResourceUrl, ScopeSet, TenantId, Timestamp};
 use chancery_crypto::jose::Algorithm;
 use chancery_registry::{Dpop, Listing, Resource, SignInDemand, Tool, Upstream};
 
+use crate::listing::Instead;
 use crate::memory::{Memory, Part};
 
 pub const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -28,7 +30,12 @@ pub fn resource_url() -> ResourceUrl {
 
 /// As much of the memory as a message of alice's may take.
 pub fn part() -> Part {
-    Memory::default().part((&tenant_id(1), "alice"))
+    Memory::of(256 * 1024 * 1024).part((&tenant_id(1), "alice"))
+}
+
+/// What lists become that are not shown.
+pub fn not_shown() -> Instead {
+    Instead { unreadable: Bytes::from_static(b"UNREADABLE"), no_room: Bytes::from_static(b"NO ROOM") }
 }
 
 /// A caller of tenant 1 at the client `cli_1`.

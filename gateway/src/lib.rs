@@ -73,6 +73,8 @@ pub struct Parts {
     pub upstreams: Upstreams,
     /// The commands that this node runs as upstreams.
     pub commands: Vec<String>,
+    /// How many bytes of large messages it holds at once.
+    pub large_messages: usize,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }
@@ -97,11 +99,13 @@ struct Inner {
 
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
-        let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, commands, clock, rng } = parts;
+        let Parts { registry, keyring, verifier, journal, counters, credentials, upstreams, commands, large_messages, clock, rng } = parts;
         let (messages, writing, leaving) = (MessageCounts::default(), TaskTracker::new(), Leaving::default());
         let recorder = Recorder { journal, counters, messages, clock: clock.clone(), rng: rng.clone(), writing, leaving: leaving.clone() };
         let way = Way { backends: Backends::new(upstreams, commands, (clock.clone(), rng.clone())), credentials };
-        Self { inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving, memory: Memory::default() }) }
+        Self {
+            inner: Arc::new(Inner { registry, keyring, verifier, way, recorder, clock, rng, leaving, memory: Memory::of(large_messages) }),
+        }
     }
 
     /// The metadata of all resources, and, as the fallback, every path that is a resource's. So it can be merged with routers that

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-pub use body::{Shown, is_of_another_type};
+pub use body::{Instead, Shown, is_of_another_type};
 pub use visible::Visible;
 
 use crate::members::{members, text};

@@ -226,6 +226,10 @@ impl Refusal {
         }
     }
 
+    pub fn no_room_for_list() -> Self {
+        Self::status("no_room_for_list", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "the list is long, and as many large messages are held here as may be, of this person or in all: let some of them end, then ask again")
+    }
+
     pub fn unknown_session() -> Self {
         let refusal = Self::status("unknown_session", StatusCode::NOT_FOUND, code::UNKNOWN_SESSION, "no such session for this client here: start one with `initialize`, without Mcp-Session-Id");
         Self { row: "MC-07", ..refusal }

@@ -47,13 +47,13 @@ impl HeldBack {
         Self { stream, body }
     }
 
-    /// Sends it but for the last bytes.
+    /// Sends it but for the last bytes, or as much as the server takes: it may have said enough, and hung up.
     ///
     /// # Panics
-    /// When nobody takes it.
+    /// When nobody reads it, nor hangs up.
     pub async fn send_all_but(&mut self, last: usize) {
         let most = self.body.split_to(self.body.len() - last);
-        timeout(PATIENCE, self.stream.write_all(&most)).await.expect("the server takes it").expect("the server reads");
+        let _ = timeout(PATIENCE, self.stream.write_all(&most)).await.expect("the server takes it");
     }
 
     /// Sends the rest, and hears the whole answer.
@@ -65,14 +65,14 @@ impl HeldBack {
         self.answer().await
     }
 
-    /// Hears the whole answer, whatever was sent.
+    /// Hears the whole answer, whatever was sent; nothing where the server hung up on what it had not read.
     ///
     /// # Panics
-    /// When none comes.
+    /// When it does neither.
     pub async fn answer(&mut self) -> String {
-        let mut answer = String::new();
-        timeout(PATIENCE, self.stream.read_to_string(&mut answer)).await.expect("the server answers").expect("an answer");
-        answer
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, self.stream.read_to_end(&mut answer)).await.expect("the server answers");
+        String::from_utf8_lossy(&answer).into_owned()
     }
 }
 

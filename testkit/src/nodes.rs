@@ -136,6 +136,7 @@ async fn open(url: &StoreUrl, folder: &Path, clock: Arc<dyn Clock>, feed: FeedCo
         socket: None,
         dialer: dialer(),
         commands: crate::cast::COMMANDS.map(str::to_owned).to_vec(),
+        large_messages: 256 * 1024 * 1024,
         proxies: Proxies::new(&[IpNet::from(IpAddr::from([127, 0, 0, 1]))]),
         hosts: vec![crate::cast::INNER_HOST.to_owned()],
         telemetry: Telemetry::default(),

@@ -15,6 +15,7 @@ use chancery_crypto::random::SystemRng;
 use chancery_demo::journey::{self, Arrived};
 use chancery_demo::{Person, StandIn};
 use chancery_outbound::{Dialer, Reach, Settings, Upstreams};
+use chancery_registry::config::ServerConfig;
 use chancery_store::StoreUrl;
 
 use crate::admin::message::{Files, SentSecret, Tail};
@@ -122,6 +123,7 @@ async fn furnished(place: &Place, acting: Option<Person>, dialer: &Dialer) -> Re
         socket: Some(place.socket.clone()),
         dialer: dialer.clone(),
         commands: Vec::new(),
+        large_messages: ServerConfig::default().large_messages,
         proxies: Proxies::default(),
         hosts: Vec::new(),
         telemetry: Telemetry::default(),

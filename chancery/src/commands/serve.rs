@@ -68,6 +68,7 @@ fn node_config(args: &Args, read: &Read) -> Result<NodeConfig, Failure> {
         footing: Footing::of_server(&read.config.server),
         socket: Some(args.config.socket(read).to_owned()),
         commands: server.stdio.clone(),
+        large_messages: server.large_messages,
         telemetry: Telemetry::new(server.metrics, server.traces.as_ref(), Fetcher::new(&dialer))?,
         dialer,
         proxies: Proxies::new(&server.proxies),

@@ -11,6 +11,7 @@ use chancery_core::{ClientId, Person, Rng, SubjectId};
 use chancery_crypto::digest::{base64url, from_base64url, pkce_s256};
 use chancery_outbound::{Dialer, Upstreams};
 use chancery_registry::Config;
+use chancery_registry::config::ServerConfig;
 use chancery_store::StoreUrl;
 use chancery_store::repo::{subjects, vouchers};
 use serde_json::{Value, json};
@@ -60,7 +61,8 @@ impl Check<'_> {
         let footing = Footing::here(StoreUrl::sqlite(folder.0.join("check.db")), folder.0.join("check.key"));
         let proxies = Proxies::new(&config.server.proxies);
         let (dialer, commands, hosts) = (self.dialer.clone(), Vec::new(), Vec::new());
-        let node = NodeConfig { footing, socket: None, dialer, commands, proxies, hosts, telemetry: Telemetry::default() };
+        let large_messages = ServerConfig::default().large_messages;
+        let node = NodeConfig { footing, socket: None, dialer, commands, large_messages, proxies, hosts, telemetry: Telemetry::default() };
         let node = Node::open(node, Console).await?;
         let (administration, counters) = (node.ground().administration(), node.ground().counters.clone());
         let applied = administration.apply_config(&config, &Administrator::at_start()).await?;

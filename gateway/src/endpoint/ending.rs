@@ -16,7 +16,7 @@ use crate::answer::{self, Answer, Around, Attended, Waits};
 use crate::events::{self, Who};
 use crate::headers;
 use crate::leg::Leg;
-use crate::listing::{Shown, Visible, is_of_another_type};
+use crate::listing::{Instead, Shown, Visible, is_of_another_type};
 use crate::message::Message;
 use crate::method::Log;
 use crate::passage::{Failed, Record, Settled};
@@ -108,8 +108,9 @@ impl Call<'_> {
         let around = Around { watch, waits, room: Some(room), longest_piece: answer::longest_piece(self.head.version) };
         let closing = settled.at_the_end(head.status);
         let body = if lists {
-            let unreadable = instead(&Refusal::list_unreadable(), &self.reply_to).into();
-            let shown = Shown::new(&head, body, (self.visible(token), self.part(token.caller())), unreadable); // mcp_1a_14
+            let [unreadable, no_room] =
+                [Refusal::list_unreadable(), Refusal::no_room_for_list()].map(|refusal| instead(&refusal, &self.reply_to).into());
+            let shown = Shown::new(&head, body, (self.visible(token), self.part(token.caller())), Instead { unreadable, no_room }); // mcp_1a_14
             Body::new(Attended::new(Answer::new(&head, shown, closing, around)))
         } else {
             Body::new(Attended::new(Answer::new(&head, body, closing, around)))

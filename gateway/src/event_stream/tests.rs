@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::part;
+use crate::fixtures::{not_shown, part};
 use crate::listing::{Listed, Shown, Shows, cut_down};
 use crate::verdict::Verdict;
 
@@ -95,7 +95,7 @@ const UNREADABLE: &[u8] = b"UNREADABLE";
 fn shown(pieces: &[&[u8]]) -> Vec<u8> {
     let head = Response::builder().header(CONTENT_TYPE, "text/event-stream").body(()).expect("a head").into_parts().0;
     let frames: Vec<_> = pieces.iter().map(|piece| Ok::<_, BoxError>(Frame::data(Bytes::copy_from_slice(piece)))).collect();
-    let shown = Shown::new(&head, StreamBody::new(stream::iter(frames)), (OnlyA, part()), Bytes::from_static(UNREADABLE));
+    let shown = Shown::new(&head, StreamBody::new(stream::iter(frames)), (OnlyA, part()), not_shown());
     shown.collect().now_or_never().expect("nothing to wait for").expect("a body").to_bytes().to_vec()
 }
 

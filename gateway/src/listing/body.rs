@@ -16,13 +16,21 @@ use crate::memory::Part;
 /// The longest list, or event of a stream.
 const LONGEST: usize = 8 * 1024 * 1024;
 
-/// A body whose lists are cut down. `unreadable` is what an answer, or an event, that nobody can read becomes.
+/// A body whose lists are cut down.
 pub struct Shown<B, S> {
     body: B,
     form: Form,
     by: S,
     part: Part,
-    unreadable: Bytes,
+    instead: Instead,
+}
+
+/// What a list becomes that is not shown.
+pub struct Instead {
+    /// Of an answer, or an event, that nobody can read.
+    pub unreadable: Bytes,
+    /// Of an answer that is longer than there is room for now.
+    pub no_room: Bytes,
 }
 
 enum Form {
@@ -56,8 +64,8 @@ impl Form {
 }
 
 impl<B, S> Shown<B, S> {
-    pub fn new(head: &Parts, body: B, (by, part): (S, Part), unreadable: Bytes) -> Self {
-        Self { body, form: Form::of(head), by, part, unreadable }
+    pub fn new(head: &Parts, body: B, (by, part): (S, Part), instead: Instead) -> Self {
+        Self { body, form: Form::of(head), by, part, instead }
     }
 }
 
@@ -70,7 +78,7 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, form, by, part, unreadable } = &mut *self;
+        let Self { body, form, by, part, instead: Instead { unreadable, no_room } } = &mut *self;
         loop {
             if matches!(form, Form::Done) {
                 return Poll::Ready(None);
@@ -93,18 +101,23 @@ where
             };
             let Ok(data) = frame.into_data() else { continue };
             match form {
-                Form::Json(text) if text.len() + data.len() > LONGEST || part.hold(text.len() + data.len()).is_err() => {
+                Form::Json(text) if text.len() + data.len() > LONGEST => {
                     *form = Form::Done;
                     return Poll::Ready(Some(Ok(Frame::data(unreadable.clone()))));
+                }
+                Form::Json(text) if part.hold(text.len() + data.len()).is_err() => {
+                    *form = Form::Done;
+                    return Poll::Ready(Some(Ok(Frame::data(no_room.clone()))));
                 }
                 Form::Json(text) => text.extend_from_slice(&data),
                 Form::Events(events) => {
                     events.hear(&data);
                     let out = cut_events(events, by, unreadable);
-                    if events.waiting() > LONGEST || part.hold(events.waiting()).is_err() {
-                        return Poll::Ready(Some(Err(
-                            "an event of the upstream's is longer than any list, or than there is room for".into()
-                        )));
+                    if events.waiting() > LONGEST {
+                        return Poll::Ready(Some(Err("an event of the upstream's is longer than any list".into())));
+                    }
+                    if part.hold(events.waiting()).is_err() {
+                        return Poll::Ready(Some(Err("there is no room for an event of the upstream's".into())));
                     }
                     if !out.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(out.into()))));

@@ -15,6 +15,8 @@ use super::problem::Complaint;
 use super::reader::{Cursor, Section};
 use super::secret::{SecretRef, Secrets, secret};
 
+const MIB: usize = 1024 * 1024;
+
 /// Where this node listens and keeps its things. Relative paths are as they are written.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -40,6 +42,8 @@ pub struct ServerConfig {
     pub feed: FeedConfig,
     /// How long open answers have as this node stops.
     pub drain: Duration,
+    /// How many bytes of large messages it holds at once, in all.
+    pub large_messages: usize,
     pub metrics: Option<MetricsConfig>,
     pub traces: Option<TracesConfig>,
 }
@@ -59,6 +63,7 @@ impl Default for ServerConfig {
             apply_at_start: true,
             feed: FeedConfig::default(),
             drain: Duration::from_secs(10),
+            large_messages: 256 * MIB,
             metrics: None,
             traces: None,
         }
@@ -81,6 +86,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
     let apply_at_start = section.optional("apply_at_start", "apply_at_start: true", |cursor| apply_at_start(cursor, single));
     let feed = section.optional("feed", "feed: { lost_after: 5s, then: refuse }", |cursor| cursor.section(feed::feed));
     let drain = section.optional("drain", "drain: 10s", |cursor| cursor.parsed(drain));
+    let large_messages = section.optional("large_messages", "large_messages: 256MiB", |cursor| cursor.parsed(large_messages));
     let metrics = section.optional("metrics", "metrics: { listen: 127.0.0.1:9464 }", |cursor| cursor.section(observed::metrics));
     let traces = section.optional("traces", "traces: { endpoint: http://127.0.0.1:4318/v1/traces }", |cursor| {
         cursor.section(|section| observed::traces(section, secrets))
@@ -99,6 +105,7 @@ pub(super) fn server(section: &mut Section<'_>, secrets: Secrets<'_>) -> Option<
         apply_at_start: apply_at_start?.unwrap_or(single),
         feed: feed?.unwrap_or_default(),
         drain: drain?.unwrap_or(default.drain),
+        large_messages: large_messages?.unwrap_or(default.large_messages),
         metrics: metrics?,
         traces: traces?,
     })
@@ -159,6 +166,14 @@ fn drain(text: &str) -> Result<Duration, Complaint> {
         return Err(Complaint::new(format!("{text} is too short"), "choose between 2s and 1h"));
     }
     Ok(drain)
+}
+
+/// Of one person's it holds an eighth, which must be room for the longest.
+fn large_messages(text: &str) -> Result<usize, Complaint> {
+    let remedy = "choose between 64MiB and 65536MiB";
+    let number = text.strip_suffix("MiB").and_then(|number| number.trim_end().parse::<usize>().ok());
+    let mebibytes = number.ok_or_else(|| Complaint::new(format!("`{text}` is no size"), "write it like 256MiB"))?;
+    if (64..=65_536).contains(&mebibytes) { Ok(mebibytes * MIB) } else { Err(Complaint::new(format!("{text} cannot be it"), remedy)) }
 }
 
 fn key_file(section: &mut Section<'_>) -> Option<PathBuf> {

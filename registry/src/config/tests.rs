@@ -190,6 +190,10 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "chancery.yaml:36: access[0]: there is no identity provider `crop` — name one of `identity_providers`"]),
     ("registration:", "access: [ { groups: [ t ] } ]\nregistration:", &[
         "chancery.yaml:36: access[0]: this rule gives nothing — add `roles: [ … ]`, `scopes: [ … ]`, or both"]),
+    ("server:\n", "server:\n  large_messages: 63MiB\n", &[
+        "chancery.yaml:2: server.large_messages: 63MiB cannot be it — choose between 64MiB and 65536MiB"]),
+    ("server:\n", "server:\n  large_messages: 1GB\n", &[
+        "chancery.yaml:2: server.large_messages: `1GB` is no size — write it like 256MiB"]),
     ("server:\n", "server:\n  drain: 1s\n", &[
         "chancery.yaml:2: server.drain: 1s is too short — choose between 2s and 1h"]),
     ("server:\n", "server:\n  feed: { lost_after: 4s }\n", &[

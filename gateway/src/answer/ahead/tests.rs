@@ -11,7 +11,7 @@ use super::*;
 use crate::answer::attended::UNREAD;
 use crate::answer::tests::{Told, around, closing, data, head, outcomes, request, stream};
 use crate::answer::{Answer, Around, Attended};
-use crate::fixtures::part;
+use crate::fixtures::{not_shown, part};
 use crate::listing::{Listed, Shown, Shows};
 use crate::record::Outcome;
 use crate::upstream::{Crowd, Place};
@@ -91,7 +91,7 @@ async fn a_long_list(crowd: &Arc<Crowd>, told: &Told) -> impl Body<Data = Bytes,
     let around = Around { room: place(crowd), ..around(|| Standing::Good, request(), &UpstreamLimits::default()) };
     assert!(around.room.is_some());
     let head = head(200, "application/json");
-    let shown = Shown::new(&head, Full::new(Bytes::from(whole)), (All, part()), Bytes::new());
+    let shown = Shown::new(&head, Full::new(Bytes::from(whole)), (All, part()), not_shown());
     let mut answer = Attended::new(Answer::new(&head, shown, closing(told), around));
     let piece = answer.frame().await.expect("a frame").expect("no error").into_data().expect("data");
     assert_eq!(piece.len(), PIECE_OF_A_STREAM);

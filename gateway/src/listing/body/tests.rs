@@ -2,7 +2,7 @@ use http::{HeaderValue, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 
 use super::*;
-use crate::fixtures::{part, tenant_id};
+use crate::fixtures::{not_shown, part, tenant_id};
 use crate::listing::tests::Only;
 use crate::memory::Memory;
 
@@ -26,7 +26,7 @@ async fn shown_of(head: &Parts, pieces: &[&[u8]]) -> Result<String, BoxError> {
     let mut frames: std::vec::IntoIter<_> =
         pieces.iter().map(|piece| Frame::data(Bytes::copy_from_slice(piece))).collect::<Vec<_>>().into_iter();
     let body = StreamBody::new(futures_util::stream::poll_fn(move |_| Poll::Ready(frames.next().map(Ok::<_, BoxError>))));
-    let shown = Shown::new(head, body, (Only(&["a"], false), part()), Bytes::from_static(b"UNREADABLE")).collect().await?;
+    let shown = Shown::new(head, body, (Only(&["a"], false), part()), not_shown()).collect().await?;
     Ok(String::from_utf8(shown.to_bytes().to_vec()).expect("text"))
 }
 
@@ -62,7 +62,7 @@ async fn mcp_1a_14_an_event_that_the_end_of_the_stream_completes_is_an_event() {
     however_cut("text/event-stream", &format!("data: {{}}\r\rdata: {LIST}\r"), "data: {}\r\r").await;
     // A server does not ask for more of a body that says it has ended.
     let body = Full::new(Bytes::from(stream));
-    let mut shown = Shown::new(&head(200, &["text/event-stream"]), body, (Only(&["a"], false), part()), Bytes::new());
+    let mut shown = Shown::new(&head(200, &["text/event-stream"]), body, (Only(&["a"], false), part()), not_shown());
     let mut last = String::new();
     while !shown.is_end_stream() {
         let Some(frame) = shown.frame().await else { break };
@@ -76,14 +76,16 @@ async fn mcp_1a_14_an_event_that_the_end_of_the_stream_completes_is_an_event() {
 async fn a_list_for_which_there_is_no_room_is_not_shown() {
     const MIB: usize = 1024 * 1024;
     for (kind, before) in [("application/json", ""), ("text/event-stream", "data: ")] {
-        let memory = Memory::default();
+        let memory = Memory::of(256 * MIB);
         let part = || memory.part((&tenant_id(1), "alice"));
         let list = Bytes::from(format!("{before}{LIST}{}\n\n", " ".repeat(MIB)));
         let is_shown = async || {
             let pieces = [list.slice(..list.len() - 1), list.slice(list.len() - 1..)].map(|piece| Ok::<_, BoxError>(Frame::data(piece)));
             let body = StreamBody::new(futures_util::stream::iter(pieces));
-            let shown = Shown::new(&head(200, &[kind]), body, (Only(&["a"], false), part()), Bytes::new());
-            shown.collect().await.is_ok_and(|all| String::from_utf8_lossy(&all.to_bytes()).contains(SHOWN))
+            let shown = Shown::new(&head(200, &[kind]), body, (Only(&["a"], false), part()), not_shown());
+            let all = shown.collect().await.map(|all| String::from_utf8_lossy(&all.to_bytes()).into_owned());
+            assert!(all.as_ref().map_or(kind == "text/event-stream", |all| all == "NO ROOM" || all.contains(SHOWN)));
+            all.is_ok_and(|all| all.contains(SHOWN))
         };
         let mut others = part();
         for (held, expected) in [(31 * MIB, true), (32 * MIB, false), (0, true)] {

@@ -40,6 +40,8 @@ pub(super) struct Server {
     feed: Option<Feed>,
     /// How long calls that are under way have as this node stops: 2s to 1h, 10s unless told.
     drain: Option<String>,
+    /// How much of large messages the node holds at once, 64MiB to 65536MiB; an eighth of one person's. Default: 256MiB.
+    large_messages: Option<String>,
     /// Where metrics are read, as Prometheus does.
     metrics: Option<Metrics>,
     /// Where traces go.
