@@ -1,4 +1,7 @@
 //! Housekeeping: deletes what has expired, a table at a time, in bites small enough that nobody waits for them.
+//!
+//! Whose date can be put off is asked for it outside the subquery too: where a deletion waited for somebody who put it off, PostgreSQL looks
+//! at the row again, but not at what the subquery found before.
 
 use std::time::Duration;
 
@@ -87,14 +90,14 @@ fn grants(tenant: &TenantId, now: Timestamp) -> Write {
 }
 
 fn approvals(tenant: &TenantId, now: Timestamp) -> Write {
-    const EXPIRED: &str = "DELETE FROM approvals WHERE tenant = $1 AND (subject, client, resource) IN \
+    const EXPIRED: &str = "DELETE FROM approvals WHERE tenant = $1 AND expires_at < $2 AND (subject, client, resource) IN \
          (SELECT subject, client, resource FROM approvals WHERE tenant = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now, BITE])
 }
 
 /// A node that starts with its clock behind this one's still needs them.
 fn ended(tenant: &TenantId, now: Timestamp) -> Write {
-    const EXPIRED: &str = "DELETE FROM ended WHERE tenant = $1 AND (kind, key) IN \
+    const EXPIRED: &str = "DELETE FROM ended WHERE tenant = $1 AND until < $2 AND (kind, key) IN \
          (SELECT kind, key FROM ended WHERE tenant = $1 AND until < $2 ORDER BY until LIMIT $3)";
     Write::any(EXPIRED, values![tenant, now - SKEW, BITE])
 }
@@ -108,9 +111,9 @@ fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
 
 /// To a node whose clock is behind this one's, a sign-in lives for so much longer.
 fn logouts_heard(tenant: &TenantId, now: Timestamp) -> Write {
-    const OLD: &str = "DELETE FROM logged_out WHERE tenant = $1 AND (provider, whose) IN \
+    const OLD: &str = "DELETE FROM logged_out WHERE tenant = $1 AND heard_at < $2 AND (provider, whose) IN \
          (SELECT provider, whose FROM logged_out WHERE tenant = $1 AND heard_at < $2 ORDER BY heard_at LIMIT $3)";
-    Write::any(OLD, values![tenant, now - logged_out::STAYS - SKEW, BITE])
+    Write::any(OLD, values![tenant, now - logged_out::STAYS - SKEW, BITE]) // BL-02
 }
 
 fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {
@@ -124,7 +127,7 @@ fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {
 async fn forgotten_clients(store: &Store, tenant: &TenantId, now: Timestamp) -> Result<u64, CommitError> {
     const DUE: &str = "SELECT id FROM clients WHERE tenant = $1 AND keep_until < $2 AND NOT EXISTS (SELECT 1 FROM grants \
          WHERE grants.tenant = clients.tenant AND grants.client = clients.id AND grants.ended_at IS NULL AND grants.expires_at > $2) LIMIT 1";
-    const FORGET: &str = "DELETE FROM clients WHERE tenant = $1 AND id IN \
+    const FORGET: &str = "DELETE FROM clients WHERE tenant = $1 AND keep_until < $2 AND id IN \
          (SELECT id FROM clients WHERE tenant = $1 AND keep_until < $2 AND NOT EXISTS (SELECT 1 FROM grants \
          WHERE grants.tenant = clients.tenant AND grants.client = clients.id AND grants.ended_at IS NULL AND grants.expires_at > $2) \
          ORDER BY keep_until LIMIT $3)";
@@ -143,7 +146,7 @@ async fn idle_vouchers(store: &Store, tenant: &TenantId, now: Timestamp) -> Resu
          WHERE grants.tenant = vouchers.tenant AND grants.subject = vouchers.subject AND grants.ended_at IS NULL AND grants.expires_at > $3) \
          AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.tenant = vouchers.tenant AND sessions.subject = vouchers.subject \
          AND sessions.ended_at IS NULL AND sessions.expires_at > $3) LIMIT 1";
-    const FORGET: &str = "DELETE FROM vouchers WHERE tenant = $1 AND (subject, registration) IN \
+    const FORGET: &str = "DELETE FROM vouchers WHERE tenant = $1 AND checked_at < $2 AND (subject, registration) IN \
          (SELECT subject, registration FROM vouchers WHERE tenant = $1 AND checked_at < $2 AND NOT EXISTS (SELECT 1 FROM grants \
          WHERE grants.tenant = vouchers.tenant AND grants.subject = vouchers.subject AND grants.ended_at IS NULL AND grants.expires_at > $3) \
          AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.tenant = vouchers.tenant AND sessions.subject = vouchers.subject \

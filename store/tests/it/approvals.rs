@@ -18,7 +18,7 @@ every_driver!(
 
 const OVERTAKEN: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
 
-fn approval(site: &Site, subject: SubjectId, client: &ClientId) -> Approval {
+pub fn approval(site: &Site, subject: SubjectId, client: &ClientId) -> Approval {
     Approval {
         tenant: site.tenant,
         subject,

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_core::{ClientId, SubjectId};
+use chancery_store::reap::reap;
 use chancery_store::repo::grants::{self, Grant};
+use chancery_store::repo::{approvals, clients, ended, logged_out, vouchers};
 use chancery_store::{CommitError, Receipt, StoreError, Write};
 use tokio::time::{Instant, sleep};
 
 use crate::postgres::{Database, Locked};
-use crate::site::{NOW, Place, Site};
+use crate::site::{MINUTE, NOW, Place, Site, fresh};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -110,4 +113,45 @@ async fn a_unit_lasts_no_longer_than_the_feed_counts_on() {
     rows.until(OPEN, 0).await;
     let left = grants::by_id(&rows.site.store, &rows.site.tenant, &rows.left.id).await.expect("a read").expect("the grant");
     assert!(left.is_alive(NOW), "nothing of it was written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bl_02_what_is_put_off_while_housekeeping_waits_for_it_stays() {
+    let Some(rows) = Rows::new().await else { return };
+    crate::reap::known(&rows.site).await;
+    let (due, later) = (NOW + MINUTE * 60 * 48, NOW + MINUTE * 60 * 72);
+    let mut gone = Vec::new();
+
+    for (table, date, row) in with_dates_that_move(&rows.site) {
+        rows.site.write([row]).await;
+        let put_off = rows.database().hold(&format!("UPDATE {table} SET {date} = {}", later.millis()));
+        let reaping = tokio::spawn({
+            let rows = rows.clone();
+            async move { reap(&rows.site.store, due).await }
+        });
+        rows.until(WAITING, 1).await;
+        put_off.commit();
+        if reaping.await.expect("a task") != Ok(0) || rows.database().sql(&format!("SELECT count(*) FROM {table}")).trim() != "1" {
+            gone.push(table);
+        }
+    }
+
+    assert_eq!(gone, Vec::<&str>::new());
+}
+
+/// A row of each table where an end can be put off, and where that is.
+fn with_dates_that_move(site: &Site) -> [(&'static str, &'static str, Write); 5] {
+    let (tenant, subject, id) = (site.tenant, fresh(SubjectId::mint), fresh(ClientId::mint));
+    let of = logged_out::Of { tenant: &tenant, provider: &"corp".parse().expect("a name"), whose: "s-1" };
+    let end = ended::End { tenant, kind: ended::EndedKind::Subject, key: subject.to_string(), at: NOW, until: NOW };
+    let approval = approvals::remember(&crate::approvals::approval(site, subject, &id));
+    let (body, standing) = ("{}".to_owned(), clients::Standing::Active);
+    let client = clients::Client { tenant, id, body, standing, created_at: NOW, used_at: None, keep_until: NOW };
+    [
+        ("logged_out", "heard_at", logged_out::not_since(of, NOW, NOW)), // a sign-in asked, and now word comes
+        ("ended", "until", ended::put(&end)),
+        ("approvals", "expires_at", approval),
+        ("clients", "keep_until", clients::insert(&client)),
+        ("vouchers", "checked_at", vouchers::insert(&crate::vouchers::voucher(site, subject))),
+    ]
 }

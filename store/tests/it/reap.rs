@@ -24,7 +24,7 @@ every_driver!(
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn known(site: &Site) {
+pub async fn known(site: &Site) {
     let tenant = tenants::Tenant {
         id: site.tenant,
         name: "acme".parse().expect("a name"),

@@ -22,7 +22,7 @@ every_driver!(
     what_was_allowed_in_a_provider_s_session_ends_with_that
 );
 
-fn voucher(site: &Site, subject: SubjectId) -> vouchers::Voucher {
+pub fn voucher(site: &Site, subject: SubjectId) -> vouchers::Voucher {
     let checked = vouchers::Checked { at: NOW, tried_at: NOW, trouble: None };
     let provider: Slug = "corp".parse().expect("a name");
     vouchers::Voucher { tenant: site.tenant, subject, registration: None, provider, sealed: vec![1; 90], version: 1, checked, taken: None }
