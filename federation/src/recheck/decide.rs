@@ -90,15 +90,16 @@ impl Facts<'_> {
         (Err(trouble), self.given_back(next, Some(trouble), now))
     }
 
-    /// Grants stay; sessions do not, so that the next authorization goes by the provider. It is said once, and what they begin afterwards, by
-    /// another app maybe, stays.
+    /// Grants stay; sessions do not, so that the next authorization goes by the provider. It is said once, and what they began since it was
+    /// asked, by another app maybe, stays.
     fn to_sign_in_again(&self, trouble: RecheckTrouble, now: Timestamp, entropy: &mut Entropy) -> Draft {
         let Voucher { tenant, subject, checked, .. } = self.voucher;
         let draft = self.given_back(None, Some(trouble), now);
         if checked.trouble == Some(trouble) {
             return draft;
         }
-        draft.writing(sessions::end_of_subject(tenant, subject, now)).recording(self.event(trouble.as_str(), now, entropy))
+        let began = self.known.map_or(now, |known| known.seen_at);
+        draft.writing(sessions::end_of_subject_up_to(tenant, subject, began, now)).recording(self.event(trouble.as_str(), now, entropy))
     }
 
     fn event(&self, outcome: &str, now: Timestamp, entropy: &mut Entropy) -> Event {

@@ -34,7 +34,7 @@ fn subject(voucher: &Voucher) -> Subject {
         key: SubjectKey::stored("https://idp.example alice"),
         status: Standing::Active,
         claims: serde_json::to_string(&person(&["sales"])).expect("plain data"),
-        seen_at: NOW,
+        seen_at: voucher.checked.at,
     }
 }
 
@@ -101,7 +101,8 @@ fn who_must_sign_in_again_keeps_their_grants_and_is_told_once() {
     let voucher = voucher();
     let (outcome, draft) = decided(&voucher, &Said::SignInAgain);
     assert_eq!(outcome, Err(RecheckTrouble::SignInAgain));
-    assert_eq!(draft.writes[1], sessions::end_of_subject(&voucher.tenant, &voucher.subject, NOW));
+    let up_to_the_question = sessions::end_of_subject_up_to(&voucher.tenant, &voucher.subject, subject(&voucher).seen_at, NOW);
+    assert_eq!(draft.writes[1], up_to_the_question, "whoever signed in while it was asked, by another registration, stays signed in");
     assert_eq!((draft.writes.len(), draft.changes.len(), draft.events.len()), (2, 0, 1));
     let again = Voucher { checked: Checked { trouble: Some(RecheckTrouble::SignInAgain), ..voucher.checked }, ..voucher };
     let draft = decided(&again, &Said::SignInAgain).1;
