@@ -63,8 +63,10 @@ impl Upstreams {
         })
     }
 
-    /// The same, where the answer must begin within so long of there being a connection. Before that nothing was sent, and how long it may
-    /// take is the dialer's: whoever was not reached in time is told as that, however short the rest may be.
+    /// The same, where the answer must begin within so long of there being a connection. Until there is one nothing was sent, and how long
+    /// that may take is the dialer's: whoever was not reached in time is told as that, however short the rest may be. One kept from before
+    /// may turn out closed; then the client dials anew by itself, and within `first_byte`: who is not reached so soon is told as
+    /// [`UpstreamError::Broken`], though nothing was sent.
     ///
     /// # Errors
     /// As [`Upstreams::send`].
