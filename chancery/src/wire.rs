@@ -249,7 +249,6 @@ impl Endpoints {
             journal: journal.clone(),
             counters: counters.clone(),
             witnessed: Rates::new(clock.clone()),
-            logged_out: Rates::new(clock.clone()),
             sealer: sealer.clone(),
             fetcher: out.fetcher.clone(),
             documents: out.documents,

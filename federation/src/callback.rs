@@ -199,7 +199,8 @@ impl<P: Pages> Visit<'_, P> {
         let Self { parts, tenant, provider, now } = *self;
         let Came { identity, tokens, registration } = came;
         let key = outcome::key(identity);
-        let guards = under_way::nothing_ended((&tenant.id, &provider.name), identity, now); // BL-02
+        let times = under_way::Times { begun: sign_in.created_at, came_back: now };
+        let guards = under_way::nothing_ended((&tenant.id, &provider.name), identity, &times); // BL-02
         let at = Where { tenant: tenant.id, provider: &provider.name, registration: registration.as_ref() };
         for _ in 0..ATTEMPTS {
             let subject = subjects::by_key(&parts.store, &tenant.id, &provider.name, &key).await.map_err(Refused::unavailable)?;

@@ -69,8 +69,6 @@ pub struct Parts<P> {
     pub counters: Counters,
     /// What each provider answered that proves nobody.
     pub witnessed: Rates<(TenantId, Slug)>,
-    /// What each provider said that it ended.
-    pub logged_out: Rates<(TenantId, Slug)>,
     pub sealer: Sealer,
     pub fetcher: Fetcher,
     pub documents: Documents,

@@ -8,8 +8,8 @@
 //!    takes the older one for stolen.
 //!
 //! Whoever waits for this is answered within [`PATIENCE`]; the asking goes on without them, and what it learns is there for the next. A node
-//! that stops waits for it, as long as it may. Whoever asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by again; and if the provider then refuses the token, that
-//! is our loss and says nothing of the person ([`RecheckTrouble::Lost`]).
+//! that stops waits for it, as long as it may. Whoever asks and is cut off before 4 leaves the voucher taken. Its time over, it is asked by
+//! again; and if the provider then refuses the token, that is our loss and says nothing of the person ([`RecheckTrouble::Lost`]).
 
 mod ask;
 mod decide;

@@ -1,21 +1,27 @@
 //! A sign-in under way while the provider ends what it comes from: its code is redeemed, its session is not there yet, and a logout token
 //! finds nothing to end. So a logout token leaves word of what it ended (BL-02), and a sign-in is finished only where there is none for its
-//! session or its person that is as young as it.
+//! session, or its person, that speaks of it.
 //!
-//! As young is what the provider said no earlier than it issued the ID token, by its clock, or what we heard no earlier than the browser came
-//! back, by ours. So no two clocks are compared, and a person who signs in again afterwards comes in.
+//! - A session whose end was named is over for every sign-in that began before we heard so, wherever its browser was then: a provider that
+//!   still redeems the code opens nothing. Both times are ours, perhaps of two nodes, so what began within a minute after ([`SKEW`])
+//!   counts as before. Later the name is good again, for a provider that gives it twice.
+//! - A person comes back as the same person, so there the provider's clock counts: an ID token issued in a later second than its logout token
+//!   is of a new sign-in, however late we hear of the end and on whichever node. An older one never signs in. In one and the same second
+//!   (neither says it finer) what we heard before the browser came back was said before the code was redeemed: so does a provider that ends
+//!   what was there as it signs somebody in.
+//!
+//! What that leaves: a provider that ends all of a person's and then redeems a code of before vouches for them anew, which nobody here can tell
+//! from a new sign-in. And of an end and an ID token of one second, heard and brought to two nodes, it is those nodes' clocks that say which was
+//! first.
 
-use chancery_audit::{Rate, Write};
-use chancery_core::{Slug, SubjectKey, TenantId, Timestamp};
+use chancery_audit::Write;
+use chancery_core::{SKEW, Slug, SubjectKey, TenantId, Timestamp};
 use chancery_crypto::digest::{hex, sha256};
-use chancery_store::repo::logged_out::{self, Of, STAYS};
+use chancery_store::repo::logged_out::{self, Of};
 
 use crate::id_token::Identity;
 use crate::outcome;
 use crate::refused::Refused;
-
-/// So much word of one provider's is kept at a time. With every logout token it leaves an event for ever, and this for ten minutes.
-pub(crate) const WORD: Rate = Rate { most: 60_000, per: STAYS };
 
 /// What the provider calls its session, or the person: of one length, and nobody's name.
 pub(crate) fn session(theirs: &str) -> String {
@@ -26,15 +32,23 @@ pub(crate) fn person(key: &SubjectKey) -> String {
     hex(&sha256(format!("person {key}").as_bytes()))
 }
 
-/// The guards of a sign-in that came back then.
-pub(crate) fn nothing_ended((tenant, provider): (&TenantId, &Slug), identity: &Identity, came_back: Timestamp) -> Vec<Write> {
-    let whose = identity.session.as_deref().map(session).into_iter().chain([person(&outcome::key(identity))]);
-    whose.map(|whose| logged_out::not_since(Of { tenant, provider, whose: &whose }, identity.issued_at, came_back)).collect()
+/// When a sign-in began, and when its browser came back.
+pub(crate) struct Times {
+    pub begun: Timestamp,
+    pub came_back: Timestamp,
+}
+
+/// The guards of a sign-in that is about to be finished.
+pub(crate) fn nothing_ended((tenant, provider): (&TenantId, &Slug), identity: &Identity, times: &Times) -> Vec<Write> {
+    let session = identity.session.as_deref().map(session);
+    let session = session.map(|whose| logged_out::session_not_since(Of { tenant, provider, whose: &whose }, times.begun - SKEW));
+    let person = Of { tenant, provider, whose: &person(&outcome::key(identity)) };
+    session.into_iter().chain([logged_out::person_not_since(person, identity.issued_at, times.came_back)]).collect()
 }
 
 pub(crate) fn ended(provider: &Slug) -> Refused {
     let text = format!(
-        "While you were on your way back, `{provider}` said that it ended your session there: you signed out, or somebody who may do so \
+        "While you signed in, or just before, `{provider}` said that it ended your session there: you signed out, or somebody who may do so \
          ended it. So nobody was signed in here."
     );
     Refused::new("logged out meanwhile", "Your organisation ended this sign-in.", text).by("BL-02").of_a_person()

@@ -56,12 +56,10 @@ pub(super) struct Told<'a> {
     pub tenant: &'a Tenant,
     pub provider: &'a Slug,
     pub logout: &'a Logout,
-    /// Whether word of it is left for the sign-ins that are under way.
-    pub is_kept: bool,
 }
 
 pub(super) fn decide(told: &Told<'_>, facts: &Facts, now: Timestamp, entropy: &mut Entropy) -> Draft {
-    let Told { tenant, provider, logout, is_kept } = *told;
+    let Told { tenant, provider, logout } = *told;
     let and_grants = tenant.sign_out.ends_grants;
     let event = Event::new(Kind::LoggedOut, tenant.id, now, entropy)
         .with(Field::IdentityProvider, provider)
@@ -81,12 +79,10 @@ pub(super) fn decide(told: &Told<'_>, facts: &Facts, now: Timestamp, entropy: &m
         Facts::Nobody(key) => (Draft::default().writing(subjects::nobody(&tenant.id, provider, key)), event, false),
     };
     let event = event.with(Field::Outcome, if is_any { "ended" } else { "nothing_to_end" });
-    let used = Draft::default().writing(used_up(tenant, provider, logout));
-    let kept = if is_kept { used.writing(left(told, now)) } else { used };
-    kept.with(ended).recording(event)
+    Draft::default().writing(used_up(tenant, provider, logout)).writing(left(told, now)).with(ended).recording(event)
 }
 
-/// Before the ends, so that a sign-in at the same moment either finds it or is found.
+/// Word for the sign-ins that are under way: before the ends, so that a sign-in at the same moment either finds it or is found.
 fn left(told: &Told<'_>, now: Timestamp) -> chancery_audit::Write {
     let whose = match &told.logout.whose {
         Whose::Session(theirs) => under_way::session(theirs),

@@ -5,7 +5,7 @@
 //! 2. What the token says of itself, before anything is fetched for it: whose it is, and that it is no other artefact.
 //! 3. Its signature by the provider's keys, and its claims ([`logout_token`]).
 //! 4. What it ends ([`ending`]), in one Unit with the token's own id, so that each ends something once. What is about to begin does not
-//!    ([`under_way`]).
+//!    ([`crate::under_way`]).
 //! 5. 200. It says nothing of whether anybody was signed in.
 //!
 //! Whoever holds a good token may post it, again and again: a refusal is of nobody in particular, and counted.
@@ -29,7 +29,7 @@ use serde_json::json;
 use self::ending::{CONSUMED, Facts, Told, decide};
 use self::logout_token::Logout;
 use crate::provider::{self, ProviderTrouble};
-use crate::{Federation, Parts, under_way};
+use crate::{Federation, Parts};
 
 /// No logout token is near as long.
 pub(crate) const LONGEST: usize = 32 * 1024;
@@ -97,11 +97,7 @@ impl<P> Telling<'_, P> {
     /// have been minted while the provider's keys were fetched.
     async fn end(&self, logout: &Logout) -> Result<Receipt, Trouble> {
         let Self { parts, tenant, provider, .. } = *self;
-        let is_kept = parts.logged_out.admit((tenant.id, provider.name.clone()), under_way::WORD).is_ok();
-        if !is_kept {
-            tracing::warn!(tenant = %tenant.name, provider = %provider.name, "it ends so much that whoever signs in meanwhile may be missed");
-        }
-        let told = Told { tenant, provider: &provider.name, logout, is_kept };
+        let told = Told { tenant, provider: &provider.name, logout };
         for _ in 0..ATTEMPTS {
             let facts =
                 Facts::load(&parts.store, tenant, provider, &logout.whose).await.map_err(|error| Trouble::Ours(error.to_string()))?;

@@ -17,9 +17,11 @@ const HEARD: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, h
      ON CONFLICT (tenant, provider, whose) DO UPDATE SET \
      said_at = CASE WHEN excluded.said_at > logged_out.said_at THEN excluded.said_at ELSE logged_out.said_at END, \
      heard_at = CASE WHEN excluded.heard_at > logged_out.heard_at THEN excluded.heard_at ELSE logged_out.heard_at END";
-const NOT_SINCE: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, heard_at) VALUES ($1, $2, $3, 0, 0) \
+const SESSION_NOT_SINCE: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, heard_at) VALUES ($1, $2, $3, 0, 0) \
+     ON CONFLICT (tenant, provider, whose) DO UPDATE SET heard_at = logged_out.heard_at WHERE logged_out.heard_at < $4";
+const PERSON_NOT_SINCE: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, heard_at) VALUES ($1, $2, $3, 0, 0) \
      ON CONFLICT (tenant, provider, whose) DO UPDATE SET heard_at = logged_out.heard_at \
-     WHERE logged_out.said_at < $4 AND logged_out.heard_at < $5";
+     WHERE logged_out.said_at < $4 OR (logged_out.said_at = $4 AND logged_out.heard_at < $5)";
 
 /// Whose end it is: a session of the provider's or a person, by whatever name.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,13 @@ pub fn heard(of: Of<'_>, said_at: Timestamp, heard_at: Timestamp) -> Write {
     Write::one(HEARD, values![of.tenant, of.provider, of.whose, said_at, heard_at])
 }
 
-/// The guard fails when the provider said so no earlier than `said`, by its clock, or we heard it no earlier than `heard`, by ours.
-pub fn not_since(of: Of<'_>, said: Timestamp, heard: Timestamp) -> Write {
-    Write::one(NOT_SINCE, values![of.tenant, of.provider, of.whose, said, heard])
+/// The guard fails when we heard of the session's end no earlier than then.
+pub fn session_not_since(of: Of<'_>, heard: Timestamp) -> Write {
+    Write::one(SESSION_NOT_SINCE, values![of.tenant, of.provider, of.whose, heard])
+}
+
+/// The guard fails when the provider said later than `said` that it ended all of the person's, by its clock; or just then, and we heard it no
+/// earlier than `heard`, by ours.
+pub fn person_not_since(of: Of<'_>, said: Timestamp, heard: Timestamp) -> Write {
+    Write::one(PERSON_NOT_SINCE, values![of.tenant, of.provider, of.whose, said, heard])
 }

@@ -148,7 +148,7 @@ fn with_dates_that_move(site: &Site) -> [(&'static str, &'static str, Write); 5]
     let (body, standing) = ("{}".to_owned(), clients::Standing::Active);
     let client = clients::Client { tenant, id, body, standing, created_at: NOW, used_at: None, keep_until: NOW };
     [
-        ("logged_out", "heard_at", logged_out::not_since(of, NOW, NOW)), // a sign-in asked, and now word comes
+        ("logged_out", "heard_at", logged_out::session_not_since(of, NOW)), // a sign-in asked, and now word comes
         ("ended", "until", ended::put(&end)),
         ("approvals", "expires_at", approval),
         ("clients", "keep_until", clients::insert(&client)),

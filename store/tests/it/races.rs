@@ -118,7 +118,8 @@ async fn a_sign_in_and_the_end_of_what_it_comes_from_do_not_miss_each_other(site
             let (theirs, key) = (format!("s-{turn}"), SubjectKey::stored(format!("https://corp.example p-{turn}")));
             let of = Of { tenant: &site.tenant, provider, whose: &theirs };
             let (subject, session) = coming(site, key.clone(), &theirs);
-            let begins = vec![logged_out::not_since(of, NOW, NOW), subjects::insert(&subject), sessions::insert(&session)];
+            let not_since = if turn % 4 < 2 { logged_out::session_not_since(of, NOW) } else { logged_out::person_not_since(of, NOW, NOW) };
+            let begins = vec![not_since, subjects::insert(&subject), sessions::insert(&session)];
             let nothing = if turn % 4 < 2 {
                 sessions::end_of_theirs(&site.tenant, (provider, &theirs), 0, NOW)
             } else {

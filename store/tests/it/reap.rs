@@ -200,19 +200,22 @@ async fn word_of_an_end_stays_for_as_long_as_a_sign_in_may_be_under_way(site: Si
     known(&site).await;
     let (corp, other) = ("corp".parse().expect("a name"), "other".parse().expect("a name"));
     let of = Of { tenant: &site.tenant, provider: &corp, whose: "s-1" };
-    let since = async |said, heard| site.commit([logged_out::not_since(of, said, heard)]).await.map(drop);
+    let session = async |heard| site.commit([logged_out::session_not_since(of, heard)]).await.map(drop);
+    let person = async |said, heard| site.commit([logged_out::person_not_since(of, said, heard)]).await.map(drop);
     let (before, after) = (NOW - Duration::from_millis(1), NOW + Duration::from_millis(1));
     const ENDED: Result<(), CommitError> = Err(CommitError::GuardFailed(0));
 
-    assert_eq!(since(before, before).await, Ok(()));
+    assert_eq!((session(before).await, person(before, before).await), (Ok(()), Ok(())));
     site.write([logged_out::heard(of, NOW, NOW), logged_out::heard(of, before, before)]).await; // the later stands
 
-    assert_eq!((since(after, after).await, since(NOW, after).await, since(after, NOW).await), (Ok(()), ENDED, ENDED));
+    assert_eq!((session(before).await, session(NOW).await, session(after).await), (ENDED, ENDED, Ok(())));
+    assert_eq!((person(before, after).await, person(after, before).await), (ENDED, Ok(())), "the provider's clock says which is older");
+    assert_eq!((person(NOW, NOW).await, person(NOW, after).await), (ENDED, Ok(())), "and ours, where its does not");
     for another in [Of { whose: "s-2", ..of }, Of { provider: &other, ..of }] {
-        site.write([logged_out::not_since(another, before, before)]).await;
+        site.write([logged_out::session_not_since(another, before)]).await;
     }
     assert_eq!(reap(&site.store, NOW + STAYS + SKEW).await, Ok(2), "what says nothing goes first");
-    assert_eq!(since(after, NOW).await, ENDED);
+    assert_eq!(session(NOW).await, ENDED);
     assert_eq!(reap(&site.store, NOW + STAYS + SKEW + Duration::from_millis(1)).await, Ok(1));
-    assert_eq!(since(before, before).await, Ok(()));
+    assert_eq!(session(before).await, Ok(()));
 }
