@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is measured and what measures it with the profile `load`, and runs the rounds (bench/src/rounds.rs).
+//! `cargo xtask bench`: builds what is measured and what measures it as releases, and runs the rounds (bench/src/rounds.rs).
 
 use std::path::Path;
 
@@ -17,12 +17,12 @@ pub fn command(root: &Path, words: &[&str]) -> Result<(), String> {
         }
     }
     let target = test::target_folder(root);
-    let built = target.join("load");
+    let built = target.join("release");
     let environment = [("CARGO_TARGET_DIR", &*target.to_string_lossy())];
-    let build = ["build", "--profile", "load", "--locked", "-p", "chancery-bench"];
+    let build = ["build", "--release", "--locked", "-p", "chancery-bench"];
     run(root, "cargo", &build, &environment)?;
     if binary.is_none() {
-        run(root, "cargo", &["build", "--profile", "load", "--locked", "-p", "chancery"], &environment)?;
+        run(root, "cargo", &["build", "--release", "--locked", "-p", "chancery"], &environment)?;
     }
     let ours = binary.map_or_else(|| built.join("chancery").to_string_lossy().into_owned(), str::to_owned);
     let results = target.join("bench.json").to_string_lossy().into_owned();

@@ -23,7 +23,7 @@ cargo xtask conformance [--check] [--binary PATH]
                              run the MCP conformance suite through the gateway and at the issuer; write specs/conformance.json and
                              docs/conformance.md (--check: only compare; --binary: this chancery, instead of building one)
 cargo xtask bench [--binary PATH] [--only PATH] [--rounds N]
-                             measure against the floor programs, with the profile `load`; write bench.json into the target folder";
+                             measure against the floor programs, both as releases; write bench.json into the target folder";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
