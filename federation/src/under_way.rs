@@ -5,14 +5,14 @@
 //! - A session whose end was named is over for every sign-in that began before we heard so, wherever its browser was then: a provider that
 //!   still redeems the code opens nothing. Both times are ours, perhaps of two nodes, so what began within a minute after ([`SKEW`])
 //!   counts as before. Later the name is good again, for a provider that gives it twice.
-//! - A person comes back as the same person, so there the provider's clock counts: an ID token issued in a later second than its logout token
-//!   is of a new sign-in, however late we hear of the end and on whichever node. An older one never signs in. In one and the same second
-//!   (neither says it finer) what we heard before the browser came back was said before the code was redeemed: so does a provider that ends
-//!   what was there as it signs somebody in.
+//! - A person comes back as the same person, so there the provider's clocks count: an ID token issued clearly later than its logout token
+//!   ([`logged_out::THEIR_SKEW`]) is of a new sign-in, on whichever node we hear of the end before this one is finished. An older one never
+//!   signs in. Of two that are not so far apart, what we heard before the browser came back was said before the code was redeemed: so does a
+//!   provider that ends what was there as it signs somebody in. (What comes once a sign-in is finished ends it, whenever it was said.)
 //!
 //! What that leaves: a provider that ends all of a person's and then redeems a code of before vouches for them anew, which nobody here can tell
-//! from a new sign-in. And of an end and an ID token of one second, heard and brought to two nodes, it is those nodes' clocks that say which was
-//! first.
+//! from a new sign-in. And of an end and an ID token of the same seconds, heard and brought to two nodes, it is those nodes' clocks that say which
+//! was first.
 
 use chancery_audit::Write;
 use chancery_core::{SKEW, Slug, SubjectKey, TenantId, Timestamp};

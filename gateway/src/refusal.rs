@@ -222,7 +222,7 @@ impl Refusal {
     pub fn too_much_at_once(full: Full) -> Self {
         match full {
             Full::OfOne => Self::status("too_much_at_once", StatusCode::TOO_MANY_REQUESTS, code::UNAVAILABLE, "large messages of this person are under way here already, and more are not held for one: let some of them end, then send this again"),
-            Full::OfAll => Self::status("too_much_at_once", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "this node holds as many large messages as it may: the call was not sent, send it again in a moment"),
+            Full::OfAll => Self::status("too_much_at_once", StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "as many large messages are held here as may be, in all or of this tenant: the call was not sent, send it again in a moment"),
         }
     }
 

@@ -65,7 +65,8 @@ pub fn respond(refusal: &Refusal, told: Option<Told<'_>>, to: &ReplyTo, referenc
         };
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+    // Not of what may have been carried out: whoever is told when to come back repeats it.
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && refusal.halts.is_none() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {

@@ -109,11 +109,11 @@ fn consumed(tenant: &TenantId, now: Timestamp) -> Write {
     Write::any(EXPIRED, values![tenant, now - SKEW, BITE])
 }
 
-/// To a node whose clock is behind this one's, a sign-in lives for so much longer.
+/// To a node whose clock is behind this one's, a sign-in lives for so much longer; and it looks back for so much longer than it lives.
 fn logouts_heard(tenant: &TenantId, now: Timestamp) -> Write {
     const OLD: &str = "DELETE FROM logged_out WHERE tenant = $1 AND heard_at < $2 AND (provider, whose) IN \
          (SELECT provider, whose FROM logged_out WHERE tenant = $1 AND heard_at < $2 ORDER BY heard_at LIMIT $3)";
-    Write::any(OLD, values![tenant, now - logged_out::STAYS - SKEW, BITE]) // BL-02
+    Write::any(OLD, values![tenant, now - logged_out::STAYS - SKEW - SKEW, BITE]) // BL-02
 }
 
 fn registration_tokens(tenant: &TenantId, now: Timestamp) -> Write {

@@ -145,10 +145,12 @@ impl Call<'_> {
         named.map_err(|refusal| self.midway(refusal))
     }
 
+    /// By the rules of now, where there are any: its answer may have taken its time.
     fn visible(&self, token: &Arc<VerifiedToken>) -> Visible {
+        let (tenant, resource) = self.served_now().unwrap_or_else(|| (self.tenant.clone(), self.resource.clone()));
         Visible {
-            tenant: self.tenant.clone(),
-            resource: self.resource.clone(),
+            tenant,
+            resource,
             token: token.clone(),
             address: self.address(),
             clock: self.gateway.clock.clone(),

@@ -1,7 +1,7 @@
 //! A circuit breaker: who failed several times in a row is left alone for a while, then tried by one request; longer each time that
 //! fails too. So a server that is down costs its callers no waiting, and is not flooded as it comes up.
 //!
-//! A trial may take as long as any request, and nobody waits for one longer than for a pause: then another tries, too, and the one before
+//! A trial may take as long as any request, and nobody waits for the first longer than for a pause: then another tries, too, and the one before
 //! tells only whether it worked. Each that joins others has twice as long until the next may: few hang in a black hole.
 
 use std::fmt;
@@ -31,8 +31,10 @@ struct State {
     probe: Option<Probe>,
     /// of so many,
     probes: u64,
-    /// and of so many that hang.
+    /// and of so many that hang since it last worked,
     under_way: u32,
+    /// which it did so often.
+    recoveries: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -56,6 +58,8 @@ pub struct Attempt {
     breaker: Arc<Breaker>,
     /// Which one it is, if one.
     probe: Option<u64>,
+    /// How often it had worked by then.
+    recoveries: u64,
 }
 
 impl Breaker {
@@ -66,7 +70,7 @@ impl Breaker {
             return None;
         }
         let probe = state.opens_at.is_some().then(|| state.sends_a_probe(now));
-        Some(Attempt { breaker: self.clone(), probe })
+        Some(Attempt { breaker: self.clone(), probe, recoveries: state.recoveries })
     }
 
     /// Why it is not asked now, if so.
@@ -114,6 +118,9 @@ impl fmt::Display for Rest {
 impl Attempt {
     pub fn worked(self) {
         let mut state = self.breaker.state();
+        if state.opens_at.is_some() {
+            (state.recoveries, state.under_way) = (state.recoveries + 1, 0);
+        }
         (state.failures, state.opens_at, state.pause, state.probe) = (0, None, Duration::ZERO, None);
     }
 
@@ -133,7 +140,9 @@ impl Drop for Attempt {
         if state.waits_for(self.probe) {
             state.probe = None;
         }
-        state.under_way -= u32::from(self.probe.is_some());
+        if self.probe.is_some() && self.recoveries == state.recoveries {
+            state.under_way -= 1;
+        }
     }
 }
 
@@ -226,6 +235,20 @@ mod tests {
         assert_eq!(breaker.rest(now), None);
         fail(&breaker, ENOUGH - 1, now);
         assert_eq!(breaker.rest(now), Some(Rest::Pause(now + FIRST_PAUSE)));
+    }
+
+    #[test]
+    fn what_hung_before_it_worked_holds_nobody_off_when_it_fails_again() {
+        let (breaker, [first, second], now) = tried_twice();
+        breaker.admit(now + 2 * LONGEST_PAUSE).expect("a third").worked();
+        fail(&breaker, ENOUGH, now);
+        let later = pause_of(&breaker, now);
+        let trial = breaker.admit(later).expect("one may see");
+        drop((first, second));
+        assert_eq!(breaker.rest(later), Some(Rest::Trial(later + LONGEST_PAUSE)));
+        drop(breaker.admit(later + LONGEST_PAUSE).expect("another joins it"));
+        drop(trial);
+        assert_eq!(breaker.state().under_way, 0);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::Write;
 
 /// As long as a sign-in lives.
 pub const STAYS: Duration = Duration::from_secs(600);
+/// So far apart the clocks of one provider may be, and a second more, since it says no times that are finer.
+pub const THEIR_SKEW: Duration = Duration::from_secs(5);
 
 const HEARD: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, heard_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (tenant, provider, whose) DO UPDATE SET \
@@ -21,7 +23,7 @@ const SESSION_NOT_SINCE: &str = "INSERT INTO logged_out (tenant, provider, whose
      ON CONFLICT (tenant, provider, whose) DO UPDATE SET heard_at = logged_out.heard_at WHERE logged_out.heard_at < $4";
 const PERSON_NOT_SINCE: &str = "INSERT INTO logged_out (tenant, provider, whose, said_at, heard_at) VALUES ($1, $2, $3, 0, 0) \
      ON CONFLICT (tenant, provider, whose) DO UPDATE SET heard_at = logged_out.heard_at \
-     WHERE logged_out.said_at < $4 OR (logged_out.said_at = $4 AND logged_out.heard_at < $5)";
+     WHERE logged_out.said_at < $4 OR (logged_out.said_at <= $5 AND logged_out.heard_at < $6)";
 
 /// Whose end it is: a session of the provider's or a person, by whatever name.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +43,8 @@ pub fn session_not_since(of: Of<'_>, heard: Timestamp) -> Write {
     Write::one(SESSION_NOT_SINCE, values![of.tenant, of.provider, of.whose, heard])
 }
 
-/// The guard fails when the provider said later than `said` that it ended all of the person's, by its clock; or just then, and we heard it no
-/// earlier than `heard`, by ours.
+/// The guard fails when the provider said later than `said` that it ended all of the person's, by its clock; or not clearly before
+/// ([`THEIR_SKEW`]), and we heard it no earlier than `heard`, by ours.
 pub fn person_not_since(of: Of<'_>, said: Timestamp, heard: Timestamp) -> Write {
-    Write::one(PERSON_NOT_SINCE, values![of.tenant, of.provider, of.whose, said, heard])
+    Write::one(PERSON_NOT_SINCE, values![of.tenant, of.provider, of.whose, said - THEIR_SKEW, said, heard])
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_core::{ClientId, SKEW, SessionId, SubjectId};
 use chancery_crypto::digest::sha256;
 use chancery_store::reap::reap;
-use chancery_store::repo::logged_out::{self, Of, STAYS};
+use chancery_store::repo::logged_out::{self, Of, STAYS, THEIR_SKEW};
 use chancery_store::repo::{clients, codes, consumed, ended, families, grants, sessions, tenants, vouchers};
 use chancery_store::{Change, CommitError, Topic, Unit, Write};
 
@@ -209,13 +209,20 @@ async fn word_of_an_end_stays_for_as_long_as_a_sign_in_may_be_under_way(site: Si
     site.write([logged_out::heard(of, NOW, NOW), logged_out::heard(of, before, before)]).await; // the later stands
 
     assert_eq!((session(before).await, session(NOW).await, session(after).await), (ENDED, ENDED, Ok(())));
-    assert_eq!((person(before, after).await, person(after, before).await), (ENDED, Ok(())), "the provider's clock says which is older");
-    assert_eq!((person(NOW, NOW).await, person(NOW, after).await), (ENDED, Ok(())), "and ours, where its does not");
+    let clearly_after = after + THEIR_SKEW;
+    assert_eq!(
+        (person(before, after).await, person(clearly_after, before).await),
+        (ENDED, Ok(())),
+        "the provider's clock says which is older"
+    );
+    for said in [NOW, after] {
+        assert_eq!((person(said, NOW).await, person(said, after).await), (ENDED, Ok(())), "and ours, where its does not");
+    }
     for another in [Of { whose: "s-2", ..of }, Of { provider: &other, ..of }] {
         site.write([logged_out::session_not_since(another, before)]).await;
     }
-    assert_eq!(reap(&site.store, NOW + STAYS + SKEW).await, Ok(2), "what says nothing goes first");
+    assert_eq!(reap(&site.store, NOW + STAYS + SKEW + SKEW).await, Ok(2), "what says nothing goes first");
     assert_eq!(session(NOW).await, ENDED);
-    assert_eq!(reap(&site.store, NOW + STAYS + SKEW + Duration::from_millis(1)).await, Ok(1));
+    assert_eq!(reap(&site.store, NOW + STAYS + SKEW + SKEW + Duration::from_millis(1)).await, Ok(1));
     assert_eq!(session(before).await, Ok(()));
 }
